@@ -1,0 +1,158 @@
+/// The values that the actors exchange: plain structs, one struct per message.
+///
+/// Nothing here knows CAF; actors/message_types.hpp makes them sendable. Large immutable values
+/// travel as shared_ptr<const T>. Equality is by value so that tests can expect whole messages.
+#pragma once
+
+#include "base/error.hpp"
+#include "config/manifest.hpp"
+#include "config/pod.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace tank {
+
+// --- stop reasons --------------------------------------------------------------------------------
+
+enum class stop_class : std::uint8_t { normal, shutdown, abnormal };
+std::string_view to_string(stop_class c) noexcept;
+
+/// Why an actor ended. OTP's vocabulary:
+///   normal                        workload exited 0
+///   shutdown  workload_exited n   non-zero exit: expected, no crash report
+///   shutdown  workload_signaled n
+///   shutdown  oom_killed 9        (when limits say so)
+///   shutdown  stopped             it was told to stop; `text` says how the workload ended
+///   abnormal  bring_up_failed     a step failed; `text` is the error's message
+///   abnormal  session_down        the shim vanished
+///   abnormal  exception | killed | unreachable | ...   the actor itself failed
+struct stop_reason {
+  stop_class cls = stop_class::normal;
+  std::string what = "normal";
+  int code = 0;
+  std::string text;
+  bool operator==(const stop_reason&) const = default;
+};
+
+/// How the workload of the last run ended, for status.
+struct last_exit {
+  std::string reason; ///< kubelet's words: Completed, Error, OOMKilled, StartError, ImagePullError
+  int exit_code = 0;  ///< 128 + signal when signaled
+  int signal = 0;
+  std::string message;
+  std::int64_t started_ns = 0; ///< CLOCK_REALTIME, 0 = never started
+  std::int64_t finished_ns = 0;
+  bool operator==(const last_exit&) const = default;
+};
+
+// --- desired state: manifest_watcher -> reconciler
+// -------------------------------------------------
+
+/// One pod that shall run. `hash` is its identity: equal hash, nothing to do.
+struct desired_pod {
+  std::shared_ptr<const config::pod> pod;
+  std::string uid; ///< metadata.uid, else derived from the content
+  std::string hash;
+  std::string file; ///< where it comes from
+  std::vector<std::string> warnings;
+  bool operator==(const desired_pod& o) const { return hash == o.hash && file == o.file; }
+};
+
+/// The whole desired set, keyed "namespace/name". Sent complete each time it changes.
+struct desired_state {
+  std::shared_ptr<const std::map<std::string, desired_pod>> pods;
+};
+
+/// What became of one file of the watch directory: a row of `tank get files`.
+struct file_status {
+  std::string file;
+  std::vector<std::string> pods;   ///< keys it contributes
+  std::vector<std::string> errors; ///< formatted diagnostics; non-empty: last good version in force
+  std::vector<std::string> warnings;
+  bool last_good_kept = false;
+  bool operator==(const file_status&) const = default;
+};
+
+// --- runtime -> its owner ------------------------------------------------------------------------
+
+/// Milliseconds-resolution timing of one bring-up, in order of the phases. Zero: not reached.
+struct phase_times {
+  std::chrono::microseconds image{0};
+  std::chrono::microseconds spawn{0};
+  std::chrono::microseconds rootfs{0};
+  std::chrono::microseconds network{0};
+  std::chrono::microseconds limits{0};
+  std::chrono::microseconds proceed{0};
+  bool operator==(const phase_times&) const = default;
+};
+
+/// Configured and running.
+struct pod_running {
+  std::string key;
+  std::uint64_t generation = 0;
+  pid_t host_pid = 0;
+  std::int64_t started_ns = 0;
+  phase_times phases;
+  bool operator==(const pod_running&) const = default;
+};
+
+/// Terminal: sent once, before the runtime stops with the matching stop_reason.
+struct pod_ended {
+  std::string key;
+  std::uint64_t generation = 0;
+  last_exit how;
+  bool operator==(const pod_ended&) const = default;
+};
+
+/// Progress worth showing while starting ("pulling image x", "building rootfs").
+struct pod_progress {
+  std::string key;
+  std::uint64_t generation = 0;
+  std::string text;
+  bool operator==(const pod_progress&) const = default;
+};
+
+// --- to a runtime
+// ----------------------------------------------------------------------------------
+
+/// Graceful stop: stop signal, grace period, SIGKILL. `grace` overrides the pod's
+/// terminationGracePeriodSeconds. The runtime stops with shutdown/stopped when all is cleaned up.
+struct stop_pod {
+  std::optional<std::chrono::seconds> grace;
+  bool operator==(const stop_pod&) const = default;
+};
+
+// --- observed state: reconciler -> api, cli
+// --------------------------------------------------------
+
+enum class pod_state : std::uint8_t { pending, starting, running, stopping, backing_off, terminal };
+std::string_view to_string(pod_state s) noexcept;
+
+/// A row of `tank get pods`, and all that `tank describe` shows.
+struct pod_status {
+  std::string key; ///< namespace/name
+  std::string uid;
+  std::string file;
+  pod_state state = pod_state::pending;
+  pid_t host_pid = 0;
+  std::uint32_t restarts = 0;  ///< of this content, ever
+  std::uint32_t retries = 0;   ///< since the last stable run: drives the backoff
+  std::int64_t created_ns = 0; ///< CLOCK_REALTIME: when it was first desired
+  std::int64_t started_ns = 0;
+  std::int64_t restart_at_ns = 0; ///< when backing off
+  std::optional<last_exit> last;
+  phase_times phases;
+  std::string message; ///< progress or the reason of the state
+  std::vector<std::string> warnings;
+  std::shared_ptr<const config::pod> pod;
+};
+
+} // namespace tank

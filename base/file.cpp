@@ -1,0 +1,86 @@
+#include "base/file.hpp"
+
+#include "base/rollback.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace tank {
+
+result<std::string> read_all(int fd, std::size_t limit, const std::string& name) {
+  std::string content;
+  std::size_t used = 0;
+  for (;;) {
+    if (content.size() - used < 4096) content.resize(content.size() + 64 * 1024);
+    const auto n = ::read(fd, content.data() + used, content.size() - used);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return fail_errno(errno, "read", name);
+    }
+    if (n == 0) break;
+    used += static_cast<std::size_t>(n);
+    if (used > limit)
+      return fail(errc::limit, "read", name, "larger than " + std::to_string(limit) + " bytes");
+  }
+  content.resize(used);
+  return content;
+}
+
+result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
+  // O_NONBLOCK: opening a FIFO must not hang; the type check below refuses it.
+  const unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (!fd) return fail_errno(errno, "open", path);
+  struct stat st {};
+  if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "stat", path);
+  if (S_ISDIR(st.st_mode)) return fail_errno(EISDIR, "read", path);
+  if (!S_ISREG(st.st_mode)) return fail(errc::invalid, "read", path, "not a regular file");
+  return read_all(fd.get(), limit, path);
+}
+
+static result<void> write_all(int fd, std::string_view content, const std::string& name) {
+  while (!content.empty()) {
+    const auto n = ::write(fd, content.data(), content.size());
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return fail_errno(errno, "write", name);
+    }
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+result<void> write_file_atomic(const std::filesystem::path& path, std::string_view content,
+                               mode_t mode) {
+  const auto dir = path.has_parent_path() ? path.parent_path() : std::filesystem::path{"."};
+  static std::atomic<unsigned> serial{0}; // unique within the process; the pid does the rest
+  const auto tmp = dir / ("." + path.filename().string() + ".tmp" + std::to_string(::getpid()) +
+                          "." + std::to_string(serial.fetch_add(1)));
+  unique_fd fd{::open(tmp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)};
+  if (!fd) return fail_errno(errno, "create", tmp);
+  rollback undo;
+  undo.add([&] { ::unlink(tmp.c_str()); });
+  TANK_TRY(write_all(fd.get(), content, tmp));
+  if (::fchmod(fd.get(), mode) != 0) return fail_errno(errno, "chmod", tmp);
+  if (::fsync(fd.get()) != 0) return fail_errno(errno, "fsync", tmp);
+  if (::rename(tmp.c_str(), path.c_str()) != 0) return fail_errno(errno, "replace", path);
+  undo.release();
+  const unique_fd dir_fd{::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!dir_fd || ::fsync(dir_fd.get()) != 0) return fail_errno(errno, "fsync", dir);
+  return {};
+}
+
+result<void> make_directories(const std::filesystem::path& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0) return {};
+  if (errno == ENOENT && path.has_parent_path() && path.parent_path() != path) {
+    TANK_TRY(make_directories(path.parent_path(), mode));
+    if (::mkdir(path.c_str(), mode) == 0) return {};
+  }
+  if (errno != EEXIST) return fail_errno(errno, "create directory", path);
+  struct stat st {};
+  if (::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
+  return fail_errno(ENOTDIR, "create directory", path);
+}
+
+} // namespace tank

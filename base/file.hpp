@@ -1,0 +1,30 @@
+/// Whole-file reading and crash-safe writing.
+#pragma once
+
+#include "base/error.hpp"
+#include "base/unique_fd.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include <sys/types.h>
+
+namespace tank {
+
+/// Reads a regular file of at most `limit` bytes; errc::limit when it is larger. Blocking.
+result<std::string> read_file(const std::filesystem::path& path, std::size_t limit);
+
+/// Reads what is left of `fd`, at most `limit` bytes. `name` is for messages.
+result<std::string> read_all(int fd, std::size_t limit, const std::string& name);
+
+/// Replaces `path` so that a reader, or a machine that loses power, sees the old or the new content
+/// and nothing between: temporary file beside it, fsync, rename, fsync of the directory. Blocking.
+result<void> write_file_atomic(const std::filesystem::path& path, std::string_view content,
+                               mode_t mode = 0644);
+
+/// mkdir -p; every directory made gets `mode`, existing ones are left alone.
+result<void> make_directories(const std::filesystem::path& path, mode_t mode = 0700);
+
+} // namespace tank

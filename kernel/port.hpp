@@ -1,0 +1,183 @@
+/// The kernel as the actors see it: a small port at intent level.
+///
+/// `make_port()` gives the real one. tests/actor holds a recording fake, tests/root a decorator
+/// that fails any chosen call or step. Nothing here blocks longer than a vfork+exec or a few
+/// metadata syscalls unless it says "blocking": then it is called from a worker thread.
+#pragma once
+
+#include "base/error.hpp"
+#include "base/unique_fd.hpp"
+#include "kernel/launch_plan.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace tank::kernel {
+
+/// Stages of one container. `starting` until the child exists, `ready` = parked at the checkpoint,
+/// `built` = the plan's steps are done and it is still parked, then `running`; the rest are
+/// terminal.
+enum class stage : std::uint8_t {
+  starting,
+  ready,
+  built,
+  running,
+  exited,
+  signaled,
+  aborted,
+  failed
+};
+std::string_view to_string(stage s) noexcept;
+constexpr bool is_terminal(stage s) noexcept {
+  return s >= stage::exited;
+}
+
+// --- events of a session; `container` is the plan's name ---------------------------------------
+
+struct ready_event {
+  std::string container;
+  pid_t host_pid = 0;
+  bool operator==(const ready_event&) const = default;
+};
+/// All launch steps are done; the child is still parked.
+struct built_event {
+  std::string container;
+  bool operator==(const built_event&) const = default;
+};
+/// execve succeeded (and nothing died in between).
+struct running_event {
+  std::string container;
+  pid_t host_pid = 0;
+  std::int64_t started_ns = 0; ///< CLOCK_REALTIME
+  bool operator==(const running_event&) const = default;
+};
+struct exited_event {
+  std::string container;
+  int code = 0; ///< 0..255
+  std::int64_t finished_ns = 0;
+  bool operator==(const exited_event&) const = default;
+};
+struct signaled_event {
+  std::string container;
+  int signal = 0;
+  bool core_dumped = false;
+  std::int64_t finished_ns = 0;
+  bool operator==(const signaled_event&) const = default;
+};
+/// Ended at the checkpoint because it was told to.
+struct aborted_event {
+  std::string container;
+  bool operator==(const aborted_event&) const = default;
+};
+/// Ended before its first instruction by a failure of ours: `step` is the verb phrase, `object` the
+/// path or program, `sys` the errno; `step_index` is the plan's, -1 outside of the steps.
+struct failed_event {
+  std::string container;
+  int sys = 0;
+  std::string step;
+  std::string object;
+  int step_index = -1;
+  bool operator==(const failed_event&) const = default;
+};
+/// The shim is gone (connection closed). Last event of a session, always.
+struct session_down_event {
+  std::string why;
+  bool operator==(const session_down_event&) const = default;
+};
+
+/// Exactly one of exited, signaled, aborted, failed ends each container.
+using session_event = std::variant<ready_event, built_event, running_event, exited_event,
+                                   signaled_event, aborted_event, failed_event, session_down_event>;
+
+/// What the shim knows of one container, at any time, also after its end.
+struct container_info {
+  std::string container;
+  stage at = stage::starting;
+  pid_t host_pid = 0;
+  int result = 0; ///< exit code or signal, by stage
+  int sys = 0;    ///< of `failed`
+  std::string step;
+  std::string object;
+  std::int64_t started_ns = 0;
+  std::int64_t finished_ns = 0;
+  bool operator==(const container_info&) const = default;
+};
+
+/// The daemon's end of one shim. Owned by one runtime actor; not thread-safe. All verbs are
+/// fire-and-forget: they queue a frame and return; refusals are those SEED.md lists
+/// (`errc::conflict` with cause "not_ready" | "running" | "no_process"), decided from the stages
+/// this end has seen.
+///
+/// Destroying a session closes the connection and leaves the shim alone: workloads run on.
+class session {
+ public:
+  virtual ~session() = default;
+
+  /// Readable when `next_event` has something; for the poller. Valid as long as the session.
+  [[nodiscard]] virtual int poll_fd() const noexcept = 0;
+
+  /// The next event, or nullopt when there is none now. Never blocks.
+  virtual result<std::optional<session_event>> next_event() = 0;
+
+  /// Clones the container's child and parks it: -> ready.
+  virtual result<void> create(const launch_plan& plan) = 0;
+  /// Lets the parked child carry out its steps: -> built. May be sent before `ready`.
+  virtual result<void> build(const std::string& container) = 0;
+  /// Lets it go: -> running.
+  virtual result<void> proceed(const std::string& container) = 0;
+  /// Ends it at the checkpoint: -> aborted. Buffered before ready; refused once running.
+  virtual result<void> abort(const std::string& container) = 0;
+  /// Signals its first process; before running: buffered, delivered in order at running. 1..64.
+  virtual result<void> signal(const std::string& container, int signum) = 0;
+  /// SIGKILLs every process of the container (the pid namespace's init, or the first process).
+  virtual result<void> kill(const std::string& container) = 0;
+  /// Kills what still runs, then the shim exits: -> session_down.
+  virtual result<void> shutdown() = 0;
+
+  /// As of the last events read; for an adopted session, as the shim told it when connected.
+  [[nodiscard]] virtual std::vector<container_info> info() const = 0;
+  [[nodiscard]] virtual pid_t shim_pid() const noexcept = 0;
+};
+
+/// What this host can do; probed once.
+struct host_facts {
+  std::string hostname;
+  std::string architecture;             ///< OCI's GOARCH name: amd64, arm64, ...
+  std::vector<std::string> nameservers; ///< of the host's resolv.conf
+  std::vector<std::string> searches;
+  std::vector<std::string> resolver_options;
+  std::string hosts_file; ///< the host's /etc/hosts
+  bool operator==(const host_facts&) const = default;
+};
+
+class port {
+ public:
+  virtual ~port() = default;
+
+  /// Starts a shim for one pod (vfork + exec of the static helper) and connects to it.
+  virtual result<std::unique_ptr<session>> start_session(const sandbox_spec& sandbox) = 0;
+  /// Connects to the shim that already serves `run_dir`; errc::not_found when nobody listens.
+  virtual result<std::unique_ptr<session>> adopt_session(const std::filesystem::path& run_dir) = 0;
+
+  /// Removes a tree without following symlinks or crossing mounts. A missing tree is success.
+  /// Blocking.
+  virtual result<void> remove_tree(const std::filesystem::path& path) = 0;
+
+  /// Makes a pod's writable directories {upper, work}; parents exist. Few syscalls.
+  virtual result<void> make_upper(const std::filesystem::path& dir) = 0;
+};
+
+/// The real kernel. `shim_path` is the tank-shim program. Thread-safe; outlives its sessions.
+std::unique_ptr<port> make_port(std::filesystem::path shim_path);
+
+/// Reads the host's files and uname once. Blocking.
+result<host_facts> probe_host();
+
+} // namespace tank::kernel
