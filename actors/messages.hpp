@@ -5,8 +5,6 @@
 #pragma once
 
 #include "base/error.hpp"
-#include "config/manifest.hpp"
-#include "config/pod.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -14,9 +12,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
+
+namespace tank::config {
+struct pod;
+}
 
 namespace tank {
 

@@ -1,0 +1,29 @@
+#include "actors/message_types.hpp"
+
+namespace tank {
+
+void init_message_types() {
+#if !TANK_CAF_LEGACY
+  compat::init_types<caf::id_block::tank>();
+#endif
+}
+
+std::string_view to_string(pod_state s) noexcept {
+  switch (s) {
+  case pod_state::pending:
+    return "pending";
+  case pod_state::starting:
+    return "starting";
+  case pod_state::running:
+    return "running";
+  case pod_state::stopping:
+    return "stopping";
+  case pod_state::backing_off:
+    return "backing_off";
+  case pod_state::terminal:
+    return "terminal";
+  }
+  return "?";
+}
+
+} // namespace tank

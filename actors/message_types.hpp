@@ -1,0 +1,69 @@
+/// Makes the structs of messages.hpp (and the other messages of this room) sendable through CAF.
+///
+/// A new message: declare it TANK_INSPECT when all its fields are numbers, enums, strings,
+/// durations, containers of these or inspectable structs; CAF_ALLOW_UNSAFE_MESSAGE_TYPE otherwise.
+/// Either way give it a line in the block at the end. All actors live in one process: nothing is
+/// serialised.
+#pragma once
+
+#include "actors/caf_compat.hpp"
+#include "actors/messages.hpp"
+
+#include <cstdint>
+
+namespace tank {
+
+/// poller -> owner: the descriptor of subscription `id` is ready. `events` are those of epoll(7).
+/// Sent once per arm: read until EAGAIN, then rearm the subscription.
+struct fd_ready {
+  std::uint64_t id = 0;
+  std::uint32_t events = 0;
+  bool operator==(const fd_ready&) const = default;
+};
+
+TANK_INSPECT_ENUM(stop_class)
+TANK_INSPECT_ENUM(pod_state)
+TANK_INSPECT(stop_reason, cls, what, code, text)
+TANK_INSPECT(last_exit, reason, exit_code, signal, message, started_ns, finished_ns)
+TANK_INSPECT(file_status, file, pods, errors, warnings, last_good_kept)
+TANK_INSPECT(phase_times, image, spawn, rootfs, network, limits, proceed)
+TANK_INSPECT(pod_running, key, generation, host_pid, started_ns, phases)
+TANK_INSPECT(pod_ended, key, generation, how)
+TANK_INSPECT(pod_progress, key, generation, text)
+TANK_INSPECT(fd_ready, id, events)
+
+} // namespace tank
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::desired_state)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::stop_pod)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_status)
+
+// CAF >= 1.0 numbers every message type in one table of the process; a clash aborts. An embedder
+// moves our numbers with -DTANK_TYPE_ID_BASE=first_custom_type_id+N (the same for the library and
+// its own code) and calls compat::init_types<caf::id_block::tank>() before its actor_system.
+#ifndef TANK_TYPE_ID_BASE
+#define TANK_TYPE_ID_BASE first_custom_type_id
+#endif
+
+#if !TANK_CAF_LEGACY
+CAF_BEGIN_TYPE_ID_BLOCK(tank, TANK_TYPE_ID_BASE)
+CAF_ADD_TYPE_ID(tank, (tank::stop_reason))
+CAF_ADD_TYPE_ID(tank, (tank::last_exit))
+CAF_ADD_TYPE_ID(tank, (tank::file_status))
+CAF_ADD_TYPE_ID(tank, (tank::phase_times))
+CAF_ADD_TYPE_ID(tank, (tank::pod_running))
+CAF_ADD_TYPE_ID(tank, (tank::pod_ended))
+CAF_ADD_TYPE_ID(tank, (tank::pod_progress))
+CAF_ADD_TYPE_ID(tank, (tank::fd_ready))
+CAF_ADD_TYPE_ID(tank, (tank::desired_state))
+CAF_ADD_TYPE_ID(tank, (tank::stop_pod))
+CAF_ADD_TYPE_ID(tank, (tank::pod_status))
+CAF_END_TYPE_ID_BLOCK(tank)
+#endif
+
+namespace tank {
+
+/// Once per process, before the first actor_system.
+void init_message_types();
+
+} // namespace tank

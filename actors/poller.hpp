@@ -1,0 +1,77 @@
+/// File descriptors meet actors here, and only here: one epoll thread turns readiness into
+/// messages.
+#pragma once
+
+#include "base/error.hpp"
+
+#include <caf/actor.hpp>
+
+#include <cstdint>
+#include <memory>
+
+namespace tank {
+
+namespace detail {
+/// What a subscription needs of its source; thread-safe.
+class fd_registry {
+ public:
+  virtual ~fd_registry() = default;
+  virtual result<void> rearm(std::uint64_t id, std::uint32_t events) = 0;
+  virtual void forget(std::uint64_t id) noexcept = 0;
+};
+} // namespace detail
+
+/// One watched descriptor; ends with this object. Does not own the descriptor: destroy the
+/// subscription before closing it (declare it after the unique_fd). An fd_ready that was already
+/// under way may still arrive: compare its id.
+class fd_subscription {
+ public:
+  fd_subscription() noexcept = default;
+  fd_subscription(std::shared_ptr<detail::fd_registry> of, std::uint64_t id) noexcept
+      : of_(std::move(of))
+      , id_(id) {}
+  fd_subscription(fd_subscription&& other) noexcept;
+  fd_subscription& operator=(fd_subscription&& other) noexcept;
+  ~fd_subscription() { reset(); }
+
+  /// Never 0 while watching.
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  explicit operator bool() const noexcept { return id_ != 0; }
+
+  /// Asks for the next fd_ready; may change the events. From any thread; a no-op when empty.
+  result<void> rearm(std::uint32_t events);
+  void reset() noexcept;
+
+ private:
+  std::shared_ptr<detail::fd_registry> of_;
+  std::uint64_t id_ = 0;
+};
+
+/// Where an actor gets its readiness from; tests hand in a fake and send fd_ready themselves.
+class fd_source {
+ public:
+  virtual ~fd_source() = default;
+  /// Sends `owner` one fd_ready when `fd` shows one of `events` (EPOLLIN, ...; errors and hang-up
+  /// always count). One shot: see fd_subscription::rearm. The owner is held weakly. Errors: the
+  /// descriptor cannot be polled (a regular file), or is watched already.
+  virtual result<fd_subscription> watch(int fd, std::uint32_t events, const caf::actor& owner) = 0;
+};
+
+/// The epoll thread. Takes no signals. Destroy it after the actor_system whose actors it serves;
+/// subscriptions may outlive it (they then do nothing).
+class poller final : public fd_source {
+ public:
+  static result<std::unique_ptr<poller>> create();
+  poller(const poller&) = delete;
+  poller& operator=(const poller&) = delete;
+  ~poller() override;
+
+  result<fd_subscription> watch(int fd, std::uint32_t events, const caf::actor& owner) override;
+
+ private:
+  class core;
+  explicit poller(std::shared_ptr<core> c) : core_(std::move(c)) {}
+  std::shared_ptr<core> core_;
+};
+
+} // namespace tank

@@ -1,0 +1,63 @@
+/// Blocking work, off CAF's scheduler: a few plain threads that send results as messages.
+#pragma once
+
+#include "actors/caf_compat.hpp"
+#include "actors/stop_reason.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace tank {
+
+/// Runs jobs somewhere else. Thread-safe. Tests hand in an inline_runner.
+class job_runner {
+ public:
+  virtual ~job_runner() = default;
+  /// Takes the job; runs it once, unless the runner ends first. The job must not throw.
+  virtual void submit(std::function<void()> job) = 0;
+};
+
+/// Runs `work` on `runner` and sends the message it returns to `to`, which is held weakly. Should
+/// `work` throw, `to` ends as if it had thrown itself: abnormal / "exception" with the text.
+///   run_job(jobs, self(), [ref] { return image_resolved{...}; });
+template <class Work>
+void run_job(job_runner& runner, const caf::actor& to, Work work) {
+  runner.submit([weak = to.address(), work = std::move(work)]() mutable {
+    caf::error thrown;
+    try {
+      auto message = work();
+      if (auto strong = caf::actor_cast<caf::actor>(weak))
+        compat::anon_send(strong, std::move(message));
+      return;
+    } catch (...) {
+      thrown = to_error(stop_exception(std::current_exception()));
+    }
+    if (auto strong = caf::actor_cast<caf::actor>(weak)) compat::send_exit(strong, thrown);
+  });
+}
+
+/// A fixed number of threads and one queue, first in first out. The destructor waits for running
+/// jobs and drops those not begun; destroy it after the actors that use it have ended.
+class thread_pool final : public job_runner {
+ public:
+  explicit thread_pool(std::size_t threads = 4);
+  thread_pool(const thread_pool&) = delete;
+  thread_pool& operator=(const thread_pool&) = delete;
+  ~thread_pool() override;
+
+  void submit(std::function<void()> job) override;
+
+ private:
+  class core;
+  std::unique_ptr<core> core_;
+};
+
+/// Runs each job at once in the caller: for tests.
+class inline_runner final : public job_runner {
+ public:
+  void submit(std::function<void()> job) override { job(); }
+};
+
+} // namespace tank
