@@ -2,19 +2,25 @@
 ///
 ///     <root>/blobs/sha256/<hex>           verified bytes
 ///     <root>/layers/sha256-<hex>/         one unpacked layer, by diff_id: overlay's lower
-///     directory <root>/refs/<escaped name>.json     {"name","manifest","..."}: what a name points
-///     to <root>/tmp/                         work in progress; swept at open by who holds the lock
+///                                         directory
+///     <root>/refs/<sha256 of name>.json   what a name points to, with all that a launch needs
+///     <root>/tmp/<random>/                work in progress; swept by who gets the lock alone
+///     <root>/lock                         flock: shared to add, exclusive to remove and sweep
 ///
 /// Every commit is a rename: a crash at any instant leaves old or new, never half. Several
-/// processes may use one store (daemon and CLI): writers take a lock file, readers need none. All
-/// calls block; they are made from worker threads.
+/// processes may use one store (daemon and CLI): writers take the lock file, readers need none.
+/// Layer blobs are kept as they came (compressed or not), so that a stored image is complete: it
+/// can be saved or pushed again byte for byte. All calls block; they are made from worker threads;
+/// one store object may be used by several at once.
 #pragma once
 
 #include "base/error.hpp"
 #include "oci/image.hpp"
 #include "oci/reference.hpp"
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,10 +37,17 @@ struct unpack_limits {
   bool operator==(const unpack_limits&) const = default;
 };
 
+struct store_options {
+  unpack_limits limits;
+  /// Unpack as a plain user may: no chown, `user.overlay.` marks. Unset: when not running as root.
+  std::optional<bool> rootless;
+  bool durable = true; ///< syncfs before a commit; tests turn it off
+};
+
 class store {
  public:
-  /// Makes the directories (0700) when missing.
-  static result<store> open(std::filesystem::path root, unpack_limits limits = {});
+  /// Makes the directories (0700) when missing, and removes what a crash left in tmp/.
+  static result<store> open(std::filesystem::path root, store_options options = {});
 
   /// `tank image import`: one tar (plain, gzip, zstd) becomes a single-layer image. `changes` are
   /// Dockerfile instructions: CMD, ENTRYPOINT, ENV, WORKDIR, USER, STOPSIGNAL, EXPOSE, LABEL,
@@ -60,10 +73,10 @@ class store {
   [[nodiscard]] const std::filesystem::path& root() const noexcept { return root_; }
 
  private:
-  store(std::filesystem::path root, unpack_limits limits);
+  store(std::filesystem::path root, store_options options);
 
   std::filesystem::path root_;
-  unpack_limits limits_;
+  store_options options_;
 };
 
 } // namespace tank::oci
