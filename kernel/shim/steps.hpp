@@ -1,0 +1,53 @@
+/// What the parked child does inside its own namespaces: the seam between the shim's life cycle
+/// (shim.cpp, child.cpp) and the executor (steps.cpp, process.cpp).
+///
+/// All of it runs between clone and exec in a single-threaded static program: no heap, no
+/// exceptions, fixed buffers only. Every function returns 0, or -1 with `out` filled.
+#pragma once
+
+#include "kernel/wire.hpp"
+
+#include <cstdint>
+#include <cstring>
+
+namespace tank::kernel::shim {
+
+/// One failed step, as it crosses the checkpoint socket and then the protocol. Texts are cut to
+/// fit, always NUL-terminated.
+struct failure {
+  std::int32_t sys = 0;
+  std::int32_t step_index = -1; ///< the plan's, -1 outside of the steps
+  char step[64] = {};           ///< verb phrase: "mount overlay on", "execute"
+  char object[960] = {};        ///< path or program
+
+  /// Fills all but the index; returns -1, to be returned by the caller.
+  int set(int error, const char* what, const char* on) noexcept {
+    sys = error;
+    copy(step, sizeof step, what);
+    copy(object, sizeof object, on);
+    return -1;
+  }
+
+ private:
+  static void copy(char* to, std::size_t room, const char* from) noexcept {
+    const std::size_t n = strnlen(from, room - 1);
+    std::memcpy(to, from, n);
+    to[n] = '\0';
+  }
+};
+
+/// Carries out the plan's steps in order. On entry: own mount namespace (propagation still the
+/// host's: making it private is the executor's first act), own pid and cgroup namespaces as the
+/// plan says, cwd "/", fds 0-2 and the checkpoint socket only. `out->step_index` names the step.
+int run_steps(const wire::plan_view& plan, failure* out) noexcept;
+
+/// Identity, umask, rlimits, cwd, then execve; returns only on failure. Called after `run_steps`.
+/// `checkpoint` is the socket to the shim (CLOEXEC): after re-arming PDEATHSIG, which a change of
+/// identity clears, `parent_is_gone(checkpoint)` must be asked once more.
+int exec_process(const wire::plan_view& plan, int checkpoint, failure* out) noexcept;
+
+/// Whether the shim died: its end of the checkpoint socket is closed. Closes the race that
+/// PDEATHSIG alone leaves, and works across pid namespaces where getppid() says 0.
+bool parent_is_gone(int checkpoint) noexcept;
+
+} // namespace tank::kernel::shim

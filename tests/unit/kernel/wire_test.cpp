@@ -1,0 +1,163 @@
+#include "kernel/wire.hpp"
+#include "kernel/wire_encode.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <memory>
+
+#include <sys/mman.h>
+
+using namespace tank;
+using namespace tank::kernel;
+
+static launch_plan every_kind() {
+  launch_plan plan{.container = "web"};
+  plan.new_cgroup_ns = false;
+  plan.steps = {
+      overlay_step{{"/layers/b", "/layers/a"}, "/pods/1/upper", "/pods/1/work"},
+      filesystem_step{"proc", "/proc", 14, ""},
+      bind_step{"/host/x", "/data", true, false, 6},
+      device_step{"/dev/null", 1, 3, 0666},
+      symlink_step{"/proc/self/fd", "/dev/fd"},
+      directory_step{"/run/x", 0700, 1, 2},
+      mask_step{"/proc/kcore"},
+      read_only_step{"/proc/sys"},
+      pivot_step{true},
+      fault_step{-7},
+  };
+  plan.process = {.argv = {"sh", "-c", ""},
+                  .env = {"A=1", "EMPTY="},
+                  .cwd = "/srv",
+                  .create_cwd = true,
+                  .uid = 4294967294u,
+                  .gid = 5,
+                  .groups = {1, 2, 3},
+                  .umask = 077,
+                  .no_new_privs = true,
+                  .rlimits = {{7, 1024, ~std::uint64_t{0}}}};
+  plan.log = {"/var/log/x/0.log", 1u << 20, 3};
+  return plan;
+}
+
+namespace {
+/// The bytes end exactly at a page that must not be touched: any read past the end is a crash.
+class fenced_buffer {
+ public:
+  explicit fenced_buffer(std::string_view bytes) {
+    const std::size_t page = 4096;
+    pages_ = (bytes.size() + page - 1) / page + 1;
+    map_ = static_cast<char*>(
+        ::mmap(nullptr, pages_ * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    REQUIRE(map_ != MAP_FAILED);
+    ::mprotect(map_ + (pages_ - 1) * page, page, PROT_NONE);
+    // 8-aligned start, so up to 7 bytes of slack stay before the fence.
+    start_ = map_ + (((pages_ - 1) * page - bytes.size()) & ~std::size_t{7});
+    std::memcpy(start_, bytes.data(), bytes.size());
+  }
+  ~fenced_buffer() { ::munmap(map_, pages_ * 4096); }
+  fenced_buffer(const fenced_buffer&) = delete;
+  fenced_buffer& operator=(const fenced_buffer&) = delete;
+  char* data() { return start_; }
+
+ private:
+  char* map_ = nullptr;
+  char* start_ = nullptr;
+  std::size_t pages_ = 0;
+};
+} // namespace
+
+TEST_CASE("a plan with every kind of step survives encoding and decoding") {
+  const auto plan = every_kind();
+  const auto bytes = wire::encode_plan(plan);
+  REQUIRE(bytes);
+  const auto back = wire::decode_plan(*bytes);
+  REQUIRE(back);
+  CHECK(*back == plan);
+}
+
+TEST_CASE("a view's argv is ready for execve: in order, NULL at its end, inside the buffer") {
+  auto bytes = *wire::encode_plan(every_kind());
+  fenced_buffer buffer{bytes};
+  wire::plan_view view;
+  REQUIRE(wire::parse_plan(buffer.data(), bytes.size(), &view) == nullptr);
+  REQUIRE(view.process.argv.count == 3);
+  CHECK(std::string{view.process.argv.items[0]} == "sh");
+  CHECK(std::string{view.process.argv.items[2]}.empty());
+  CHECK(view.process.argv.items[3] == nullptr);
+  CHECK(view.process.env.items[2] == nullptr);
+  CHECK(view.process.argv.items[0] > buffer.data());
+  CHECK(view.process.argv.items[0] < buffer.data() + bytes.size());
+}
+
+TEST_CASE("a plan cut short anywhere is refused and never read past its end") {
+  const auto bytes = *wire::encode_plan(every_kind());
+  for (std::size_t n = 0; n < bytes.size(); ++n) {
+    auto cut = bytes.substr(0, n);
+    // Once with the header's size as it was, once with a header that agrees with the cut.
+    for (int fixed = 0; fixed < 2; ++fixed) {
+      const auto size = static_cast<std::uint32_t>(n);
+      if (fixed == 1 && n >= 12) std::memcpy(cut.data() + 8, &size, sizeof size);
+      fenced_buffer buffer{cut};
+      wire::plan_view view;
+      CHECK(wire::parse_plan(buffer.data(), cut.size(), &view) != nullptr);
+    }
+  }
+}
+
+TEST_CASE("a plan with any 32-bit word overwritten is refused or still walks inside its bounds") {
+  const auto bytes = *wire::encode_plan(every_kind());
+  std::size_t refused = 0;
+  for (std::size_t at = 0; at + 4 <= bytes.size(); ++at) {
+    for (const std::uint32_t evil : {0xffffffffu, 0x7fffffffu, 0x80000000u, 0u, 1u, 4096u}) {
+      auto bad = bytes;
+      std::memcpy(bad.data() + at, &evil, sizeof evil);
+      fenced_buffer buffer{bad};
+      wire::plan_view view;
+      if (wire::parse_plan(buffer.data(), bad.size(), &view) != nullptr) {
+        ++refused;
+        continue;
+      }
+      std::uint32_t seen = 0;
+      auto steps = view.steps();
+      for (wire::step_view s; steps.next(&s);)
+        ++seen;
+      CHECK(seen == view.step_count);
+      for (std::uint32_t i = 0; i < view.process.env.count; ++i)
+        CHECK(std::strlen(view.process.env.items[i]) < bad.size());
+    }
+  }
+  CHECK(refused > bytes.size());
+}
+
+TEST_CASE("a plan of another version is refused by name") {
+  auto bytes = *wire::encode_plan(every_kind());
+  bytes[4] = 9;
+  const auto back = wire::decode_plan(bytes);
+  REQUIRE(!back);
+  CHECK(back.error().code == errc::corrupt);
+  CHECK(back.error().message().find("another version") != std::string::npos);
+}
+
+TEST_CASE("a string with a NUL never reaches the kernel") {
+  auto plan = every_kind();
+  plan.process.argv[1] = std::string{"a\0b", 3};
+  const auto bytes = wire::encode_plan(plan);
+  REQUIRE(!bytes);
+  CHECK(bytes.error().code == errc::invalid);
+}
+
+TEST_CASE("plans without a name, without a program, too many steps or too large are refused") {
+  auto plan = every_kind();
+  plan.container.clear();
+  CHECK(wire::encode_plan(plan).error().code == errc::invalid);
+  plan = every_kind();
+  plan.process.argv.clear();
+  CHECK(wire::encode_plan(plan).error().code == errc::invalid);
+  plan = every_kind();
+  plan.steps.assign(wire::max_steps + 1, mask_step{"/x"});
+  CHECK(wire::encode_plan(plan).error().code == errc::limit);
+  plan = every_kind();
+  plan.process.env.assign(9, std::string(1u << 20, 'x'));
+  CHECK(wire::encode_plan(plan).error().code == errc::limit);
+}
