@@ -4,6 +4,7 @@
 /// the Kubernetes API server for `v1` Pods, stricter on unknown fields.
 #pragma once
 
+#include "config/diagnostic.hpp"
 #include "config/pod.hpp"
 
 #include <cstddef>
@@ -13,32 +14,6 @@
 #include <vector>
 
 namespace tank::config {
-
-/// 1-based; 0 when unknown.
-struct position {
-  std::uint32_t line = 0;
-  std::uint32_t column = 0;
-  bool operator==(const position&) const = default;
-};
-
-enum class severity : std::uint8_t {
-  error,       ///< the manifest is wrong, or cannot be realised on one node
-  unsupported, ///< valid, but this version does not actuate it: the daemon refuses to run the pod
-  warning,     ///< accepted; stays visible on the pod (fields that only steer a cluster)
-};
-
-/// One finding. Printed as `file:line:column: field.path: reason`.
-struct diagnostic {
-  severity level = severity::error;
-  position at;
-  std::string field;  ///< "spec.containers[0].image"; empty for the whole document
-  std::string reason; ///< kubelet's words where it has some
-  bool operator==(const diagnostic&) const = default;
-};
-
-/// `path:line:column: field: reason`; for unsupported `path:line:column: not supported yet: field`
-/// (with `: reason` behind it when there is one).
-std::string format(const diagnostic& d, std::string_view file);
 
 /// One Pod of a file with what was found about it.
 struct pod_document {
