@@ -21,6 +21,13 @@ struct fd_ready {
   bool operator==(const fd_ready&) const = default;
 };
 
+/// Asks the reconciler to tell `to` (pod_changed, pod_removed) from now on.
+struct watch_pods {
+  caf::actor to;
+  bool operator==(const watch_pods&) const = default;
+};
+
+TANK_INSPECT_ENUM(errc)
 TANK_INSPECT_ENUM(stop_class)
 TANK_INSPECT_ENUM(pod_state)
 TANK_INSPECT(stop_reason, cls, what, code, text)
@@ -31,12 +38,24 @@ TANK_INSPECT(pod_running, key, generation, host_pid, started_ns, phases)
 TANK_INSPECT(pod_ended, key, generation, how)
 TANK_INSPECT(pod_progress, key, generation, text)
 TANK_INSPECT(fd_ready, id, events)
+TANK_INSPECT(error, code, sys, step, object, cause, hint)
+TANK_INSPECT(list_pods)
+TANK_INSPECT(get_pod, key)
+TANK_INSPECT(restart_pod, key)
+TANK_INSPECT(sync_pods)
+TANK_INSPECT(pods_synced)
+TANK_INSPECT(pods_stopped)
+TANK_INSPECT(pod_removed, key)
+TANK_INSPECT(watch_pods, to)
 
 } // namespace tank
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::desired_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::stop_pod)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_status)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_list)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::stop_all_pods)
 
 // CAF >= 1.0 numbers every message type in one table of the process; a clash aborts. An embedder
 // moves our numbers with -DTANK_TYPE_ID_BASE=first_custom_type_id+N (the same for the library and
@@ -58,6 +77,18 @@ CAF_ADD_TYPE_ID(tank, (tank::fd_ready))
 CAF_ADD_TYPE_ID(tank, (tank::desired_state))
 CAF_ADD_TYPE_ID(tank, (tank::stop_pod))
 CAF_ADD_TYPE_ID(tank, (tank::pod_status))
+CAF_ADD_TYPE_ID(tank, (tank::error))
+CAF_ADD_TYPE_ID(tank, (tank::list_pods))
+CAF_ADD_TYPE_ID(tank, (tank::pod_list))
+CAF_ADD_TYPE_ID(tank, (tank::get_pod))
+CAF_ADD_TYPE_ID(tank, (tank::restart_pod))
+CAF_ADD_TYPE_ID(tank, (tank::sync_pods))
+CAF_ADD_TYPE_ID(tank, (tank::pods_synced))
+CAF_ADD_TYPE_ID(tank, (tank::stop_all_pods))
+CAF_ADD_TYPE_ID(tank, (tank::pods_stopped))
+CAF_ADD_TYPE_ID(tank, (tank::watch_pods))
+CAF_ADD_TYPE_ID(tank, (tank::pod_changed))
+CAF_ADD_TYPE_ID(tank, (tank::pod_removed))
 CAF_END_TYPE_ID_BLOCK(tank)
 #endif
 

@@ -158,4 +158,45 @@ struct pod_status {
   std::shared_ptr<const config::pod> pod;
 };
 
+// --- questions and orders to the reconciler; its contract is in reconciler.hpp -------------------
+
+struct list_pods {
+  bool operator==(const list_pods&) const = default;
+};
+struct pod_list {
+  std::vector<pod_status> pods; ///< ordered by key
+};
+struct get_pod {
+  std::string key;
+  bool operator==(const get_pod&) const = default;
+};
+struct restart_pod {
+  std::string key;
+  bool operator==(const restart_pod&) const = default;
+};
+struct sync_pods {
+  bool operator==(const sync_pods&) const = default;
+};
+struct pods_synced {
+  bool operator==(const pods_synced&) const = default;
+};
+/// `grace` as in stop_pod.
+struct stop_all_pods {
+  std::optional<std::chrono::seconds> grace;
+  bool operator==(const stop_all_pods&) const = default;
+};
+struct pods_stopped {
+  bool operator==(const pods_stopped&) const = default;
+};
+
+// --- reconciler -> whoever asked with watch_pods -------------------------------------------------
+
+struct pod_changed {
+  pod_status status;
+};
+struct pod_removed {
+  std::string key;
+  bool operator==(const pod_removed&) const = default;
+};
+
 } // namespace tank

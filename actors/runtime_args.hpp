@@ -1,0 +1,33 @@
+/// What a runtime is started with, and who starts it.
+#pragma once
+
+#include "actors/messages.hpp"
+
+#include <caf/actor.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace caf {
+class actor_system;
+} // namespace caf
+
+namespace tank {
+
+/// One run of one pod. A runtime tells `owner` pod_progress (any number), pod_running (at most
+/// once) and pod_ended (exactly once), each with `key` and `generation`, and then stops with the
+/// stop_reason that matches. It obeys stop_pod at any time, also while it starts.
+struct runtime_args {
+  std::string key;              ///< namespace/name
+  std::uint64_t generation = 0; ///< of this run; unique in the owner's life
+  desired_pod what;
+  std::uint32_t restarts = 0; ///< runs of this content before this one: the number of the log file
+  caf::actor owner;
+};
+
+/// Starts a runtime and returns at once; never throws for a reason of the pod's (a runtime that
+/// cannot start stops with bring_up_failed). Called from the owner's thread.
+using runtime_factory = std::function<caf::actor(caf::actor_system&, runtime_args)>;
+
+} // namespace tank
