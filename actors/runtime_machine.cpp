@@ -1,0 +1,380 @@
+#include "actors/runtime_machine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+namespace tank {
+
+using kind = runtime_event_kind;
+using act = runtime_action_kind;
+using state = runtime_state;
+
+std::string_view to_string(runtime_state s) noexcept {
+  static constexpr std::array<std::string_view, runtime_states> names{
+      "image",   "preparing", "abandoning", "spawned", "ready",    "built",
+      "running", "stopping",  "killing",    "closing", "cleaning", "done"};
+  return names[static_cast<std::size_t>(s)];
+}
+
+std::string_view to_string(runtime_event_kind k) noexcept {
+  static constexpr std::array<std::string_view, runtime_event_kinds> names{
+      "image_ready",    "image_failed",   "prepared",      "prepare_failed",
+      "session_failed", "child_ready",    "child_built",   "child_running",
+      "child_exited",   "child_signaled", "child_aborted", "child_failed",
+      "session_down",   "stop",           "timer",         "cleaned"};
+  return names[static_cast<std::size_t>(k)];
+}
+
+std::string_view to_string(runtime_action_kind k) noexcept {
+  static constexpr std::array<std::string_view, 13> names{
+      "resolve_image", "prepare",   "start_session", "proceed", "abort",          "signal", "kill",
+      "shutdown",      "arm_timer", "drop_session",  "clean",   "report_running", "finish"};
+  return names[static_cast<std::size_t>(k)];
+}
+
+std::chrono::seconds effective_grace(std::chrono::seconds manifest,
+                                     std::optional<std::chrono::seconds> override_) {
+  using std::chrono::seconds;
+  if (override_) return std::max(*override_, seconds{0});
+  if (manifest <= seconds{0}) return seconds{0};
+  return std::max(manifest, seconds{2});
+}
+
+struct runtime_machine::table {
+  using m = runtime_machine;
+  using row = std::array<handler, runtime_event_kinds>;
+  static constexpr handler no = &m::ignore;
+  // Columns in the order of runtime_event_kind: image_ready, image_failed, prepared,
+  // prepare_failed, session_failed | child: ready, built, running, exited, signaled, aborted,
+  // failed | session_down, stop, timer, cleaned.
+  static constexpr std::array<row, runtime_states> rows{{
+      // image
+      {&m::on_image_ready, &m::on_image_failed, no, no, no, no, no, no, no, no, no, no, no,
+       &m::on_stop_idle, no, no},
+      // preparing
+      {no, no, &m::on_prepared, &m::on_prepare_failed, no, no, no, no, no, no, no, no, no,
+       &m::on_stop_preparing, no, no},
+      // abandoning
+      {no, no, &m::on_abandoned, &m::on_abandoned, no, no, no, no, no, no, no, no, no, no, no, no},
+      // spawned
+      {no, no, no, no, &m::on_session_failed, &m::on_ready, no, no, &m::on_end, &m::on_end,
+       &m::on_end, &m::on_end, &m::on_session_down, &m::on_stop_parked, &m::on_bring_up_overdue,
+       no},
+      // ready
+      {no, no, no, no, &m::on_session_failed, no, &m::on_built, no, &m::on_end, &m::on_end,
+       &m::on_end, &m::on_end, &m::on_session_down, &m::on_stop_parked, &m::on_bring_up_overdue,
+       no},
+      // built
+      {no, no, no, no, &m::on_session_failed, no, no, &m::on_running, &m::on_end, &m::on_end,
+       &m::on_end, &m::on_end, &m::on_session_down, &m::on_stop_released, &m::on_bring_up_overdue,
+       no},
+      // running
+      {no, no, no, no, &m::on_session_lost, no, no, no, &m::on_end, &m::on_end, &m::on_end,
+       &m::on_end, &m::on_session_down, &m::on_stop_running, no, no},
+      // stopping
+      {no, no, no, no, &m::on_session_lost, no, no, no, &m::on_end, &m::on_end, &m::on_end,
+       &m::on_end, &m::on_session_down, &m::on_stop_again, &m::on_grace_over, no},
+      // killing
+      {no, no, no, no, &m::on_session_lost, no, no, no, &m::on_end, &m::on_end, &m::on_end,
+       &m::on_end, &m::on_session_down, &m::on_stop_late, &m::on_kill_overdue, no},
+      // closing
+      {no, no, no, no, no, no, no, no, &m::on_late_end, &m::on_late_end, &m::on_late_end,
+       &m::on_late_end, &m::on_closed, &m::on_stop_late, &m::on_closed, no},
+      // cleaning
+      {no, no, no, no, no, no, no, no, no, no, no, no, no, &m::on_stop_late, no, &m::on_cleaned},
+      // done
+      {no, no, no, no, no, no, no, no, no, no, no, no, no, no, no, no},
+  }};
+};
+
+std::vector<runtime_action> runtime_machine::begin() {
+  return {{.kind = act::resolve_image}};
+}
+
+std::vector<runtime_action> runtime_machine::handle(const runtime_event& event) {
+  actions out;
+  if (event.kind == kind::timer && event.serial != serial_) return out; // of a state already left
+  const auto h =
+      table::rows[static_cast<std::size_t>(state_)][static_cast<std::size_t>(event.kind)];
+  (this->*h)(event, out);
+  return out;
+}
+
+void runtime_machine::ignore(const runtime_event&, actions&) {}
+
+void runtime_machine::on_image_ready(const runtime_event&, actions& out) {
+  state_ = state::preparing;
+  out.push_back({.kind = act::prepare});
+}
+
+void runtime_machine::on_image_failed(const runtime_event& e, actions& out) {
+  record(outcome::image_failed, e);
+  enter_cleaning(out);
+}
+
+void runtime_machine::on_prepared(const runtime_event&, actions& out) {
+  state_ = state::spawned;
+  arm(settings_.bring_up_limit, out);
+  out.push_back({.kind = act::start_session});
+}
+
+void runtime_machine::on_prepare_failed(const runtime_event& e, actions& out) {
+  record(outcome::failed, e);
+  enter_cleaning(out);
+}
+
+void runtime_machine::on_abandoned(const runtime_event&, actions& out) {
+  enter_cleaning(out);
+}
+
+void runtime_machine::on_session_failed(const runtime_event& e, actions& out) {
+  record(outcome::failed, e);
+  enter_closing(out);
+}
+
+void runtime_machine::on_session_lost(const runtime_event& e, actions& out) {
+  // A verb failed on a session that worked so far: the connection is gone, not the bring-up wrong.
+  record(outcome::session_down, e);
+  enter_closing(out);
+}
+
+void runtime_machine::on_ready(const runtime_event& e, actions&) {
+  pid_ = e.pid;
+  state_ = state::ready;
+}
+
+void runtime_machine::on_built(const runtime_event&, actions& out) {
+  state_ = state::built;
+  out.push_back({.kind = act::proceed});
+}
+
+void runtime_machine::on_running(const runtime_event& e, actions& out) {
+  if (e.pid != 0) pid_ = e.pid;
+  started_ns_ = e.at_ns;
+  state_ = state::running;
+  ++serial_; // the bring-up deadline no longer counts
+  out.push_back({.kind = act::report_running});
+}
+
+void runtime_machine::on_end(const runtime_event& e, actions& out) {
+  on_late_end(e, out);
+  enter_closing(out);
+}
+
+void runtime_machine::on_late_end(const runtime_event& e, actions&) {
+  switch (e.kind) {
+  case kind::child_exited:
+    record(outcome::exited, e);
+    break;
+  case kind::child_signaled:
+    record(outcome::signaled, e);
+    break;
+  case kind::child_aborted:
+    record(outcome::aborted, e);
+    break;
+  default:
+    record(outcome::failed, e);
+  }
+}
+
+void runtime_machine::on_session_down(const runtime_event& e, actions& out) {
+  record(outcome::session_down, e);
+  out.push_back({.kind = act::drop_session});
+  enter_cleaning(out);
+}
+
+void runtime_machine::on_closed(const runtime_event&, actions& out) {
+  out.push_back({.kind = act::drop_session});
+  enter_cleaning(out);
+}
+
+void runtime_machine::on_bring_up_overdue(const runtime_event& e, actions& out) {
+  auto late = e;
+  late.why = fail(errc::timeout, "bring up", settings_.name,
+                  "stuck in '" + std::string{to_string(state_)} + "' for " +
+                      std::to_string(settings_.bring_up_limit.count()) + " s",
+                  "is a volume on a file system that hangs?")
+                 .value();
+  record(outcome::failed, late);
+  out.push_back({.kind = act::kill});
+  enter_killing(out);
+}
+
+void runtime_machine::on_grace_over(const runtime_event&, actions& out) {
+  out.push_back({.kind = act::kill});
+  enter_killing(out);
+}
+
+void runtime_machine::on_kill_overdue(const runtime_event&, actions& out) {
+  enter_closing(out);
+}
+
+void runtime_machine::on_stop_idle(const runtime_event&, actions& out) {
+  stop_asked_ = true;
+  enter_cleaning(out);
+}
+
+void runtime_machine::on_stop_preparing(const runtime_event&, actions&) {
+  // The worker may be making the very directories that cleaning removes: let it end first.
+  stop_asked_ = true;
+  state_ = state::abandoning;
+}
+
+void runtime_machine::on_stop_parked(const runtime_event&, actions& out) {
+  stop_asked_ = true;
+  out.push_back({.kind = act::abort});
+  enter_killing(out);
+}
+
+void runtime_machine::on_stop_released(const runtime_event&, actions& out) {
+  // Past abort, and nothing of the workload has run that a grace period could serve.
+  stop_asked_ = true;
+  out.push_back({.kind = act::kill});
+  enter_killing(out);
+}
+
+void runtime_machine::on_stop_running(const runtime_event& e, actions& out) {
+  stop_asked_ = true;
+  const auto grace = effective_grace(settings_.grace, e.grace);
+  if (grace == std::chrono::seconds{0}) {
+    out.push_back({.kind = act::kill});
+    enter_killing(out);
+    return;
+  }
+  state_ = state::stopping;
+  out.push_back({.kind = act::signal, .signum = settings_.stop_signal});
+  arm(grace, out);
+}
+
+void runtime_machine::on_stop_again(const runtime_event& e, actions& out) {
+  if (!e.grace) return; // already under way
+  if (*e.grace <= std::chrono::seconds{0}) {
+    on_grace_over(e, out);
+    return;
+  }
+  arm(*e.grace, out); // the newest word on patience counts; the signal was sent
+}
+
+void runtime_machine::on_stop_late(const runtime_event&, actions&) {
+  stop_asked_ = true;
+}
+
+void runtime_machine::on_cleaned(const runtime_event&, actions& out) {
+  state_ = state::done;
+  out.push_back({.kind = act::finish});
+}
+
+void runtime_machine::arm(std::chrono::milliseconds after, actions& out) {
+  out.push_back({.kind = act::arm_timer, .after = after, .serial = ++serial_});
+}
+
+void runtime_machine::enter_killing(actions& out) {
+  state_ = state::killing;
+  arm(settings_.close_limit, out);
+}
+
+void runtime_machine::enter_closing(actions& out) {
+  state_ = state::closing;
+  arm(settings_.close_limit, out);
+  out.push_back({.kind = act::shutdown});
+}
+
+void runtime_machine::enter_cleaning(actions& out) {
+  state_ = state::cleaning;
+  ++serial_;
+  out.push_back({.kind = act::clean});
+}
+
+void runtime_machine::record(outcome what, const runtime_event& e) {
+  if (outcome_ != outcome::none) return; // the first is the cause, later ones are its wake
+  outcome_ = what;
+  code_ = e.code;
+  why_ = e.why;
+  finished_ns_ = e.at_ns;
+}
+
+std::string runtime_machine::describe() const {
+  const auto early = ever_ran() ? "" : " before its first instruction";
+  switch (outcome_) {
+  case outcome::none:
+    return ever_ran() ? "its end was not seen" : "not started";
+  case outcome::exited:
+    return "exited with code " + std::to_string(code_) + early;
+  case outcome::signaled:
+    return "killed by signal " + std::to_string(code_) + early;
+  case outcome::aborted:
+    return "aborted" + std::string{early};
+  case outcome::image_failed:
+  case outcome::failed:
+    return why_.message();
+  case outcome::session_down:
+    return "its shim went away: " + (why_.cause.empty() ? why_.message() : why_.cause);
+  }
+  return {};
+}
+
+stop_reason runtime_machine::reason() const {
+  const auto abnormal = [&](std::string what) {
+    return stop_reason{stop_class::abnormal, std::move(what), 0, describe()};
+  };
+  if (stop_asked_) {
+    const bool told = outcome_ == outcome::exited || outcome_ == outcome::signaled;
+    return {stop_class::shutdown, "stopped", told ? how().exit_code : 0, describe()};
+  }
+  switch (outcome_) {
+  case outcome::exited:
+    if (!ever_ran()) return abnormal("bring_up_failed");
+    if (code_ == 0) return {};
+    return {stop_class::shutdown, "workload_exited", code_, describe()};
+  case outcome::signaled:
+    if (!ever_ran()) return abnormal("bring_up_failed");
+    return {stop_class::shutdown, "workload_signaled", code_, describe()};
+  case outcome::session_down:
+    return abnormal("session_down");
+  default:
+    return abnormal("bring_up_failed");
+  }
+}
+
+last_exit runtime_machine::how() const {
+  last_exit exit;
+  exit.started_ns = started_ns_;
+  exit.finished_ns = finished_ns_;
+  exit.message = describe();
+  switch (outcome_) {
+  case outcome::exited:
+    exit.reason = code_ == 0 ? "Completed" : "Error";
+    exit.exit_code = code_;
+    break;
+  case outcome::signaled:
+    exit.reason = "Error";
+    exit.exit_code = 128 + code_;
+    exit.signal = code_;
+    break;
+  case outcome::session_down: // the shim's end takes the workload with it
+    exit.reason = "Error";
+    exit.exit_code = 128 + SIGKILL;
+    exit.signal = SIGKILL;
+    break;
+  case outcome::image_failed:
+    exit.reason = "ImagePullError";
+    exit.exit_code = 128;
+    break;
+  case outcome::failed:
+    exit.reason = "StartError";
+    exit.exit_code = 128;
+    break;
+  case outcome::none:
+  case outcome::aborted:
+    exit.reason = stop_asked_ ? "Stopped" : "StartError";
+    exit.exit_code = stop_asked_ ? 0 : 128;
+    break;
+  }
+  // Whatever came first, a workload that never ran has not failed by itself.
+  if (!ever_ran() && (outcome_ == outcome::exited || outcome_ == outcome::signaled))
+    exit.reason = stop_asked_ ? "Stopped" : "StartError";
+  return exit;
+}
+
+} // namespace tank

@@ -1,0 +1,273 @@
+#include "actors/runtime_machine.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <set>
+
+using namespace tank;
+using k = runtime_event_kind;
+using a = runtime_action_kind;
+using st = runtime_state;
+using namespace std::chrono_literals;
+
+namespace {
+
+runtime_event event(k kind, int code = 0, std::int64_t at = 0) {
+  runtime_event e{.kind = kind};
+  e.code = code;
+  e.at_ns = at;
+  e.pid = 77;
+  e.why = error{errc::io, 0, "do", "it", "because", ""};
+  return e;
+}
+
+std::vector<a> kinds(const std::vector<runtime_action>& actions) {
+  std::vector<a> out;
+  for (const auto& x : actions)
+    out.push_back(x.kind);
+  return out;
+}
+
+std::uint64_t armed(const std::vector<runtime_action>& actions) {
+  for (const auto& x : actions)
+    if (x.kind == a::arm_timer) return x.serial;
+  return 0;
+}
+
+/// A machine led to `to` by the shortest way.
+runtime_machine at(st to, std::uint64_t* serial = nullptr) {
+  runtime_machine m{{.name = "default/web"}};
+  m.begin();
+  std::uint64_t last = 0;
+  const auto go = [&](const runtime_event& e) {
+    if (const auto s = armed(m.handle(e))) last = s;
+  };
+  static const std::map<st, std::vector<runtime_event>> ways{
+      {st::image, {}},
+      {st::preparing, {event(k::image_ready)}},
+      {st::abandoning, {event(k::image_ready), event(k::stop)}},
+      {st::spawned, {event(k::image_ready), event(k::prepared)}},
+      {st::ready, {event(k::image_ready), event(k::prepared), event(k::child_ready)}},
+      {st::built,
+       {event(k::image_ready), event(k::prepared), event(k::child_ready), event(k::child_built)}},
+      {st::running,
+       {event(k::image_ready), event(k::prepared), event(k::child_ready), event(k::child_built),
+        event(k::child_running, 0, 5)}},
+      {st::stopping,
+       {event(k::image_ready), event(k::prepared), event(k::child_ready), event(k::child_built),
+        event(k::child_running, 0, 5), event(k::stop)}},
+      {st::killing, {event(k::image_ready), event(k::prepared), event(k::stop)}},
+      {st::closing,
+       {event(k::image_ready), event(k::prepared), event(k::child_ready), event(k::child_built),
+        event(k::child_running, 0, 5), event(k::child_exited, 3, 9)}},
+      {st::cleaning, {event(k::image_failed)}},
+      {st::done, {event(k::image_failed), event(k::cleaned)}},
+  };
+  for (const auto& e : ways.at(to))
+    go(e);
+  REQUIRE(m.state() == to);
+  if (serial != nullptr) *serial = last;
+  return m;
+}
+
+runtime_machine running() {
+  return at(st::running);
+}
+
+} // namespace
+
+TEST_CASE("the way of a pod that exits 0") {
+  runtime_machine m{{.name = "default/web"}};
+  CHECK(kinds(m.begin()) == std::vector{a::resolve_image});
+  CHECK(kinds(m.handle(event(k::image_ready))) == std::vector{a::prepare});
+  CHECK(kinds(m.handle(event(k::prepared))) == std::vector{a::arm_timer, a::start_session});
+  CHECK(m.handle(event(k::child_ready)).empty());
+  CHECK(kinds(m.handle(event(k::child_built))) == std::vector{a::proceed});
+  CHECK(kinds(m.handle(event(k::child_running, 0, 5))) == std::vector{a::report_running});
+  CHECK(kinds(m.handle(event(k::child_exited, 0, 9))) == std::vector{a::arm_timer, a::shutdown});
+  CHECK(kinds(m.handle(event(k::session_down))) == std::vector{a::drop_session, a::clean});
+  CHECK(kinds(m.handle(event(k::cleaned))) == std::vector{a::finish});
+  CHECK(m.reason() == stop_reason{});
+  CHECK(m.how().reason == "Completed");
+  CHECK(m.how().started_ns == 5);
+  CHECK(m.how().finished_ns == 9);
+}
+
+TEST_CASE("how a workload ended becomes its stop reason") {
+  auto m = running();
+  m.handle(event(k::child_exited, 3, 9));
+  CHECK(m.reason().cls == stop_class::shutdown);
+  CHECK(m.reason().what == "workload_exited");
+  CHECK(m.reason().code == 3);
+  CHECK(m.how().exit_code == 3);
+  CHECK(m.how().reason == "Error");
+
+  m = running();
+  m.handle(event(k::child_signaled, 9, 9));
+  CHECK(m.reason().cls == stop_class::shutdown);
+  CHECK(m.reason().what == "workload_signaled");
+  CHECK(m.reason().code == 9);
+  CHECK(m.how().exit_code == 137);
+  CHECK(m.how().signal == 9);
+
+  m = running();
+  CHECK(kinds(m.handle(event(k::session_down))) == std::vector{a::drop_session, a::clean});
+  CHECK(m.reason().cls == stop_class::abnormal);
+  CHECK(m.reason().what == "session_down");
+
+  m = at(st::spawned);
+  m.handle(event(k::child_failed));
+  CHECK(m.reason().cls == stop_class::abnormal);
+  CHECK(m.reason().what == "bring_up_failed");
+  CHECK(m.reason().text == "cannot do 'it': because");
+  CHECK(m.how().reason == "StartError");
+  CHECK(m.how().exit_code == 128);
+
+  m = at(st::image);
+  CHECK(kinds(m.handle(event(k::image_failed))) == std::vector{a::clean});
+  CHECK(m.reason().what == "bring_up_failed");
+  CHECK(m.how().reason == "ImagePullError");
+}
+
+TEST_CASE("a death between proceed and the first instruction is a failed bring-up") {
+  auto m = at(st::built);
+  m.handle(event(k::child_signaled, 9, 9));
+  CHECK(m.reason().cls == stop_class::abnormal);
+  CHECK(m.reason().what == "bring_up_failed");
+  CHECK(m.reason().text == "killed by signal 9 before its first instruction");
+}
+
+TEST_CASE("a graceful stop: signal, grace, kill") {
+  auto m = running();
+  m.set_stop_signal(3);
+  auto out = m.handle(event(k::stop));
+  REQUIRE(kinds(out) == std::vector{a::signal, a::arm_timer});
+  CHECK(out[0].signum == 3);
+  CHECK(out[1].after == 30s);
+  CHECK(m.state() == st::stopping);
+
+  SUBCASE("it obeys") {
+    CHECK(kinds(m.handle(event(k::child_exited, 0))) == std::vector{a::arm_timer, a::shutdown});
+    CHECK(m.reason().cls == stop_class::shutdown);
+    CHECK(m.reason().what == "stopped");
+    CHECK(m.reason().text == "exited with code 0");
+    // the grace timer fires late and means nothing
+    runtime_event timer{.kind = k::timer, .serial = out[1].serial};
+    CHECK(m.handle(timer).empty());
+    CHECK(m.state() == st::closing);
+  }
+  SUBCASE("it does not") {
+    runtime_event timer{.kind = k::timer, .serial = out[1].serial};
+    CHECK(kinds(m.handle(timer)) == std::vector{a::kill, a::arm_timer});
+    CHECK(m.state() == st::killing);
+    m.handle(event(k::child_signaled, 9));
+    CHECK(m.reason().what == "stopped");
+    CHECK(m.reason().code == 137);
+    CHECK(m.how().signal == 9);
+  }
+  SUBCASE("the owner loses its patience") {
+    auto now = event(k::stop);
+    now.grace = 0s;
+    CHECK(kinds(m.handle(now)) == std::vector{a::kill, a::arm_timer});
+  }
+  SUBCASE("asked twice, signalled once") {
+    CHECK(m.handle(event(k::stop)).empty());
+    CHECK(m.state() == st::stopping);
+  }
+}
+
+TEST_CASE("grace 0 kills at once, the manifest's 1 becomes kubelet's 2 seconds") {
+  CHECK(effective_grace(0s, {}) == 0s);
+  CHECK(effective_grace(1s, {}) == 2s);
+  CHECK(effective_grace(30s, {}) == 30s);
+  CHECK(effective_grace(30s, 0s) == 0s);
+  CHECK(effective_grace(30s, 1s) == 1s);
+  CHECK(effective_grace(30s, -4s) == 0s);
+  auto m = running();
+  auto e = event(k::stop);
+  e.grace = 0s;
+  CHECK(kinds(m.handle(e)) == std::vector{a::kill, a::arm_timer});
+}
+
+TEST_CASE("a stop in every state of the bring-up leads to a clean end") {
+  auto m = at(st::image);
+  CHECK(kinds(m.handle(event(k::stop))) == std::vector{a::clean});
+  m = at(st::preparing); // the worker's directories must exist before they can be removed
+  CHECK(m.handle(event(k::stop)).empty());
+  CHECK(kinds(m.handle(event(k::prepared))) == std::vector{a::clean});
+  m = at(st::spawned);
+  CHECK(kinds(m.handle(event(k::stop))) == std::vector{a::abort, a::arm_timer});
+  m = at(st::ready);
+  CHECK(kinds(m.handle(event(k::stop))) == std::vector{a::abort, a::arm_timer});
+  CHECK(kinds(m.handle(event(k::child_aborted))) == std::vector{a::arm_timer, a::shutdown});
+  m = at(st::built);
+  CHECK(kinds(m.handle(event(k::stop))) == std::vector{a::kill, a::arm_timer});
+  for (const auto s : {st::image, st::preparing, st::spawned, st::ready, st::built}) {
+    auto one = at(s);
+    one.handle(event(k::stop));
+    CHECK(one.reason().cls == stop_class::shutdown);
+    CHECK(one.reason().what == "stopped");
+  }
+}
+
+TEST_CASE("a shim or a child that does not answer is not waited for without end") {
+  std::uint64_t serial = 0;
+  auto m = at(st::killing, &serial);
+  auto out = m.handle({.kind = k::timer, .serial = serial});
+  CHECK(kinds(out) == std::vector{a::arm_timer, a::shutdown});
+  CHECK(kinds(m.handle({.kind = k::timer, .serial = armed(out)})) ==
+        std::vector{a::drop_session, a::clean});
+  m = at(st::ready, &serial);
+  CHECK(kinds(m.handle({.kind = k::timer, .serial = serial})) ==
+        std::vector{a::kill, a::arm_timer});
+  CHECK(m.reason().what == "bring_up_failed");
+  CHECK(m.reason().text.find("stuck in 'ready'") != std::string::npos);
+}
+
+TEST_CASE("the whole product: every state takes every event and can still be brought to its end") {
+  for (std::size_t s = 0; s < runtime_states; ++s) {
+    for (std::size_t e = 0; e < runtime_event_kinds; ++e) {
+      const auto state = static_cast<st>(s);
+      const auto kind = static_cast<k>(e);
+      CAPTURE(to_string(state));
+      CAPTURE(to_string(kind));
+      std::uint64_t serial = 0;
+      auto m = at(state, &serial);
+      auto first = event(kind, 1, 9);
+      first.serial = serial;
+
+      std::multiset<a> seen;
+      const auto step = [&](const runtime_event& ev) {
+        for (const auto& action : m.handle(ev)) {
+          seen.insert(action.kind);
+          if (action.kind == a::arm_timer) serial = action.serial;
+        }
+      };
+      step(first);
+      if (m.state() == st::done) {
+        CHECK(seen.count(a::finish) == (state == st::cleaning ? 1u : 0u));
+        continue;
+      }
+      // Whatever happened: a stop, and then only what the outside owes us, ends it, cleaned.
+      step(event(k::stop));
+      for (int i = 0; i < 6 && m.state() != st::done; ++i) {
+        step(event(k::prepare_failed));
+        step({.kind = k::timer, .serial = serial});
+        if (m.state() == st::cleaning) step(event(k::cleaned));
+      }
+      CHECK(m.state() == st::done);
+      CHECK(seen.count(a::finish) == 1);
+      if (state != st::cleaning) CHECK(seen.count(a::clean) == 1);
+      CHECK(m.handle(event(kind)).empty());
+    }
+  }
+}
+
+TEST_CASE("a stale timer means nothing in any state") {
+  for (std::size_t s = 0; s < runtime_states; ++s) {
+    auto m = at(static_cast<st>(s));
+    CHECK(m.handle({.kind = k::timer, .serial = 999}).empty());
+    CHECK(m.state() == static_cast<st>(s));
+  }
+}
