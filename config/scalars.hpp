@@ -42,6 +42,10 @@ struct raw_json {
 /// Bytes that the API writes in base64.
 struct bytes {
   std::string data; ///< decoded
+
+  /// Standard alphabet, padded; line breaks are passed over. Nothing when it is none.
+  static std::optional<bytes> from_base64(std::string_view text);
+  [[nodiscard]] std::string to_base64() const;
   bool operator==(const bytes&) const = default;
 };
 

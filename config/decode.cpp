@@ -1,0 +1,310 @@
+#include "config/decode.hpp"
+
+#include "config/encode.hpp"
+#include "config/schema.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+namespace tank::config {
+
+namespace {
+
+using reflect::field;
+using reflect::kind;
+using reflect::type;
+
+std::string lower(std::string_view text) {
+  std::string out{text};
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
+
+/// Levenshtein's distance; only for the short keys of the API.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t k = 1; k <= b.size(); ++k) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[k - 1] ? 0 : 1);
+      diagonal = std::exchange(row[k], std::min({replaced, row[k] + 1, row[k - 1] + 1}));
+    }
+  }
+  return row.back();
+}
+
+/// The key that was probably meant; empty when nothing is near. Looks one level down too: a key of
+/// the spec written beside `spec` is a common slip of indentation.
+std::string suggestion(const type& record, std::string_view key) {
+  if (key.size() > 64) return {};
+  const field* best = nullptr;
+  std::size_t best_distance = key.size() < 5 ? 2 : 3;
+  for (const field& f : record.fields)
+    if (const auto d = distance(lower(f.key), lower(key)); d < best_distance)
+      best = &f, best_distance = d;
+  if (best != nullptr) return std::string{best->key};
+  for (const field& f : record.fields) {
+    const type* inner = &f.of();
+    if (inner->what == kind::optional) inner = &inner->element();
+    if (inner->what == kind::record && inner->find(key) != nullptr)
+      return std::string{f.key}.append(".").append(key);
+  }
+  return {};
+}
+
+/// Text of a scalar for messages, cut to a readable length.
+std::string shown(std::string text) {
+  if (text.size() > 40) text.replace(37, std::string::npos, "...");
+  return text;
+}
+
+/// An integer, also when it was written as 1e3 or 2.0: the YAML reader of kubelet hands those on as
+/// plain integers.
+std::optional<std::int64_t> integer_of(const node& n) {
+  if (const auto* i = n.as_integer()) return *i;
+  const auto* number = n.as_number();
+  if (number == nullptr || !number->big.empty()) return {};
+  if (std::trunc(number->value) != number->value || std::abs(number->value) >= 0x1p63) return {};
+  return static_cast<std::int64_t>(number->value);
+}
+
+class decoder {
+ public:
+  explicit decoder(std::vector<diagnostic>& found) : found_(found) {}
+
+  void object(const node& root, const type& record, void* out) {
+    const auto* members = root.as_mapping();
+    if (members == nullptr) return wrong_type(root, "an object");
+    for (const auto& m : *members) {
+      scope at{*this, m.key};
+      if (m.key == "apiVersion" || m.key == "kind") {
+        std::string ignored;
+        value(m.value, reflect::type_of<std::string>(), &ignored);
+      } else if (m.key == "status" && record.find("spec") != nullptr) {
+        if (!m.value.is_null() && m.value.as_mapping() == nullptr) wrong_type(m.value, "an object");
+      } else {
+        one_member(m, record, out);
+      }
+    }
+  }
+
+ private:
+  /// Lengthens the field path while it lives.
+  class scope {
+   public:
+    scope(decoder& d, std::string_view key) : decoder_(d), length_(d.path_.size()) {
+      if (length_ > 0) d.path_.push_back('.');
+      d.path_.append(key);
+    }
+    scope(decoder& d, std::size_t index) : decoder_(d), length_(d.path_.size()) {
+      d.path_.append("[").append(std::to_string(index)).append("]");
+    }
+    /// Of a map, whose keys may hold dots.
+    struct entry {};
+    scope(decoder& d, std::string_view key, entry) : decoder_(d), length_(d.path_.size()) {
+      d.path_.append("[").append(key).append("]");
+    }
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+    ~scope() { decoder_.path_.resize(length_); }
+
+   private:
+    decoder& decoder_;
+    std::size_t length_;
+  };
+
+  void report(position at, std::string reason) {
+    found_.push_back({severity::error, at, path_, std::move(reason)});
+  }
+
+  void wrong_type(const node& n, std::string_view wanted) {
+    std::string reason{"must be "};
+    reason.append(wanted).append(", not ");
+    const auto name = n.kind_name();
+    reason.append(name == "array" || name == "object" ? "an " : "a ").append(name);
+    const bool scalar = n.as_bool() != nullptr || n.as_integer() != nullptr || n.as_number();
+    if (wanted == "a string" && scalar)
+      reason.append(" (write \"").append(shown(n.scalar_text())).append("\")");
+    report(n.at(), std::move(reason));
+  }
+
+  void one_member(const member& m, const type& record, void* out) {
+    if (const field* f = record.find(m.key)) return value(m.value, f->of(), f->in(out));
+    std::string reason = "unknown field \"" + shown(m.key) + "\"";
+    if (const auto near = suggestion(record, m.key); !near.empty())
+      reason.append(", did you mean \"").append(near).append("\"?");
+    report(m.at, std::move(reason));
+  }
+
+  void value(const node& n, const type& t, void* out) {
+    if (n.is_null()) return; // absent, as in Go
+    switch (t.what) {
+    case kind::record:
+      return record(n, t, out);
+    case kind::optional:
+      return value(n, t.element(), t.emplace(out));
+    case kind::list:
+      return list(n, t, out);
+    case kind::map:
+      return map(n, t, out);
+    default:
+      return scalar(n, t.what, out);
+    }
+  }
+
+  void record(const node& n, const type& t, void* out) {
+    const auto* members = n.as_mapping();
+    if (members == nullptr) return wrong_type(n, "an object");
+    for (const auto& m : *members) {
+      scope at{*this, m.key};
+      one_member(m, t, out);
+    }
+  }
+
+  void list(const node& n, const type& t, void* out) {
+    const auto* elements = n.as_sequence();
+    if (elements == nullptr) return wrong_type(n, "an array");
+    for (std::size_t i = 0; i < elements->size(); ++i) {
+      scope at{*this, i};
+      value((*elements)[i], t.element(), t.emplace(out));
+    }
+  }
+
+  void map(const node& n, const type& t, void* out) {
+    const auto* members = n.as_mapping();
+    if (members == nullptr) return wrong_type(n, "an object");
+    for (const auto& m : *members) {
+      scope at{*this, m.key, scope::entry{}};
+      value(m.value, t.element(), t.insert(out, m.key));
+    }
+  }
+
+  void scalar(const node& n, kind what, void* out) {
+    switch (what) {
+    case kind::string:
+      return string(n, *static_cast<std::string*>(out));
+    case kind::boolean:
+      return boolean(n, *static_cast<bool*>(out));
+    case kind::int32:
+      return integer(n, *static_cast<std::int32_t*>(out));
+    case kind::int64:
+      return integer(n, *static_cast<std::int64_t*>(out));
+    case kind::int_or_string:
+      return either(n, *static_cast<int_or_string*>(out));
+    case kind::quantity:
+      return amount(n, *static_cast<quantity*>(out));
+    case kind::timestamp:
+      return moment(n, *static_cast<timestamp*>(out));
+    case kind::raw_json:
+      static_cast<raw_json*>(out)->text = to_json(n);
+      return;
+    case kind::bytes:
+      return base64(n, *static_cast<bytes*>(out));
+    default:
+      return;
+    }
+  }
+
+  void string(const node& n, std::string& out) {
+    if (const auto* s = n.as_string())
+      out = *s;
+    else
+      wrong_type(n, "a string");
+  }
+
+  void boolean(const node& n, bool& out) {
+    if (const auto* b = n.as_bool())
+      out = *b;
+    else
+      wrong_type(n, "a boolean");
+  }
+
+  template <class Int>
+  void integer(const node& n, Int& out) {
+    if (n.as_integer() == nullptr && n.as_number() == nullptr) return wrong_type(n, "an integer");
+    const auto i = integer_of(n);
+    if (!i && n.as_number()->big.empty() && std::abs(n.as_number()->value) < 0x1p63)
+      return report(n.at(), "must be an integer, not " + shown(n.scalar_text()));
+    if (!i || *i < std::numeric_limits<Int>::min() || *i > std::numeric_limits<Int>::max())
+      return report(n.at(), "is out of the range of a " + std::to_string(8 * sizeof(Int)) +
+                                "-bit integer: " + shown(n.scalar_text()));
+    out = static_cast<Int>(*i);
+  }
+
+  void either(const node& n, int_or_string& out) {
+    if (const auto* s = n.as_string()) {
+      out.value = *s;
+    } else if (n.as_integer() != nullptr || n.as_number() != nullptr) {
+      std::int32_t number = 0;
+      integer(n, number);
+      out.value = number;
+    } else {
+      wrong_type(n, "an integer or a string");
+    }
+  }
+
+  void amount(const node& n, quantity& out) {
+    if (n.as_sequence() != nullptr || n.as_mapping() != nullptr || n.as_bool() != nullptr)
+      return wrong_type(n, "a quantity");
+    const auto text = n.scalar_text();
+    auto parsed = quantity::parse(text);
+    if (parsed)
+      out = *std::move(parsed);
+    else
+      report(n.at(), "\"" + shown(text) + "\": " + parsed.error().cause);
+  }
+
+  void moment(const node& n, timestamp& out) {
+    const auto* s = n.as_string();
+    if (s == nullptr) return wrong_type(n, "a string");
+    if (const auto parsed = timestamp::parse(*s))
+      out = *parsed;
+    else
+      report(n.at(), "\"" + shown(*s) + "\" is no RFC 3339 time, as 2006-01-02T15:04:05Z");
+  }
+
+  void base64(const node& n, bytes& out) {
+    const auto* s = n.as_string();
+    if (s == nullptr) return wrong_type(n, "a string");
+    if (auto decoded = bytes::from_base64(*s))
+      out = *std::move(decoded);
+    else
+      report(n.at(), "is not base64 (a Secret's stringData takes plain text)");
+  }
+
+  std::vector<diagnostic>& found_;
+  std::string path_;
+};
+
+template <class Object>
+Object decode(const node& root, std::vector<diagnostic>& found) {
+  Object object;
+  decoder{found}.object(root, reflect::type_of<Object>(), &object);
+  return object;
+}
+
+} // namespace
+
+pod decode_pod(const node& root, std::vector<diagnostic>& found) {
+  return decode<pod>(root, found);
+}
+
+config_map decode_config_map(const node& root, std::vector<diagnostic>& found) {
+  return decode<config_map>(root, found);
+}
+
+secret decode_secret(const node& root, std::vector<diagnostic>& found) {
+  return decode<secret>(root, found);
+}
+
+persistent_volume_claim decode_persistent_volume_claim(const node& root,
+                                                       std::vector<diagnostic>& found) {
+  return decode<persistent_volume_claim>(root, found);
+}
+
+} // namespace tank::config
