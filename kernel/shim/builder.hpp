@@ -1,0 +1,50 @@
+/// The kinds of steps, one function each; run_steps (steps.cpp) calls them in the plan's order.
+#pragma once
+
+#include "kernel/shim/steps.hpp"
+#include "kernel/shim/syscalls.hpp"
+
+namespace tank::kernel::shim {
+
+/// What the steps of one container share. `root` is the mount that becomes "/"; -1 until the
+/// overlay step made it.
+struct builder {
+  fd_holder root;
+  fd_holder empty_dir; ///< a read-only tmpfs, attached over the first masked directory
+  bool pivoted = false;
+  failure* out = nullptr;
+};
+
+// Each returns 0, or -1 with b.out filled but for the index.
+
+// root.cpp
+int make_root(builder& b, const wire::overlay_view& s) noexcept;
+int pivot(builder& b, const wire::pivot_view& s) noexcept;
+
+// mounts.cpp
+int mount_filesystem(builder& b, const wire::filesystem_view& s) noexcept;
+int bind_source(builder& b, const wire::bind_view& s) noexcept;
+int protect(builder& b, const wire::read_only_view& s) noexcept;
+int mask(builder& b, const wire::mask_view& s) noexcept;
+
+// nodes.cpp
+int make_device(builder& b, const wire::device_view& s) noexcept;
+int make_symlink(builder& b, const wire::symlink_view& s) noexcept;
+int make_directory(builder& b, const wire::directory_view& s) noexcept;
+
+/// Fails with EPERM when `target`, a mount's place, is the root itself or lies in procfs: an image
+/// whose symlinks lead a volume there would replace what later steps and the kernel's own files
+/// are trusted for (SECURITY.md class 6).
+int check_mountable(builder& b, int target, const char* verb, const char* path) noexcept;
+
+/// fsopen .. fsmount of a filesystem without a device. `data` is "key=value,flag,...".
+/// A detached mount, or -1 with errno.
+int new_filesystem(const char* type, const char* data, std::uint64_t attributes) noexcept;
+
+/// The overlay as one option string for mount(2), for kernels whose overlayfs takes no
+/// descriptors (before 6.13): the layers are named /proc/self/fd/N, so their number, not the
+/// length of their paths, is what one page limits (about 200). Mounts on "/" and returns the
+/// root's descriptor.
+int mount_overlay_by_string(const int* lower, std::uint32_t count, int upper, int work) noexcept;
+
+} // namespace tank::kernel::shim

@@ -1,0 +1,142 @@
+#include "kernel/shim/paths.hpp"
+#include "kernel/shim/search.hpp"
+#include "kernel/shim/steps.hpp"
+#include "kernel/shim/syscalls.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <linux/capability.h>
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+namespace tank::kernel::shim {
+namespace {
+
+int set_limits(const wire::process_view& p, failure* out) noexcept {
+  static constexpr const char* names[] = {
+      "cpu",     "fsize", "data",  "stack",      "core",     "rss",  "nproc",  "nofile",
+      "memlock", "as",    "locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime"};
+  for (std::uint32_t i = 0; i < p.rlimit_count; ++i) {
+    const auto& r = p.rlimits[i];
+    const rlimit64 wanted{r.soft, r.hard};
+    if (r.resource >= sizeof names / sizeof *names) {
+      return out->set(EINVAL, "set the resource limit", "of unknown number");
+    }
+    if (::syscall(SYS_prlimit64, 0, static_cast<int>(r.resource), &wanted, nullptr) != 0) {
+      return out->set(errno, "set the resource limit", names[r.resource]);
+    }
+  }
+  return 0;
+}
+
+/// -1 with errno. Resolved as a mount target is, so that a working directory can be neither a
+/// descriptor somebody forgot to close nor anything else outside (SECURITY.md class 2).
+int change_directory(const char* path, bool make) noexcept {
+  const fd_holder root{::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!root.valid()) return -1;
+  const fd_holder dir{
+      open_target(root.get(), path, {.kind = make ? make_kind::directory : make_kind::nothing})};
+  if (!dir.valid() || ::fchdir(dir.get()) != 0) return -1;
+  // The kernel's own word on where that is: "(unreachable)..." when it is not below our root.
+  char where[4096];
+  if (::syscall(SYS_getcwd, where, sizeof where) < 0) {
+    return errno == ERANGE ? 0 : -1; // deeper than PATH_MAX, but openat2 kept us inside
+  }
+  if (where[0] == '/') return 0;
+  errno = EPERM;
+  return -1;
+}
+
+int set_capabilities(const __user_cap_data_struct (&sets)[2]) noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  return static_cast<int>(::syscall(SYS_capset, &header, sets));
+}
+
+/// Nothing to inherit, whoever the workload is (SECURITY.md class 15).
+int clear_inheritable() noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2]{};
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return -1;
+  if (::syscall(SYS_capget, &header, sets) != 0) return -1;
+  sets[0].inheritable = sets[1].inheritable = 0;
+  return set_capabilities(sets);
+}
+
+/// The raw calls: libc's would want to tell threads that we do not have.
+int become(const wire::process_view& p, failure* out) noexcept {
+  char number[11];
+  format_number(p.gid, number);
+  if (::syscall(SYS_setgroups, static_cast<std::size_t>(p.groups.count), p.groups.items) != 0) {
+    return out->set(errno, "set the supplementary groups of", "process");
+  }
+  if (::syscall(SYS_setresgid, p.gid, p.gid, p.gid) != 0)
+    return out->set(errno, "set group", number);
+  format_number(p.uid, number);
+  // keep-caps and its kin would carry capabilities over the change of user.
+  if (::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0 && errno != EPERM) {
+    return out->set(errno, "reset the secure bits of", "process");
+  }
+  if (clear_inheritable() != 0) return out->set(errno, "clear the capabilities of", "process");
+  if (::syscall(SYS_setresuid, p.uid, p.uid, p.uid) != 0)
+    return out->set(errno, "set user", number);
+  constexpr __user_cap_data_struct none[2]{};
+  if (p.uid != 0 && set_capabilities(none) != 0) {
+    return out->set(errno, "drop the capabilities of user", number);
+  }
+  return 0;
+}
+
+/// What was ignored or blocked here would stay so behind execve.
+void reset_signals() noexcept {
+  struct sigaction plain {};
+  plain.sa_handler = SIG_DFL;
+  for (int n = 1; n <= 64; ++n)
+    ::sigaction(n, &plain, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+void close_all_but(int keep) noexcept {
+  const auto k = static_cast<unsigned>(keep);
+  if (keep < 3) {
+    ::syscall(SYS_close_range, 3U, ~0U, 0U);
+    return;
+  }
+  if (k > 3) ::syscall(SYS_close_range, 3U, k - 1, 0U);
+  ::syscall(SYS_close_range, k + 1, ~0U, 0U);
+}
+
+} // namespace
+
+int exec_process(const wire::plan_view& plan, int checkpoint, failure* out) noexcept {
+  const wire::process_view& p = plan.process;
+  const char* cwd = p.cwd.empty() ? "/" : p.cwd.c_str();
+  ::umask(0);
+  if (set_limits(p, out) != 0) return -1;
+  // As root first: a directory of another user's is as good a place to start in as any.
+  const int entered = change_directory(cwd, p.create_cwd);
+  const int why = errno;
+  if (entered != 0 && why != EACCES) return out->set(why, "change directory to", cwd);
+  ::umask(p.umask & 0777);
+  if (become(p, out) != 0) return -1;
+  // Where root is squashed the user may enter what root may not.
+  if (entered != 0 && change_directory(cwd, false) != 0) {
+    return out->set(errno, "change directory to", cwd);
+  }
+  // The change of identity disarmed it; and the shim may have died just then.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
+    return out->set(errno, "tie to its shim the", "process");
+  }
+  if (checkpoint >= 0 && parent_is_gone(checkpoint)) ::_exit(127);
+  if (p.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return out->set(errno, "set no_new_privs of", "process");
+  }
+  close_all_but(checkpoint);
+  reset_signals();
+  return execute(p, out);
+}
+
+} // namespace tank::kernel::shim

@@ -1,0 +1,16 @@
+/// From argv[0] to execve.
+#pragma once
+
+#include "kernel/shim/steps.hpp"
+
+namespace tank::kernel::shim {
+
+/// Executes p.argv with p.env. argv[0] with a slash is taken as it is, from the working directory;
+/// without one it is searched in the PATH of p.env as execvp(3) does: an unusable entry (EACCES)
+/// does not end the search, but is the answer when nothing better comes. A file that exists while
+/// its interpreter or loader does not is told apart from one that does not exist. Returns -1 with
+/// `out` filled; "find the command" when there is no such program, else "execute" or "run the
+/// interpreter of".
+int execute(const wire::process_view& p, failure* out) noexcept;
+
+} // namespace tank::kernel::shim
