@@ -16,6 +16,7 @@
 
 #include "base/error.hpp"
 #include "oci/image.hpp"
+#include "oci/limits.hpp"
 #include "oci/reference.hpp"
 
 #include <cstdint>
@@ -26,16 +27,6 @@
 #include <vector>
 
 namespace tank::oci {
-
-/// What an archive may cost at most. Image content is untrusted: every size has a limit.
-struct unpack_limits {
-  std::uint64_t max_entries = 2'000'000;
-  std::uint64_t max_bytes = 64ULL << 30; ///< of all file contents of one layer
-  std::uint32_t max_path = 4096;
-  std::uint32_t max_depth = 256;
-  std::uint64_t max_metadata = 64ULL << 20; ///< manifest, index, config: bytes
-  bool operator==(const unpack_limits&) const = default;
-};
 
 struct store_options {
   unpack_limits limits;

@@ -1,0 +1,73 @@
+/// Writes the entries of one archive below a directory, by descriptor. Private to unpack.
+#pragma once
+
+#include "oci/tree.hpp"
+#include "oci/unpack.hpp"
+
+#include <ctime>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+namespace tank::oci {
+
+/// What an entry says about itself. `path` is clean (clean_entry_name).
+struct entry_facts {
+  std::string path;
+  mode_t permissions = 0; ///< 07777
+  uid_t uid = 0;
+  gid_t gid = 0;
+  timespec mtime{};
+  std::uint64_t size = 0;
+  std::vector<std::pair<std::string, std::string>> attributes; ///< already filtered
+};
+
+class layer_writer {
+ public:
+  layer_writer(int root, const unpack_options& options) : root_(root), options_(options) {}
+
+  using filler = std::function<result<void>(int fd)>;
+  result<void> regular(const entry_facts& entry, const filler& fill);
+  result<void> directory(const entry_facts& entry);
+  result<void> symlink(const entry_facts& entry, const std::string& target);
+  /// `target` is a clean path of this archive. Fails when it is not here, or is a directory.
+  result<void> hardlink(const entry_facts& entry, const std::string& target);
+  result<void> fifo(const entry_facts& entry);
+  /// Hides `path` of the layers below. An entry of this archive of that name stays (image-spec:
+  /// whiteouts apply to lower layers only), and if it is a directory hides those below as a whole.
+  result<void> whiteout(const std::string& path);
+  result<void> opaque(const std::string& directory);
+  /// Times and modes of directories, which writing into them would have changed. Call once, last.
+  result<void> finish();
+
+ private:
+  struct directory_facts {
+    std::string path;
+    mode_t permissions = 0;
+    timespec mtime{};
+    std::size_t order = 0; ///< components: children before parents
+  };
+
+  result<void> enter_parent_of(const std::string& path);
+  result<void> enter(const std::string& directory);
+  result<void> make_component(int parent, const std::string& name);
+  result<bool> clear(const std::string& name); ///< true when a whiteout lay there
+  result<void> mark_opaque(int directory);
+  result<void> apply(int fd, const entry_facts& entry, bool with_mode);
+  result<void> remember(const entry_facts& entry, ino_t inode);
+
+  int root_;
+  const unpack_options& options_;
+  unique_fd parent_; ///< O_PATH of `parent_path_`: most entries share it with the one before
+  std::string parent_path_;
+  std::string name_; ///< last component of the entry at hand
+  std::unordered_map<ino_t, directory_facts> directories_;
+  std::uint64_t metadata_ = 0;
+};
+
+} // namespace tank::oci

@@ -1,0 +1,22 @@
+/// What image content may cost at most. It is untrusted: every size has a limit (SECURITY class 8).
+#pragma once
+
+#include <cstdint>
+
+namespace tank::oci {
+
+struct unpack_limits {
+  std::uint64_t max_entries = 2'000'000;    ///< of one archive
+  std::uint64_t max_bytes = 64ULL << 30;    ///< of all file contents of one archive
+  std::uint32_t max_path = 4096;            ///< bytes of one name
+  std::uint32_t max_depth = 256;            ///< components of one name
+  std::uint64_t max_metadata = 64ULL << 20; ///< names and modes kept in memory while unpacking
+  std::uint64_t max_document = 8ULL << 20;  ///< one manifest, index or config: bytes
+  std::uint32_t max_layers = 500;           ///< of one image; overlay itself takes 500
+  bool operator==(const unpack_limits&) const = default;
+
+  /// Of a whole uncompressed archive: contents, and a header and padding for every entry.
+  [[nodiscard]] std::uint64_t max_stream() const { return max_bytes + max_entries * 1536; }
+};
+
+} // namespace tank::oci

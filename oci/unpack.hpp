@@ -1,0 +1,54 @@
+/// From a tar stream to a directory that overlayfs can take as a lower layer.
+///
+/// The archive is hostile: every name is resolved by the kernel inside the target (openat2
+/// RESOLVE_IN_ROOT), last components are never followed, nothing is created through a path that was
+/// checked before (SECURITY 7). Decisions:
+///  * names with `..`, names that are too long or too deep, `.wh.`, `.wh..`, `.wh...` are refused;
+///    a leading "/" is dropped; parents that are links are followed, but only inside the target;
+///    a parent that is a link to nothing in this archive is refused;
+///  * within one archive the later entry wins;
+///  * device nodes are not made: old base images carry a /dev full of them, so refusing would cost
+///    those images, and a container gets its own /dev. Hard links to them go the same way;
+///  * of extended attributes only `user.*` (without `user.overlay.*`) and `security.capability`
+///    are taken: the `overlay` ones would redirect the layer;
+///  * parents without an entry of their own are made 0755, owned by us.
+#pragma once
+
+#include "base/error.hpp"
+#include "oci/limits.hpp"
+#include "oci/stream.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace tank::oci {
+
+struct unpack_options {
+  unpack_limits limits;
+  /// As an ordinary user: files stay ours, overlay marks are `user.overlay.*` (mount userxattr).
+  bool rootless = false;
+  /// False: a plain archive. Whiteout names mean nothing, owners and attributes are not applied.
+  bool layer = true;
+};
+
+struct unpack_report {
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0; ///< of file contents
+  std::uint64_t whiteouts = 0;
+  std::uint64_t skipped_devices = 0;
+  bool operator==(const unpack_report&) const = default;
+};
+
+/// Unpacks the uncompressed `tar` into the directory `root` (an empty one that nobody else touches,
+/// borrowed). Reads up to the archive's end mark; what follows is left in `tar`. An error names the
+/// entry; the directory is then half filled and for the caller to remove. Blocking.
+result<unpack_report> unpack_tar(byte_source& tar, int root, const unpack_options& options);
+
+/// The relative path an archive name stands for ("" is the root itself); see the rules above.
+result<std::string> clean_entry_name(std::string_view name, const unpack_limits& limits);
+
+/// `name` for a message: control characters replaced, at most 200 bytes.
+std::string printable(std::string_view name);
+
+} // namespace tank::oci
