@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include "kernel/launch_plan.hpp"
+#include "kernel/stage.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -20,24 +21,6 @@
 #include <sys/types.h>
 
 namespace tank::kernel {
-
-/// Stages of one container. `starting` until the child exists, `ready` = parked at the checkpoint,
-/// `built` = the plan's steps are done and it is still parked, then `running`; the rest are
-/// terminal.
-enum class stage : std::uint8_t {
-  starting,
-  ready,
-  built,
-  running,
-  exited,
-  signaled,
-  aborted,
-  failed
-};
-std::string_view to_string(stage s) noexcept;
-constexpr bool is_terminal(stage s) noexcept {
-  return s >= stage::exited;
-}
 
 // --- events of a session; `container` is the plan's name ---------------------------------------
 

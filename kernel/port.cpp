@@ -1,0 +1,243 @@
+#include "kernel/port.hpp"
+
+#include "base/file.hpp"
+#include "kernel/protocol.hpp"
+#include "kernel/remove_tree.hpp"
+#include "kernel/session.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+namespace tank::kernel {
+
+namespace {
+
+constexpr std::chrono::milliseconds adoption_patience{2000};
+
+/// The shim runs from a sealed copy: through /proc/<pid>/exe a workload could otherwise reach and
+/// overwrite the program every later pod is started with (CVE-2019-5736). One copy serves all
+/// shims, which share its pages; it also survives an upgrade of the file.
+result<unique_fd> load_program(const std::filesystem::path& path) {
+  const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file) return fail_errno(errno, "open the shim program", path);
+  constexpr unsigned wanted = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  constexpr unsigned executable = 0x10; // MFD_EXEC, where vm.memfd_noexec asks for it
+  unique_fd copy{::memfd_create("tank-shim", wanted | executable)};
+  if (!copy && errno == EINVAL) copy.reset(::memfd_create("tank-shim", wanted));
+  if (!copy) return fail_errno(errno, "create a memfd for", path);
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const auto n = ::read(file.get(), buffer.data(), buffer.size());
+    if (n == 0) break;
+    if (n < 0 || ::write(copy.get(), buffer.data(), static_cast<std::size_t>(n)) != n)
+      return fail_errno(errno, "copy the shim program", path);
+  }
+  if (::fcntl(copy.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) !=
+      0)
+    return fail_errno(errno, "seal the copy of", path);
+  // A descriptor for reading only: the one that wrote would make exec answer ETXTBSY.
+  unique_fd program{
+      ::open(("/proc/self/fd/" + std::to_string(copy.get())).c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!program) return fail_errno(errno, "open the copy of", path);
+  return program;
+}
+
+/// `shim.sock` of a run directory as a socket address: through an fd, since sun_path has 108 bytes.
+struct shim_address {
+  unique_fd directory;
+  sockaddr_un address{};
+
+  static result<shim_address> of(const std::filesystem::path& run_dir) {
+    shim_address a;
+    a.directory.reset(::open(run_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!a.directory) return fail_errno(errno, "open the pod's run directory", run_dir);
+    a.address.sun_family = AF_UNIX;
+    const auto path = "/proc/self/fd/" + std::to_string(a.directory.get()) + "/" +
+                      std::string{protocol::socket_name};
+    path.copy(a.address.sun_path, sizeof a.address.sun_path - 1);
+    return a;
+  }
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
+  static constexpr socklen_t size = sizeof(sockaddr_un);
+};
+
+result<unique_fd> make_socket() {
+  unique_fd fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+  if (!fd) return fail_errno(errno, "make a socket", protocol::socket_name);
+  return fd;
+}
+
+/// Binds but does not listen: listen(2) is the shim's, so that SO_PEERCRED names the shim.
+result<unique_fd> bind_socket(const std::filesystem::path& run_dir) {
+  const auto where = TANK_TRY(shim_address::of(run_dir));
+  auto fd = TANK_TRY(make_socket());
+  ::fchmod(fd.get(), 0600); // before bind: the name is born with this mode
+  if (::bind(fd.get(), where.get(), where.size) == 0) return fd;
+  if (errno != EADDRINUSE) return fail_errno(errno, "bind the shim's socket in", run_dir);
+  const auto probe = TANK_TRY(make_socket());
+  if (::connect(probe.get(), where.get(), where.size) == 0)
+    return fail(errc::exists, "start a shim in", run_dir, "one is serving there already");
+  ::unlinkat(where.directory.get(), protocol::socket_name, 0);
+  if (::bind(fd.get(), where.get(), where.size) != 0)
+    return fail_errno(errno, "bind the shim's socket in", run_dir);
+  return fd;
+}
+
+/// Away from the numbers the shim gets its sockets at, so that one dup2 cannot hit the other's
+/// source.
+result<unique_fd> above_shim_fds(unique_fd fd) {
+  if (fd.get() > protocol::socket_fd) return fd;
+  unique_fd moved{::fcntl(fd.get(), F_DUPFD_CLOEXEC, protocol::socket_fd + 1)};
+  if (!moved) return fail_errno(errno, "duplicate a socket of", "the shim");
+  return moved;
+}
+
+/// posix_spawn's attributes and file actions, freed on every way out.
+struct spawn_setup {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  spawn_setup() {
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawnattr_init(&attributes);
+  }
+  ~spawn_setup() {
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+  spawn_setup(const spawn_setup&) = delete;
+  spawn_setup& operator=(const spawn_setup&) = delete;
+};
+
+/// vfork semantics (glibc's posix_spawn): the cost does not grow with the daemon's memory.
+result<pid_t> spawn_shim(int program, int connection, int socket) {
+  spawn_setup setup;
+  for (int fd = 0; fd < 3; ++fd)
+    ::posix_spawn_file_actions_addopen(&setup.actions, fd, "/dev/null", O_RDWR, 0);
+  ::posix_spawn_file_actions_adddup2(&setup.actions, connection, protocol::first_connection_fd);
+  ::posix_spawn_file_actions_adddup2(&setup.actions, socket, protocol::socket_fd);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&setup.attributes, &none);
+  ::posix_spawnattr_setsigdefault(&setup.attributes, &all);
+  ::posix_spawnattr_setflags(&setup.attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+  const auto path = "/proc/self/fd/" + std::to_string(program);
+  char name[] = "tank-shim";
+  char* argv[] = {name, nullptr};
+  char* env[] = {nullptr};
+  pid_t pid = 0;
+  const int rc = ::posix_spawn(&pid, path.c_str(), &setup.actions, &setup.attributes, argv, env);
+  if (rc != 0) return fail_errno(rc, "start", "tank-shim");
+  return pid;
+}
+
+result<protocol::sandbox_frame> to_frame(const sandbox_spec& sandbox) {
+  protocol::sandbox_frame f;
+  f.new_net = !sandbox.host_network;
+  f.new_ipc = !sandbox.host_ipc;
+  if (sandbox.hostname.size() >= sizeof f.hostname)
+    return fail(errc::limit, "set the hostname", sandbox.hostname, "it is longer than 64 bytes");
+  sandbox.hostname.copy(f.hostname, sizeof f.hostname - 1);
+  return f;
+}
+
+unique_fd open_pidfd(pid_t pid) {
+  return unique_fd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
+}
+
+class linux_port final : public port {
+ public:
+  explicit linux_port(std::filesystem::path shim_path) : shim_path_(std::move(shim_path)) {}
+
+  result<std::unique_ptr<session>> start_session(const sandbox_spec& sandbox) override {
+    graves_->sweep();
+    const int program = TANK_TRY(shim_program());
+    const auto frame = TANK_TRY(to_frame(sandbox));
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+      return fail_errno(errno, "make a connection for the shim of", sandbox.uid);
+    unique_fd ours{ends[0]};
+    const auto theirs = TANK_TRY(above_shim_fds(unique_fd{ends[1]}));
+    auto bound = TANK_TRY(bind_socket(sandbox.run_dir));
+    const auto socket = TANK_TRY(above_shim_fds(std::move(bound)));
+    // Sent before there is a reader: the shim finds it when it looks.
+    if (::send(ours.get(), &frame, sizeof frame, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+      return fail_errno(errno, "describe the sandbox of", sandbox.uid);
+    const pid_t pid = TANK_TRY(spawn_shim(program, theirs.get(), socket.get()));
+    // Our unreaped child: the number cannot have been given to anybody else.
+    auto pidfd = open_pidfd(pid);
+    if (!pidfd) return fail_errno(errno, "watch the shim of", sandbox.uid);
+    return TANK_TRY(shim_session::make(std::move(ours), std::move(pidfd), pid, graves_));
+  }
+
+  result<std::unique_ptr<session>> adopt_session(const std::filesystem::path& run_dir) override {
+    graves_->sweep();
+    const auto where = TANK_TRY(shim_address::of(run_dir));
+    auto fd = TANK_TRY(make_socket());
+    if (::connect(fd.get(), where.get(), where.size) != 0) {
+      if (errno == ECONNREFUSED)
+        return fail(errc::not_found, "find the shim of", run_dir, "nobody listens there");
+      return fail_errno(errno, "connect to the shim of", run_dir);
+    }
+    ucred who{};
+    socklen_t size = sizeof who;
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+      return fail_errno(errno, "identify the shim of", run_dir);
+    if (who.uid != ::geteuid())
+      return fail(errc::denied, "trust the shim of", run_dir, "it runs as another user");
+    auto pidfd = open_pidfd(who.pid);
+    if (!pidfd) return fail_errno(errno, "watch the shim of", run_dir);
+    auto adopted = TANK_TRY(shim_session::make(std::move(fd), std::move(pidfd), who.pid, graves_));
+    // Its answer also proves that the pid was still its own when the pidfd was opened.
+    TANK_TRY(adopted->read_greeting(adoption_patience));
+    return adopted;
+  }
+
+  result<void> remove_tree(const std::filesystem::path& path) override {
+    return kernel::remove_tree(path);
+  }
+
+  result<void> make_upper(const std::filesystem::path& dir) override {
+    if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST)
+      return fail_errno(errno, "make the writable layer", dir);
+    const unique_fd fd{::open(dir.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (!fd) return fail_errno(errno, "open the writable layer", dir);
+    // Existing ones are an error: a container starts with nothing of its predecessor's.
+    if (::mkdirat(fd.get(), "upper", 0755) != 0) return fail_errno(errno, "make", dir / "upper");
+    if (::mkdirat(fd.get(), "work", 0700) != 0) return fail_errno(errno, "make", dir / "work");
+    return {};
+  }
+
+ private:
+  result<int> shim_program() {
+    const std::lock_guard lock{mutex_};
+    if (!program_) program_ = TANK_TRY(load_program(shim_path_));
+    return program_.get();
+  }
+
+  const std::filesystem::path shim_path_;
+  std::mutex mutex_;
+  unique_fd program_; ///< guarded; once set it stays
+  std::shared_ptr<graveyard> graves_ = std::make_shared<graveyard>();
+};
+
+} // namespace
+
+std::unique_ptr<port> make_port(std::filesystem::path shim_path) {
+  return std::make_unique<linux_port>(std::move(shim_path));
+}
+
+} // namespace tank::kernel

@@ -1,0 +1,17 @@
+/// What `probe_host` does with text. Pure.
+#pragma once
+
+#include "kernel/port.hpp"
+
+#include <string_view>
+
+namespace tank::kernel {
+
+/// Fills the resolver's fields from a resolv.conf, as resolv.conf(5) reads it: the last `search` or
+/// `domain` line wins, unknown lines are ignored.
+void read_resolv_conf(std::string_view text, host_facts& facts);
+
+/// OCI's GOARCH name for uname's machine; the machine itself when it is not known.
+std::string go_architecture(std::string_view machine);
+
+} // namespace tank::kernel

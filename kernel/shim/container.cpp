@@ -1,0 +1,175 @@
+#include "kernel/shim/container.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+namespace tank::kernel::shim {
+
+// Whether execve passed its point of no return in `pid`. A closed checkpoint alone does not say so:
+// a child killed between proceed and execve closes it too. The kernel clears PF_FORKNOEXEC before
+// it closes CLOEXEC fds, and a zombie still shows its flags.
+static bool has_executed(pid_t pid) noexcept {
+  constexpr unsigned long fork_no_exec = 0x40;
+  char path[40] = "/proc/";
+  std::strcpy(put_decimal(path + 6, static_cast<std::uint64_t>(pid)), "/stat");
+  const unique_fd fd{::open(path, O_RDONLY | O_CLOEXEC)};
+  char text[512];
+  const auto n = fd ? ::read(fd.get(), text, sizeof text - 1) : -1;
+  if (n <= 0) return false;
+  text[n] = '\0';
+  const char* at = std::strrchr(text, ')'); // the name before it may hold anything
+  if (at == nullptr) return false;
+  // ") S ppid pgrp session tty tpgid flags": flags is the seventh blank-separated word.
+  for (int blanks = 0; *at != '\0' && blanks < 7; ++at)
+    blanks += *at == ' ';
+  unsigned long flags = 0;
+  for (; *at >= '0' && *at <= '9'; ++at)
+    flags = flags * 10 + static_cast<unsigned long>(*at - '0');
+  return (flags & fork_no_exec) == 0;
+}
+
+void container::fail(int sys, const char* step, const char* object) noexcept {
+  why_.set(sys, step, object);
+  finished_ns_ = realtime_ns();
+  enter(stage::failed);
+}
+
+void container::start(const wire::plan_view& plan) noexcept {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return fail(errno, "make the checkpoint of", name_);
+  checkpoint_.reset(ends[0]);
+  const unique_fd childs_end{ends[1]};
+  int pidfd = -1;
+  const pid_t pid = clone_into(CLONE_NEWNS | (plan.new_pid_ns ? CLONE_NEWPID : 0), &pidfd);
+  if (pid == 0) run_child(plan, childs_end.get(), -1, -1);
+  if (pid < 0) {
+    checkpoint_.reset();
+    return fail(errno, "clone the process of", name_);
+  }
+  pid_ = pid;
+  pidfd_.reset(pidfd);
+  enter(stage::ready);
+}
+
+void container::send(command wanted) noexcept {
+  // A child that is gone already shows in on_exit; the socket holds far more than two commands.
+  ::send(checkpoint_.get(), &wanted, sizeof wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+verdict container::request(verb what, std::int32_t value) noexcept {
+  const verdict v = judge(at_, what);
+  if (v != verdict::act && v != verdict::hold) return v;
+  if (proceeding_ && (what == verb::proceed || what == verb::abort)) return verdict::running;
+  if (building_ && what == verb::build) return verdict::built;
+  switch (what) {
+  case verb::build:
+    building_ = true;
+    send(command::build);
+    break;
+  case verb::proceed:
+    proceeding_ = true;
+    send(command::proceed);
+    break;
+  case verb::abort:
+    aborting_ = true;
+    send_signal(pidfd_.get(), SIGKILL);
+    break;
+  case verb::signal:
+    if (v == verdict::act)
+      send_signal(pidfd_.get(), value);
+    else if (held_count_ < protocol::max_held_signals)
+      held_[held_count_++] = static_cast<std::uint8_t>(value);
+    break;
+  case verb::kill:
+    killed_ = true;
+    send_signal(pidfd_.get(), SIGKILL);
+    break;
+  }
+  return v;
+}
+
+void container::run() noexcept {
+  started_ns_ = realtime_ns();
+  enter(stage::running);
+  for (unsigned i = 0; i < held_count_; ++i)
+    send_signal(pidfd_.get(), held_[i]);
+  held_count_ = 0;
+}
+
+void container::on_checkpoint() noexcept {
+  while (checkpoint_) {
+    report said;
+    const auto n = ::recv(checkpoint_.get(), &said, sizeof said, MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) {
+      checkpoint_.reset();
+      if (proceeding_ && !has_failed_ && at_ == stage::built && has_executed(pid_)) run();
+      return;
+    }
+    if (said.failed != 0) {
+      has_failed_ = true;
+      why_ = said.why;
+    } else {
+      building_ = false;
+      enter(stage::built);
+    }
+  }
+}
+
+void container::on_exit(const siginfo_t& how) noexcept {
+  on_checkpoint(); // what it said before it went comes first
+  checkpoint_.reset();
+  pidfd_.reset();
+  finished_ns_ = realtime_ns();
+  result_ = how.si_status;
+  core_dumped_ = how.si_code == CLD_DUMPED;
+  if (at_ == stage::running)
+    enter(how.si_code == CLD_EXITED ? stage::exited : stage::signaled);
+  else if (aborting_)
+    enter(stage::aborted);
+  else if (has_failed_)
+    enter(stage::failed);
+  else if (killed_)
+    enter(stage::signaled);
+  else
+    fail(ESRCH, "find the parked process of", name_); // killed by somebody else, or the OOM killer
+}
+
+protocol::container_frame container::describe() const noexcept {
+  protocol::container_frame f;
+  f.head.type = protocol::frame_type::state;
+  f.at = at_;
+  f.core_dumped = core_dumped_;
+  f.host_pid = pid_;
+  f.result = result_;
+  f.started_ns = started_ns_;
+  f.finished_ns = finished_ns_;
+  copy_text(f.container, name_);
+  if (at_ == stage::failed) {
+    f.sys = why_.sys;
+    f.step_index = why_.step_index;
+    copy_text(f.step, why_.step);
+    copy_text(f.object, why_.object);
+  }
+  return f;
+}
+
+bool container::untold(protocol::container_frame* out) const noexcept {
+  for (auto s = static_cast<unsigned>(stage::ready); s < stages; ++s) {
+    if ((pending_ & (1u << s)) == 0) continue;
+    *out = describe();
+    out->at = static_cast<stage>(s);
+    out->head.type =
+        static_cast<protocol::frame_type>(static_cast<unsigned>(protocol::frame_type::ready) + s -
+                                          static_cast<unsigned>(stage::ready));
+    return true;
+  }
+  return false;
+}
+
+} // namespace tank::kernel::shim

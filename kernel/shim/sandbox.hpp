@@ -1,0 +1,12 @@
+/// The namespaces a pod's containers share, held by the shim being in them.
+#pragma once
+
+#include "kernel/protocol.hpp"
+
+namespace tank::kernel::shim {
+
+/// Enters fresh namespaces as the frame asks: a network with lo up, IPC, UTS with its hostname.
+/// Returns nullptr, or the step that failed (static text) with errno set.
+const char* enter_sandbox(const protocol::sandbox_frame& wanted) noexcept;
+
+} // namespace tank::kernel::shim

@@ -1,0 +1,359 @@
+#include "kernel/shim/server.hpp"
+
+#include "kernel/shim/sandbox.hpp"
+
+#include <cerrno>
+#include <cstddef>
+#include <new>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+namespace tank::kernel::shim {
+
+using protocol::frame_type;
+
+// --- frames ------------------------------------------------------------------------------------
+
+server::read_status server::read_frame(packet* out, int flags) noexcept {
+  alignas(cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
+  iovec data{out->bytes, sizeof out->bytes};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  std::memset(out->bytes, 0, sizeof out->bytes);
+  const auto n = ::recvmsg(connection_.get(), &message, flags | MSG_CMSG_CLOEXEC);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return read_status::none;
+  if (n <= 0) return read_status::gone;
+  for (auto* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+      int fd = -1;
+      std::memcpy(&fd, reinterpret_cast<char*>(c) + at, sizeof fd);
+      out->fd.reset(fd); // only one is expected; a surplus one closes its predecessor
+    }
+  }
+  out->size = static_cast<std::size_t>(n);
+  protocol::header head;
+  std::memcpy(&head, out->bytes, sizeof head);
+  out->type = head.type;
+  return read_status::frame;
+}
+
+template <class Frame>
+bool server::send_frame(const Frame& frame, std::size_t size) noexcept {
+  return ::send(connection_.get(), &frame, size, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(size);
+}
+
+// The object is last and mostly short: what is not said is not sent.
+bool server::send_container(const protocol::container_frame& frame) noexcept {
+  return send_frame(frame, offsetof(protocol::container_frame, object) +
+                               strnlen(frame.object, sizeof frame.object - 1) + 1);
+}
+
+void server::send_error(frame_type about, int sys, const char* step, const char* name) noexcept {
+  protocol::error_frame f;
+  f.about = about;
+  f.sys = sys;
+  copy_text(f.container, name);
+  copy_text(f.step, step);
+  send_frame(f);
+}
+
+// --- containers --------------------------------------------------------------------------------
+
+container* server::find(const char* name) noexcept {
+  for (auto* c : containers_)
+    if (c != nullptr && std::strcmp(c->name(), name) == 0) return c;
+  return nullptr;
+}
+
+void server::forget(unsigned slot) noexcept {
+  containers_[slot]->~container();
+  ::munmap(containers_[slot], sizeof(container));
+  containers_[slot] = nullptr;
+}
+
+container* server::add(const char* name) noexcept {
+  for (auto& slot : containers_) {
+    if (slot != nullptr) continue;
+    void* room = ::mmap(nullptr, sizeof(container), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED) return nullptr;
+    return slot = new (room) container(name);
+  }
+  return nullptr;
+}
+
+namespace {
+/// The plan as the daemon sealed it; private, so that parsing may fill its pointer tables in.
+class mapped_plan {
+ public:
+  explicit mapped_plan(int fd) noexcept {
+    constexpr int sealed = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+    struct stat is {};
+    if (fd < 0 || (::fcntl(fd, F_GET_SEALS) & sealed) != sealed || ::fstat(fd, &is) != 0) return;
+    size_ = static_cast<std::size_t>(is.st_size);
+    base_ = size_ == 0 ? MAP_FAILED
+                       : ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  }
+  ~mapped_plan() {
+    if (base_ != MAP_FAILED) ::munmap(base_, size_);
+  }
+  mapped_plan(const mapped_plan&) = delete;
+  mapped_plan& operator=(const mapped_plan&) = delete;
+
+  const char* parse(wire::plan_view* out) noexcept {
+    if (base_ == MAP_FAILED) return "no sealed plan came with the request";
+    return wire::parse_plan(static_cast<char*>(base_), size_, out);
+  }
+
+ private:
+  void* base_ = MAP_FAILED;
+  std::size_t size_ = 0;
+};
+} // namespace
+
+void server::create(packet& p) noexcept {
+  if (shutting_down_) return send_error(p.type, ESHUTDOWN, "create a container");
+  mapped_plan mapped{p.fd.get()};
+  wire::plan_view plan;
+  if (const char* why = mapped.parse(&plan)) return send_error(p.type, EINVAL, why);
+  const char* name = plan.container.c_str();
+  if (plan.container.size >= protocol::name_size)
+    return send_error(p.type, ENAMETOOLONG, "create container", name);
+  for (unsigned slot = 0; slot < protocol::max_containers; ++slot) {
+    auto* old = containers_[slot];
+    if (old == nullptr || std::strcmp(old->name(), name) != 0) continue;
+    if (!old->ended()) return send_error(p.type, EEXIST, "create container", name);
+    forget(slot); // its successor takes the name
+  }
+  container* made = add(name);
+  if (made == nullptr) return send_error(p.type, ENOSPC, "create container", name);
+  made->start(plan);
+}
+
+// --- requests ----------------------------------------------------------------------------------
+
+static bool verb_of(frame_type type, verb* out) noexcept {
+  switch (type) {
+  case frame_type::build:
+    *out = verb::build;
+    return true;
+  case frame_type::proceed:
+    *out = verb::proceed;
+    return true;
+  case frame_type::abort:
+    *out = verb::abort;
+    return true;
+  case frame_type::signal:
+    *out = verb::signal;
+    return true;
+  case frame_type::kill:
+    *out = verb::kill;
+    return true;
+  default:
+    return false;
+  }
+}
+
+void server::handle(packet& p) noexcept {
+  if (p.size < sizeof(protocol::header))
+    return send_error(p.type, EBADMSG, "read a frame that is too short");
+  if (p.type == frame_type::create) return create(p);
+  if (p.type == frame_type::shutdown) return begin_shutdown();
+  verb what{};
+  if (!verb_of(p.type, &what)) return send_error(p.type, EPROTO, "read a frame of unknown type");
+  protocol::request_frame request;
+  std::memcpy(static_cast<void*>(&request), p.bytes, sizeof request);
+  request.container[sizeof request.container - 1] = '\0';
+  if (what == verb::signal && (request.value < 1 || request.value > 64))
+    return send_error(p.type, EINVAL, "send a signal to", request.container);
+  container* c = find(request.container);
+  if (c == nullptr) return send_error(p.type, ENOENT, "find container", request.container);
+  if (const auto why = refusal(c->request(what, request.value)); !why.empty())
+    send_error(p.type, EBUSY, why.data(), request.container);
+}
+
+void server::on_connection() noexcept {
+  packet p;
+  // Bounded, so that a chatty daemon cannot starve the logs.
+  for (int i = 0; i < 32; ++i) {
+    switch (read_frame(&p, MSG_DONTWAIT)) {
+    case read_status::none:
+      return;
+    case read_status::gone:
+      connection_.reset();
+      return;
+    case read_status::frame:
+      handle(p);
+      p.fd.reset();
+    }
+  }
+}
+
+bool server::greet() noexcept {
+  protocol::hello_frame hello;
+  hello.pid = ::getpid();
+  bool sent = send_frame(hello);
+  for (auto* c : containers_) {
+    if (c == nullptr) continue;
+    sent = sent && send_container(c->describe());
+    c->told_all();
+  }
+  return sent && send_frame(protocol::header{frame_type::info_end});
+}
+
+void server::on_listener() noexcept {
+  unique_fd peer{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+  if (!peer) return;
+  ucred who{};
+  socklen_t size = sizeof who;
+  if (::getsockopt(peer.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0 || who.uid != ::geteuid())
+    return;
+  if (connection_) send_frame(protocol::header{frame_type::replaced});
+  connection_ = std::move(peer);
+  if (!greet()) connection_.reset();
+}
+
+// --- children ----------------------------------------------------------------------------------
+
+void server::on_children() noexcept {
+  signalfd_siginfo ignored;
+  while (::read(children_.get(), &ignored, sizeof ignored) > 0) {
+  }
+  for (;;) {
+    siginfo_t how{};
+    if (::waitid(P_ALL, 0, &how, WEXITED | WNOHANG | WNOWAIT) != 0) {
+      childless_ = errno == ECHILD;
+      return;
+    }
+    if (how.si_pid == 0) return;
+    for (auto* c : containers_)
+      if (c != nullptr && c->pid() == how.si_pid) c->on_exit(how);
+    // Reaped only now: until here its pid was its own and its /proc entry readable. Whoever is no
+    // container's process was orphaned below us, and we are its subreaper.
+    ::waitid(P_PID, static_cast<id_t>(how.si_pid), &how, WEXITED | WNOHANG);
+    if (shutting_down_) kill_orphans();
+  }
+}
+
+void server::begin_shutdown() noexcept {
+  shutting_down_ = true;
+  for (auto* c : containers_)
+    if (c != nullptr && c->request(verb::abort, 0) == verdict::running) c->request(verb::kill, 0);
+  kill_orphans();
+  on_children(); // learns at once when there is nobody
+}
+
+// Processes that outlived their container's first process (possible without a pid namespace) have
+// become our children: none may stay behind.
+void server::kill_orphans() noexcept {
+  const unique_fd fd{::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC)};
+  char text[1024]; // more than fit are met again when these have died
+  const auto n = fd ? ::read(fd.get(), text, sizeof text) : -1;
+  if (n < 0) childless_ = true; // a kernel without this file: do not wait for what cannot be seen
+  pid_t pid = 0;
+  for (ssize_t i = 0; i < n; ++i) {
+    if (text[i] >= '0' && text[i] <= '9') {
+      pid = pid * 10 + (text[i] - '0');
+      continue;
+    }
+    bool ours = false; // a container's process gets its own ending, above
+    for (auto* c : containers_)
+      ours = ours || (c != nullptr && c->pid() == pid);
+    if (pid > 0 && !ours) ::kill(pid, SIGKILL); // our unreaped child: the number is still its own
+    pid = 0;
+  }
+}
+
+// --- the loop ----------------------------------------------------------------------------------
+
+void server::flush() noexcept {
+  protocol::container_frame frame;
+  for (auto* c : containers_) {
+    if (c == nullptr) continue;
+    while (connection_ && c->untold(&frame)) {
+      if (!send_container(frame)) {
+        // Full: told when it drains. Anything else is the end of this daemon, which poll will show.
+        return;
+      }
+      c->told(frame.at);
+    }
+  }
+}
+
+bool server::any_untold() const noexcept {
+  protocol::container_frame ignored;
+  for (const auto* c : containers_)
+    if (c != nullptr && c->untold(&ignored)) return true;
+  return false;
+}
+
+bool server::finished() const noexcept {
+  bool any = false;
+  bool live = false;
+  for (const auto* c : containers_) {
+    any = any || c != nullptr;
+    live = live || (c != nullptr && !c->ended());
+  }
+  if (shutting_down_) return !live && childless_;
+  return !connection_ && !any;
+}
+
+bool server::start() noexcept {
+  ::fcntl(connection_.get(), F_SETFD, FD_CLOEXEC);
+  ::fcntl(listener_.get(), F_SETFD, FD_CLOEXEC);
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  ::sigprocmask(SIG_SETMASK, &child, nullptr);
+  children_.reset(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+  packet first;
+  if (!children_ || read_frame(&first, 0) != read_status::frame) return false;
+  protocol::sandbox_frame wanted;
+  std::memcpy(static_cast<void*>(&wanted), first.bytes, sizeof wanted);
+  if (first.type != frame_type::sandbox || wanted.protocol != protocol::version) {
+    send_error(first.type, EPROTO, "agree on the protocol's version");
+    return false;
+  }
+  if (const char* step = enter_sandbox(wanted)) {
+    send_error(first.type, errno, step);
+    return false;
+  }
+  if (::listen(listener_.get(), 4) != 0) {
+    send_error(first.type, errno, "listen on the shim's socket");
+    return false;
+  }
+  return greet();
+}
+
+void server::serve() noexcept {
+  constexpr unsigned fixed = 3;
+  while (!finished()) {
+    pollfd polled[fixed + protocol::max_containers];
+    const short wanted = any_untold() ? POLLIN | POLLOUT : POLLIN;
+    polled[0] = {children_.get(), POLLIN, 0};
+    polled[1] = {connection_.get(), wanted, 0};
+    polled[2] = {listener_.get(), POLLIN, 0};
+    unsigned n = fixed;
+    for (auto* c : containers_)
+      polled[n++] = {c != nullptr ? c->checkpoint_fd() : -1, POLLIN, 0};
+    if (::poll(polled, n, -1) < 0) continue; // EINTR
+    for (unsigned i = fixed; i < n; ++i)
+      if (polled[i].revents != 0) containers_[i - fixed]->on_checkpoint();
+    if (polled[0].revents != 0) on_children();
+    if (polled[1].revents & (POLLIN | POLLHUP | POLLERR)) on_connection();
+    if (polled[2].revents != 0) on_listener();
+    flush();
+  }
+}
+
+} // namespace tank::kernel::shim
