@@ -77,9 +77,9 @@ shim_session::entry* shim_session::find(const std::string& container) {
   return it == containers_.end() ? nullptr : &*it;
 }
 
-result<void> shim_session::send(std::span<const char> bytes, int fd, const char* step,
+result<void> shim_session::send(std::span<const char> bytes, int fd, const char* doing,
                                 const std::string& container) {
-  if (!connection_) return fail(errc::conflict, step, container, "no_process");
+  if (!connection_) return fail(errc::conflict, doing, container, "no_process");
   iovec data{const_cast<char*>(bytes.data()), bytes.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
   msghdr message{};
@@ -96,19 +96,19 @@ result<void> shim_session::send(std::span<const char> bytes, int fd, const char*
   }
   if (::sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
   if (errno == EPIPE || errno == ECONNRESET) // its end of file is on the way to next_event
-    return fail(errc::conflict, step, container, "no_process");
-  auto failed = fail_errno(errno, step, container);
+    return fail(errc::conflict, doing, container, "no_process");
+  auto failed = fail_errno(errno, doing, container);
   failed.value().code = errc::unavailable;
   return failed;
 }
 
 result<void> shim_session::request(frame_type type, const std::string& container, int value,
-                                   const char* step) {
+                                   const char* doing) {
   protocol::request_frame f;
   f.head.type = type;
   f.value = value;
   container.copy(f.container, sizeof f.container - 1);
-  return send({reinterpret_cast<const char*>(&f), sizeof f}, -1, step, container);
+  return send({reinterpret_cast<const char*>(&f), sizeof f}, -1, doing, container);
 }
 
 result<void> shim_session::create(const launch_plan& plan) {
@@ -130,17 +130,17 @@ result<void> shim_session::create(const launch_plan& plan) {
   return {};
 }
 
-result<shim_session::entry*> shim_session::allowed(verb what, const char* step,
+result<shim_session::entry*> shim_session::allowed(verb what, const char* doing,
                                                    const std::string& container) {
   auto* e = find(container);
-  if (e == nullptr) return fail(errc::not_found, step, container, "the pod has no such container");
+  if (e == nullptr) return fail(errc::not_found, doing, container, "the pod has no such container");
   auto v = connection_ ? judge(e->known.at, what) : verdict::no_process;
   if (v == verdict::act || v == verdict::hold) {
     if (what == verb::build && e->build_sent) v = verdict::built;
     if (what == verb::proceed && e->proceed_sent) v = verdict::running;
   }
   if (const auto why = refusal(v); !why.empty())
-    return fail(errc::conflict, step, container, std::string{why});
+    return fail(errc::conflict, doing, container, std::string{why});
   return e;
 }
 

@@ -57,10 +57,10 @@ class shim_session final : public session {
 
   shim_session() = default;
   entry* find(const std::string& container);
-  result<entry*> allowed(verb what, const char* step, const std::string& container);
+  result<entry*> allowed(verb what, const char* doing, const std::string& container);
   result<void> request(protocol::frame_type type, const std::string& container, int value,
-                       const char* step);
-  result<void> send(std::span<const char> bytes, int fd, const char* step,
+                       const char* doing);
+  result<void> send(std::span<const char> bytes, int fd, const char* doing,
                     const std::string& container);
   std::optional<session_event> take(std::span<const char> packet);
   std::optional<session_event> take_container(const protocol::container_frame& frame);

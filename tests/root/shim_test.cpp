@@ -208,7 +208,11 @@ TEST_CASE("a shim without containers ends with its daemon's connection") {
   pollfd dead{watched, POLLIN, 0};
   CHECK(::poll(&dead, 1, 10'000) == 1);
   ::close(watched);
-  room.start(); // sweeps: no zombie stays
+  auto next = room.start(); // sweeps: no zombie stays
+  finish(*next);
+  siginfo_t how{};
+  CHECK(::waitid(P_ALL, 0, &how, WEXITED | WNOHANG | WNOWAIT) != 0);
+  CHECK(errno == ECHILD);
 }
 
 TEST_CASE("nothing is left after a session: no process, no descriptor") {
