@@ -5,10 +5,9 @@
 #pragma once
 
 #include "config/diagnostic.hpp"
+#include "config/limits.hpp"
 #include "config/pod.hpp"
 
-#include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,13 +29,6 @@ struct manifest {
   std::vector<pod_document> pods;
   std::vector<diagnostic> diagnostics; ///< of the file: syntax, limits, unknown kinds, duplicates
   [[nodiscard]] bool valid() const;    ///< no error anywhere
-};
-
-struct manifest_limits {
-  std::size_t max_bytes = 10u << 20; ///< kubelet's limit
-  std::size_t max_depth = 100;       ///< nesting
-  std::size_t max_nodes = 1'000'000; ///< after alias expansion
-  std::size_t max_documents = 1000;
 };
 
 manifest parse_manifest(std::string_view text, const manifest_limits& limits = {});
