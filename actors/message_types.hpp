@@ -27,6 +27,30 @@ struct watch_pods {
   bool operator==(const watch_pods&) const = default;
 };
 
+// --- what a reconciler tells itself --------------------------------------------------------------
+
+struct runtime_down {
+  std::string key;
+  std::uint64_t generation = 0;
+  stop_reason why;
+  bool operator==(const runtime_down&) const = default;
+};
+struct restart_due {
+  std::string key;
+  std::uint64_t generation = 0;
+  bool operator==(const restart_due&) const = default;
+};
+struct resync_due {
+  bool operator==(const resync_due&) const = default;
+};
+struct pass_due {
+  bool operator==(const pass_due&) const = default;
+};
+struct watcher_down {
+  caf::actor_addr who;
+  bool operator==(const watcher_down&) const = default;
+};
+
 TANK_INSPECT_ENUM(errc)
 TANK_INSPECT_ENUM(stop_class)
 TANK_INSPECT_ENUM(pod_state)
@@ -47,6 +71,11 @@ TANK_INSPECT(pods_synced)
 TANK_INSPECT(pods_stopped)
 TANK_INSPECT(pod_removed, key)
 TANK_INSPECT(watch_pods, to)
+TANK_INSPECT(runtime_down, key, generation, why)
+TANK_INSPECT(restart_due, key, generation)
+TANK_INSPECT(resync_due)
+TANK_INSPECT(pass_due)
+TANK_INSPECT(watcher_down, who)
 
 } // namespace tank
 
@@ -89,6 +118,11 @@ CAF_ADD_TYPE_ID(tank, (tank::pods_stopped))
 CAF_ADD_TYPE_ID(tank, (tank::watch_pods))
 CAF_ADD_TYPE_ID(tank, (tank::pod_changed))
 CAF_ADD_TYPE_ID(tank, (tank::pod_removed))
+CAF_ADD_TYPE_ID(tank, (tank::runtime_down))
+CAF_ADD_TYPE_ID(tank, (tank::restart_due))
+CAF_ADD_TYPE_ID(tank, (tank::resync_due))
+CAF_ADD_TYPE_ID(tank, (tank::pass_due))
+CAF_ADD_TYPE_ID(tank, (tank::watcher_down))
 CAF_END_TYPE_ID_BLOCK(tank)
 #endif
 

@@ -91,7 +91,9 @@ class script : public script_backend {
   caf::actor peer() {
     auto a = sys.spawn([](caf::event_based_actor* self) -> caf::behavior {
 #if TANK_CAF_LEGACY
-      self->set_default_handler(caf::drop);
+      // caf::drop would answer every message with an error; a peer says nothing
+      self->set_default_handler(
+          [](auto*, auto&) -> caf::result<caf::message> { return caf::delegated<caf::message>{}; });
       return {[](caf::unit_t) {}};
 #else
       (void)self;

@@ -1,0 +1,20 @@
+#include "actors/plan.hpp"
+
+namespace tank {
+
+reconcile_plan plan_reconcile(const std::map<std::string, desired_pod>& desired,
+                              const tracked_pods& tracked) {
+  reconcile_plan plan;
+  for (const auto& [key, want] : desired) {
+    const auto it = tracked.find(key);
+    if (it == tracked.end())
+      plan.start.push_back(key);
+    else if (it->second != want.hash)
+      plan.restart.push_back(key);
+  }
+  for (const auto& [key, heading] : tracked)
+    if (heading && !desired.contains(key)) plan.stop.push_back(key);
+  return plan;
+}
+
+} // namespace tank

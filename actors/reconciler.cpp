@@ -1,0 +1,198 @@
+#include "actors/reconciler.hpp"
+
+#include "actors/message_types.hpp"
+#include "actors/reconciler_core.hpp"
+#include "actors/role.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <ctime>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace tank {
+
+namespace {
+
+std::int64_t system_wall_clock() {
+  timespec t{};
+  clock_gettime(CLOCK_REALTIME, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+class reconciler : public role {
+ public:
+  reconciler(caf::actor_config& cfg, reconciler_options options)
+      : role(cfg)
+      , options_(std::move(options))
+      , core_(options_.backoff) {
+    if (!options_.wall_clock) options_.wall_clock = system_wall_clock;
+  }
+
+  const char* name() const override { return "tank.reconciler"; }
+
+  caf::behavior make_behavior() override {
+    compat::send_after(this, self(), options_.resync, resync_due{});
+    return {
+        [this](const desired_state& m) {
+          core_.set_desired(m);
+          nudge();
+        },
+        [this](const pod_running& m) { carry_out(core_.running(m, at())); },
+        [this](const pod_progress& m) { carry_out(core_.progress(m)); },
+        [this](const pod_ended& m) { carry_out(core_.ended(m)); },
+        [this](const runtime_down& m) { on_down(m); },
+        [this](const restart_due& m) { carry_out(core_.due(m.key, m.generation, at())); },
+        [this](const pass_due&) {
+          pass_pending_ = false;
+          last_nudge_ = now();
+          pass();
+        },
+        [this](const resync_due&) {
+          pass();
+          compat::send_after(this, self(), options_.resync, resync_due{});
+        },
+        [this](const list_pods&) { return pod_list{core_.list()}; },
+        [this](const get_pod& m) { return answer_status("get", m.key); },
+        [this](const restart_pod& m) -> caf::result<pod_status> {
+          auto effects = core_.restart(m.key, at());
+          if (!effects) return to_error(effects.error());
+          carry_out(*effects);
+          return answer_status("restart", m.key);
+        },
+        [this](const sync_pods&) {
+          pass();
+          return pods_synced{};
+        },
+        [this](const stop_all_pods& m) { return on_stop_all(m); },
+        [this](const watch_pods& m) { on_watch(m.to); },
+        [this](const watcher_down& m) { watchers_.erase(m.who); },
+    };
+  }
+
+  void on_exit() override {
+    // an undelivered promise would keep this actor alive for ever
+    for (auto& waiting : std::exchange(stop_waiters_, {}))
+      waiting.deliver(to_error(error{
+          errc::unavailable, 0, "stop", "all pods", "the reconciler ended before the pods", {}}));
+    runtimes_.clear();
+    watchers_.clear();
+  }
+
+ private:
+  [[nodiscard]] instant at() const { return {now(), options_.wall_clock()}; }
+
+  /// The first change acts at once, those that follow soon after share one pass.
+  void nudge() {
+    if (pass_pending_) return;
+    const auto since = now() - last_nudge_;
+    if (!nudged_ || since >= options_.nudge) {
+      nudged_ = true;
+      last_nudge_ = now();
+      return pass();
+    }
+    pass_pending_ = true;
+    compat::send_after(this, self(), options_.nudge - since, pass_due{});
+  }
+
+  void pass() { carry_out(core_.pass(at())); }
+
+  void carry_out(const reconcile_effects& effects) {
+    for (const auto& e : effects)
+      std::visit([this](const auto& effect) { carry_out(effect); }, e);
+  }
+
+  void carry_out(const start_run& e) {
+    auto runtime = options_.start_runtime(
+        system(), runtime_args{e.key, e.generation, e.what, e.restarts, self()});
+    if (!runtime) {
+      compat::send(
+          this, self(),
+          runtime_down{e.key,
+                       e.generation,
+                       {stop_class::abnormal, "bring_up_failed", 0, "cannot start a runtime"}});
+      return;
+    }
+    compat::watch(runtime, self(), [key = e.key, generation = e.generation](const caf::error& why) {
+      return runtime_down{key, generation, classify(why)};
+    });
+    runtimes_[e.generation] = std::move(runtime);
+  }
+
+  void carry_out(const stop_run& e) {
+    const auto it = runtimes_.find(e.generation);
+    if (it != runtimes_.end()) compat::send(this, it->second, stop_pod{e.grace});
+  }
+
+  void carry_out(const wake_run& e) {
+    compat::send_after(this, self(), e.delay, restart_due{e.key, e.generation});
+  }
+
+  void carry_out(const status_changed& e) {
+    if (watchers_.empty()) return;
+    const auto status = core_.status(e.key);
+    for (const auto& [addr, to] : watchers_) {
+      if (status)
+        compat::send(this, to, pod_changed{*status});
+      else
+        compat::send(this, to, pod_removed{e.key});
+    }
+  }
+
+  void on_down(const runtime_down& m) {
+    if (runtimes_.erase(m.generation) > 0 || m.why.cls == stop_class::abnormal) log_end(m);
+    carry_out(core_.down(m.key, m.generation, m.why, at()));
+    if (!core_.idle()) return;
+    for (auto& waiting : std::exchange(stop_waiters_, {}))
+      waiting.deliver(pods_stopped{});
+  }
+
+  static void log_end(const runtime_down& m) {
+    if (m.why.cls == stop_class::abnormal)
+      spdlog::warn("pod {} run {}: {}", m.key, m.generation, to_string(m.why));
+    else
+      spdlog::info("pod {} run {}: {}", m.key, m.generation, to_string(m.why));
+  }
+
+  caf::result<pod_status> answer_status(const char* verb, const std::string& key) {
+    if (auto status = core_.status(key)) return *std::move(status);
+    return to_error(error{errc::not_found, 0, verb, key, "no such pod", {}});
+  }
+
+  caf::response_promise on_stop_all(const stop_all_pods& m) {
+    auto promise = make_response_promise();
+    carry_out(core_.stop_all(m.grace));
+    if (core_.idle())
+      promise.deliver(pods_stopped{});
+    else
+      stop_waiters_.push_back(promise);
+    return promise;
+  }
+
+  void on_watch(const caf::actor& to) {
+    const auto addr = to.address();
+    if (!watchers_.emplace(addr, to).second) return;
+    compat::watch(to, self(), [addr](const caf::error&) { return watcher_down{addr}; });
+    for (auto& status : core_.list())
+      compat::send(this, to, pod_changed{std::move(status)});
+  }
+
+  reconciler_options options_;
+  reconciler_core core_;
+  std::map<std::uint64_t, caf::actor> runtimes_; ///< alive, by generation
+  std::map<caf::actor_addr, caf::actor> watchers_;
+  std::vector<caf::response_promise> stop_waiters_;
+  std::chrono::steady_clock::time_point
+      last_nudge_; ///< resyncs do not count: they must not delay a change
+  bool nudged_ = false;
+  bool pass_pending_ = false;
+};
+
+} // namespace
+
+caf::actor spawn_reconciler(caf::actor_system& sys, reconciler_options options) {
+  return sys.spawn<reconciler>(std::move(options));
+}
+
+} // namespace tank

@@ -1,0 +1,319 @@
+#include "actors/reconciler_core.hpp"
+
+#include "actors/stop_reason.hpp"
+#include "config/pod.hpp"
+
+#include <utility>
+
+namespace tank {
+
+namespace {
+
+restart_policy policy_of(const desired_pod& what) {
+  return what.pod ? parse_restart_policy(what.pod->spec.restart_policy) : restart_policy::always;
+}
+
+std::string seconds_text(std::chrono::milliseconds d) {
+  if (d.count() % 1000 == 0) return std::to_string(d.count() / 1000) + "s";
+  return std::to_string(d.count()) + "ms";
+}
+
+} // namespace
+
+last_exit exit_of(const stop_reason& why) {
+  last_exit out;
+  if (why.cls == stop_class::normal) {
+    out.reason = "Completed";
+  } else if (why.what == "workload_exited") {
+    out = {"Error", why.code, 0, why.text, 0, 0};
+  } else if (why.what == "workload_signaled") {
+    out = {"Error", 128 + why.code, why.code, why.text, 0, 0};
+  } else if (why.what == "oom_killed") {
+    out = {"OOMKilled", 128 + why.code, why.code, why.text, 0, 0};
+  } else if (why.what == "bring_up_failed") {
+    out = {"StartError", 128, 0, why.text, 0, 0}; // kubelet's code for a start that failed
+  } else {
+    out = {"Error", 137, 0, to_string(why), 0, 0};
+  }
+  return out;
+}
+
+reconciler_core::entry* reconciler_core::current(const std::string& key, std::uint64_t generation) {
+  const auto it = entries_.find(key);
+  if (it == entries_.end() || it->second.generation != generation) return nullptr;
+  return &it->second;
+}
+
+tracked_pods reconciler_core::tracked() const {
+  tracked_pods out;
+  for (const auto& [key, e] : entries_) {
+    auto& heading = out[key];
+    if (!e.leaving) heading = e.next ? e.next->hash : e.what.hash;
+  }
+  return out;
+}
+
+/// Makes `what` the content of the entry, with a clean history.
+void reconciler_core::adopt(entry& e, const desired_pod& what, const instant& now) {
+  auto key = std::move(e.status.key);
+  e.what = what;
+  e.status = {};
+  e.status.key = std::move(key);
+  e.status.uid = what.uid;
+  e.status.file = what.file;
+  e.status.warnings = what.warnings;
+  e.status.pod = what.pod;
+  e.status.created_ns = now.wall_ns;
+  e.running_since.reset();
+}
+
+/// The same content may have moved to another file or gained a warning: no reason to touch the run.
+void reconciler_core::refresh(entry& e, const desired_pod& what, reconcile_effects& out) {
+  if (e.next) e.next = what;
+  if (e.what.hash != what.hash) return;
+  if (e.what.file == what.file && e.what.warnings == what.warnings) return;
+  e.what = what;
+  e.status.file = what.file;
+  e.status.warnings = what.warnings;
+  out.emplace_back(status_changed{e.status.key});
+}
+
+/// Starts a run of `e.what`.
+void reconciler_core::begin(entry& e, reconcile_effects& out) {
+  e.generation = ++last_generation_;
+  e.alive = true;
+  e.ended_told = false;
+  e.running_since.reset();
+  e.restart_at.reset();
+  e.status.state = pod_state::starting;
+  e.status.host_pid = 0;
+  e.status.started_ns = 0;
+  e.status.restart_at_ns = 0;
+  e.status.phases = {};
+  e.status.message.clear();
+  out.emplace_back(start_run{e.status.key, e.generation, e.what, e.status.restarts});
+  out.emplace_back(status_changed{e.status.key});
+}
+
+void reconciler_core::halt(entry& e, std::optional<std::chrono::seconds> grace,
+                           reconcile_effects& out) {
+  // a second stop only counts when it sets its own grace period
+  if (e.status.state == pod_state::stopping && !grace) return;
+  e.status.state = pod_state::stopping;
+  e.status.message = "stopping";
+  out.emplace_back(stop_run{e.status.key, e.generation, grace});
+  out.emplace_back(status_changed{e.status.key});
+}
+
+/// Brings `what` into force, once the present run is gone.
+void reconciler_core::replace(entry& e, const desired_pod& what, const instant& now,
+                              reconcile_effects& out) {
+  e.leaving = false;
+  if (e.alive) {
+    e.next = what;
+    return halt(e, std::nullopt, out);
+  }
+  adopt(e, what, now);
+  begin(e, out);
+}
+
+void reconciler_core::forget(entries::iterator it, reconcile_effects& out) {
+  auto key = it->first;
+  entries_.erase(it);
+  out.emplace_back(status_changed{std::move(key)});
+}
+
+reconcile_effects reconciler_core::pass(const instant& now) {
+  reconcile_effects out;
+  if (stopping_all_ || !desired_.pods) return out;
+  const auto& want = *desired_.pods;
+  for (auto& [key, e] : entries_)
+    if (const auto it = want.find(key); it != want.end()) refresh(e, it->second, out);
+
+  const auto plan = plan_reconcile(want, tracked());
+  for (const auto& key : plan.stop) {
+    const auto it = entries_.find(key);
+    it->second.next.reset();
+    if (!it->second.alive) {
+      forget(it, out);
+      continue;
+    }
+    it->second.leaving = true;
+    halt(it->second, std::nullopt, out);
+  }
+  for (const auto& key : plan.restart)
+    replace(entries_.at(key), want.at(key), now, out);
+  for (const auto& key : plan.start) {
+    auto& e = entries_[key];
+    e.status.key = key;
+    adopt(e, want.at(key), now);
+    begin(e, out);
+  }
+  // a timer message that got lost must not keep a pod down
+  for (auto& [key, e] : entries_) {
+    if (e.status.state != pod_state::backing_off || !e.restart_at || *e.restart_at > now.mono)
+      continue;
+    auto more = due(key, e.generation, now);
+    out.insert(out.end(), more.begin(), more.end());
+  }
+  return out;
+}
+
+reconcile_effects reconciler_core::running(const pod_running& m, const instant& now) {
+  auto* e = current(m.key, m.generation);
+  if (e == nullptr || !e->alive) return {};
+  e->running_since = now.mono;
+  e->status.host_pid = m.host_pid;
+  e->status.started_ns = m.started_ns;
+  e->status.phases = m.phases;
+  if (e->status.state == pod_state::starting) {
+    e->status.state = pod_state::running;
+    e->status.message.clear();
+  }
+  return {status_changed{m.key}};
+}
+
+reconcile_effects reconciler_core::progress(const pod_progress& m) {
+  auto* e = current(m.key, m.generation);
+  if (e == nullptr || !e->alive || e->status.message == m.text) return {};
+  e->status.message = m.text;
+  return {status_changed{m.key}};
+}
+
+reconcile_effects reconciler_core::ended(const pod_ended& m) {
+  auto* e = current(m.key, m.generation);
+  if (e == nullptr || !e->alive) return {};
+  e->ended_told = true;
+  e->status.last = m.how;
+  e->status.host_pid = 0;
+  return {status_changed{m.key}};
+}
+
+/// A run ended by itself: again, later or never.
+void reconciler_core::decide(entry& e, const stop_reason& why, const instant& now,
+                             reconcile_effects& out) {
+  const restart_history history{e.status.retries, e.running_since};
+  const auto verdict = restart_decision(policy_of(e.what), why, history, profile_, now.mono);
+  const auto said = e.status.last->message.empty() ? to_string(why) : e.status.last->message;
+  const auto* again = std::get_if<restart_after>(&verdict);
+  if (again == nullptr) {
+    e.status.state = pod_state::terminal;
+    e.status.message = why.cls == stop_class::normal ? "completed" : said;
+    out.emplace_back(status_changed{e.status.key});
+    return;
+  }
+  e.status.retries = again->retries;
+  e.status.state = pod_state::backing_off;
+  e.status.message = "back-off " + seconds_text(again->delay) + ": " + said;
+  e.status.restart_at_ns =
+      now.wall_ns + std::chrono::duration_cast<std::chrono::nanoseconds>(again->delay).count();
+  e.restart_at = now.mono + again->delay;
+  out.emplace_back(status_changed{e.status.key});
+  if (again->delay.count() > 0) {
+    out.emplace_back(wake_run{e.status.key, e.generation, again->delay});
+    return;
+  }
+  ++e.status.restarts;
+  begin(e, out);
+}
+
+reconcile_effects reconciler_core::down(const std::string& key, std::uint64_t generation,
+                                        const stop_reason& why, const instant& now) {
+  reconcile_effects out;
+  auto* e = current(key, generation);
+  if (e == nullptr || !e->alive) return out;
+  e->alive = false;
+  e->status.host_pid = 0;
+  if (!e->ended_told) {
+    e->status.last = exit_of(why);
+    e->status.last->started_ns = e->status.started_ns;
+    e->status.last->finished_ns = now.wall_ns;
+  }
+  if (e->leaving) {
+    forget(entries_.find(key), out);
+  } else if (stopping_all_) {
+    e->status.state = pod_state::terminal;
+    e->status.message = "stopped";
+    out.emplace_back(status_changed{key});
+  } else if (e->next) {
+    const auto what = *std::exchange(e->next, std::nullopt);
+    if (what.hash != e->what.hash) {
+      adopt(*e, what, now);
+    } else {
+      ++e->status.restarts;
+      e->status.retries = 0;
+    }
+    begin(*e, out);
+  } else {
+    decide(*e, why, now, out);
+  }
+  return out;
+}
+
+reconcile_effects reconciler_core::due(const std::string& key, std::uint64_t generation,
+                                       const instant& now) {
+  reconcile_effects out;
+  auto* e = current(key, generation);
+  if (e == nullptr || stopping_all_ || e->status.state != pod_state::backing_off) return out;
+  if (e->restart_at && *e->restart_at > now.mono) return out;
+  ++e->status.restarts;
+  begin(*e, out);
+  return out;
+}
+
+result<reconcile_effects> reconciler_core::restart(const std::string& key, const instant&) {
+  const auto it = entries_.find(key);
+  if (it == entries_.end() || it->second.leaving)
+    return fail(errc::not_found, "restart", key, "no such pod");
+  if (stopping_all_) return fail(errc::conflict, "restart", key, "all pods are being stopped");
+  reconcile_effects out;
+  auto& e = it->second;
+  if (e.alive) {
+    if (!e.next) e.next = e.what;
+    halt(e, std::nullopt, out);
+  } else {
+    e.status.retries = 0;
+    ++e.status.restarts;
+    begin(e, out);
+  }
+  return out;
+}
+
+reconcile_effects reconciler_core::stop_all(std::optional<std::chrono::seconds> grace) {
+  reconcile_effects out;
+  stopping_all_ = true;
+  for (auto& [key, e] : entries_) {
+    e.next.reset();
+    if (e.alive) {
+      halt(e, grace, out);
+    } else if (e.status.state != pod_state::terminal) {
+      e.status.state = pod_state::terminal;
+      e.status.restart_at_ns = 0;
+      e.status.message = "stopped";
+      out.emplace_back(status_changed{key});
+    }
+  }
+  return out;
+}
+
+bool reconciler_core::idle() const {
+  for (const auto& [key, e] : entries_)
+    if (e.alive) return false;
+  return true;
+}
+
+std::optional<pod_status> reconciler_core::status(const std::string& key) const {
+  const auto it = entries_.find(key);
+  if (it == entries_.end()) return std::nullopt;
+  return it->second.status;
+}
+
+std::vector<pod_status> reconciler_core::list() const {
+  std::vector<pod_status> out;
+  out.reserve(entries_.size());
+  for (const auto& [key, e] : entries_)
+    out.push_back(e.status);
+  return out;
+}
+
+} // namespace tank

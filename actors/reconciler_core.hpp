@@ -1,0 +1,118 @@
+/// The reconciler's mind: a state machine over values. Events go in, effects come out; it knows no
+/// actor, no clock and no thread. reconciler.cpp is the shell that carries the effects out.
+#pragma once
+
+#include "actors/backoff.hpp"
+#include "actors/messages.hpp"
+#include "actors/plan.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace tank {
+
+/// Start a runtime for this run; answer its end with down().
+struct start_run {
+  std::string key;
+  std::uint64_t generation = 0;
+  desired_pod what;
+  std::uint32_t restarts = 0;
+  bool operator==(const start_run&) const = default;
+};
+/// Send the run's runtime a stop_pod.
+struct stop_run {
+  std::string key;
+  std::uint64_t generation = 0;
+  std::optional<std::chrono::seconds> grace;
+  bool operator==(const stop_run&) const = default;
+};
+/// Call due() after `delay`.
+struct wake_run {
+  std::string key;
+  std::uint64_t generation = 0;
+  std::chrono::milliseconds delay{0};
+  bool operator==(const wake_run&) const = default;
+};
+/// The status of `key` is another now; it is gone when status(key) is empty.
+struct status_changed {
+  std::string key;
+  bool operator==(const status_changed&) const = default;
+};
+using reconcile_effect = std::variant<start_run, stop_run, wake_run, status_changed>;
+using reconcile_effects = std::vector<reconcile_effect>;
+
+/// Both clocks at one instant.
+struct instant {
+  std::chrono::steady_clock::time_point mono;
+  std::int64_t wall_ns = 0;
+};
+
+/// Each call changes the state and returns what has to be done, in order. Events of a run that is
+/// no longer current (by generation) are ignored.
+class reconciler_core {
+ public:
+  explicit reconciler_core(backoff_profile profile) : profile_(profile) {}
+
+  /// The new whole truth; takes effect with the next pass().
+  void set_desired(desired_state state) { desired_ = std::move(state); }
+  /// Compares all desired with all tracked.
+  reconcile_effects pass(const instant& now);
+
+  reconcile_effects running(const pod_running& m, const instant& now);
+  reconcile_effects progress(const pod_progress& m);
+  reconcile_effects ended(const pod_ended& m);
+  /// The runtime of this run is gone.
+  reconcile_effects down(const std::string& key, std::uint64_t generation, const stop_reason& why,
+                         const instant& now);
+  /// The backoff of this run is over.
+  reconcile_effects due(const std::string& key, std::uint64_t generation, const instant& now);
+
+  result<reconcile_effects> restart(const std::string& key, const instant& now);
+  /// Final: nothing is started after it.
+  reconcile_effects stop_all(std::optional<std::chrono::seconds> grace);
+
+  /// No runtime is alive.
+  [[nodiscard]] bool idle() const;
+  [[nodiscard]] std::optional<pod_status> status(const std::string& key) const;
+  [[nodiscard]] std::vector<pod_status> list() const;
+
+ private:
+  struct entry {
+    desired_pod what;                ///< of the present or last run
+    pod_status status;               ///< its identity fields follow `what`
+    std::uint64_t generation = 0;    ///< of the present or last run
+    bool alive = false;              ///< a runtime exists
+    bool ended_told = false;         ///< the present run has said how its workload ended
+    std::optional<desired_pod> next; ///< starts when the present run is gone
+    bool leaving = false;            ///< forgotten when the present run is gone
+    std::optional<std::chrono::steady_clock::time_point> running_since;
+    std::optional<std::chrono::steady_clock::time_point> restart_at;
+  };
+  using entries = std::map<std::string, entry>;
+
+  entry* current(const std::string& key, std::uint64_t generation);
+  [[nodiscard]] tracked_pods tracked() const;
+  void adopt(entry& e, const desired_pod& what, const instant& now);
+  void refresh(entry& e, const desired_pod& what, reconcile_effects& out);
+  void begin(entry& e, reconcile_effects& out);
+  void halt(entry& e, std::optional<std::chrono::seconds> grace, reconcile_effects& out);
+  void replace(entry& e, const desired_pod& what, const instant& now, reconcile_effects& out);
+  void forget(entries::iterator it, reconcile_effects& out);
+  void decide(entry& e, const stop_reason& why, const instant& now, reconcile_effects& out);
+
+  backoff_profile profile_;
+  desired_state desired_;
+  entries entries_;
+  std::uint64_t last_generation_ = 0;
+  bool stopping_all_ = false;
+};
+
+/// How a run that ended without telling is shown: kubelet's words for our stop reasons.
+last_exit exit_of(const stop_reason& why);
+
+} // namespace tank
