@@ -37,8 +37,14 @@ bool is_path_component(std::string_view text) {
              text, [](char c) { return is_lower_or_digit(c) || c == '.' || c == '_' || c == '-'; });
 }
 
+/// A registry: told from a first path component by a dot, a port, or the name localhost.
 bool is_domain(std::string_view text) {
-  return text.find_first_of(".:") != std::string_view::npos || text == "localhost";
+  const auto colon = text.find(':');
+  if (colon != std::string_view::npos) {
+    const auto port = text.substr(colon + 1);
+    return colon > 0 && !port.empty() && port.find_first_not_of("0123456789") == port.npos;
+  }
+  return text.find('.') != std::string_view::npos || text == "localhost";
 }
 
 bool is_image_name(std::string_view name) {

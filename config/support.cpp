@@ -1,0 +1,288 @@
+#include "config/support.hpp"
+
+#include "config/schema.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+namespace tank::config {
+
+namespace {
+
+using reflect::field;
+using reflect::kind;
+using reflect::type;
+
+const support_rule* rule_of(std::string_view owner, std::string_view key) {
+  static const auto index = [] {
+    std::map<std::pair<std::string_view, std::string_view>, const support_rule*> out;
+    for (const auto& rule : support_rules())
+      out.emplace(std::pair{rule.owner, rule.key}, &rule);
+    return out;
+  }();
+  const auto it = index.find({owner, key});
+  return it == index.end() ? nullptr : it->second;
+}
+
+bool has_rules(const type& record) {
+  return std::ranges::any_of(support_rules(),
+                             [&](const auto& rule) { return rule.owner == record.name; });
+}
+
+/// The record that a field holds, directly or as elements; nullptr for scalars.
+const type* record_within(const type& t) {
+  switch (t.what) {
+  case kind::record:
+    return &t;
+  case kind::optional:
+  case kind::list:
+  case kind::map:
+    return record_within(t.element());
+  default:
+    return nullptr;
+  }
+}
+
+/// Whether a value asks for anything. An absent optional does not; a present one does whatever its
+/// value (`hostUsers: false`), but for a record that is empty throughout.
+bool is_used(const type& t, const void* value) {
+  switch (t.what) {
+  case kind::string:
+    return !static_cast<const std::string*>(value)->empty();
+  case kind::boolean:
+    return *static_cast<const bool*>(value);
+  case kind::int32:
+    return *static_cast<const std::int32_t*>(value) != 0;
+  case kind::int64:
+    return *static_cast<const std::int64_t*>(value) != 0;
+  case kind::list:
+  case kind::map:
+    return t.size(value) != 0;
+  case kind::optional: {
+    const void* inner = t.get(value);
+    return inner != nullptr && (t.element().what != kind::record || is_used(t.element(), inner));
+  }
+  case kind::record:
+    return std::ranges::any_of(t.fields,
+                               [&](const field& f) { return is_used(f.of(), f.in(value)); });
+  default:
+    return true;
+  }
+}
+
+/// For the comparison with a rule's neutral text; empty for what is no scalar.
+std::string scalar_text(const type& t, const void* value) {
+  switch (t.what) {
+  case kind::string:
+    return *static_cast<const std::string*>(value);
+  case kind::boolean:
+    return *static_cast<const bool*>(value) ? "true" : "false";
+  case kind::int32:
+    return std::to_string(*static_cast<const std::int32_t*>(value));
+  case kind::int64:
+    return std::to_string(*static_cast<const std::int64_t*>(value));
+  case kind::optional:
+    return t.get(value) != nullptr ? scalar_text(t.element(), t.get(value)) : std::string{};
+  default:
+    return {};
+  }
+}
+
+class findings {
+ public:
+  findings(const position_lookup& locate, std::vector<diagnostic>& out)
+      : locate_(locate)
+      , out_(out) {}
+
+  /// While something above is reported already, only errors add to it.
+  void cover(bool on) { covered_ = on; }
+  [[nodiscard]] bool covered() const { return covered_; }
+
+  void add(severity level, const std::string& path, std::string_view reason) {
+    if (covered_ && level != severity::error) return;
+    out_.push_back({level, locate_ ? locate_(path) : position{}, path, std::string{reason}});
+  }
+
+ private:
+  const position_lookup& locate_;
+  std::vector<diagnostic>& out_;
+  bool covered_ = false;
+};
+
+// --- the walk over the tables --------------------------------------------------------------------
+
+class walker {
+ public:
+  explicit walker(findings& found) : found_(found) {}
+
+  void record(const type& t, const void* value, const std::string& path) {
+    for (const field& f : t.fields)
+      one_field(t, f, f.in(value), path + "." + std::string{f.key});
+  }
+
+ private:
+  void one_field(const type& owner, const field& f, const void* value, const std::string& path) {
+    const type& t = f.of();
+    if (!is_used(t, value)) return;
+    const auto* rule = rule_of(owner.name, f.key);
+    if (rule != nullptr && !rule->neutral.empty() && scalar_text(t, value) == rule->neutral) return;
+    const type* inner = record_within(t);
+    if (rule == nullptr && inner != nullptr && has_rules(*inner)) return below(t, value, path);
+    const auto reason = rule == nullptr ? std::string_view{} : rule->reason;
+    switch (rule == nullptr ? support::not_yet : rule->is) {
+    case support::actuated:
+    case support::judged:
+      return;
+    case support::impossible:
+      return found_.add(severity::error, path, reason);
+    case support::cluster_only:
+      return found_.add(severity::warning, path,
+                        reason.empty() ? "only steers a cluster; it has no effect here" : reason);
+    case support::not_yet:
+      found_.add(severity::unsupported, path, reason);
+    }
+    const bool before = found_.covered();
+    found_.cover(true);
+    below(t, value, path);
+    found_.cover(before);
+  }
+
+  void below(const type& t, const void* value, const std::string& path) {
+    switch (t.what) {
+    case kind::record:
+      return record(t, value, path);
+    case kind::optional:
+      return below(t.element(), t.get(value), path);
+    case kind::list:
+      for (std::size_t i = 0; i < t.size(value); ++i)
+        below(t.element(), t.at(value, i), path + "[" + std::to_string(i) + "]");
+      return;
+    case kind::map:
+      t.each(value, [&](std::string_view key, const void* entry) {
+        below(t.element(), entry, path + "[" + std::string{key} + "]");
+      });
+      return;
+    default:
+      return;
+    }
+  }
+
+  findings& found_;
+};
+
+// --- what depends on values ----------------------------------------------------------------------
+
+void judge_metadata(const object_meta& metadata, findings& found) {
+  constexpr std::string_view app_armor = "container.apparmor.security.beta.kubernetes.io/";
+  for (const auto& [key, value] : metadata.annotations) {
+    const auto path = "metadata.annotations[" + key + "]";
+    if (key.starts_with("tank/"))
+      found.add(severity::unsupported, path, {});
+    else if (key.starts_with(app_armor) && value != "unconfined")
+      found.add(severity::unsupported, path, {});
+    else if (key.starts_with("seccomp.security.alpha.kubernetes.io/") ||
+             key.starts_with("container.seccomp.security.alpha.kubernetes.io/"))
+      found.add(severity::warning, path,
+                "has no effect since Kubernetes 1.27: use securityContext.seccompProfile");
+  }
+}
+
+/// A resource outside of Kubernetes' own names comes from a device plugin.
+bool is_extended(std::string_view resource) {
+  return resource.find('/') != std::string_view::npos &&
+         resource.find("kubernetes.io/") == std::string_view::npos;
+}
+
+void judge_resources(const resource_requirements& resources, const std::string& path,
+                     findings& found) {
+  const auto judge = [&](const std::string& name, const std::string& where) {
+    const auto field = path + where + "[" + name + "]";
+    if (is_extended(name))
+      found.add(severity::error, field, "only a device plugin of a cluster provides this resource");
+    else
+      found.add(severity::unsupported, field, {});
+  };
+  for (const auto& [name, amount] : resources.limits)
+    judge(name, ".resources.limits");
+  for (const auto& [name, amount] : resources.requests) {
+    const auto limit = resources.limits.find(name);
+    const bool same = limit != resources.limits.end() && limit->second == amount;
+    if (!same) judge(name, ".resources.requests");
+  }
+}
+
+void judge_ports(const pod_spec& spec, const container& c, const std::string& path,
+                 findings& found) {
+  if (spec.host_network) return; // every port is the host's already
+  for (std::size_t i = 0; i < c.ports.size(); ++i) {
+    const auto port = path + ".ports[" + std::to_string(i) + "]";
+    if (c.ports[i].host_port != 0)
+      found.add(severity::unsupported, port + ".hostPort", "without hostNetwork");
+    else if (!c.ports[i].host_ip.empty())
+      found.add(severity::unsupported, port + ".hostIP", "without hostNetwork");
+  }
+}
+
+bool is_known_field(std::string_view path) {
+  constexpr std::string_view known[] = {
+      "metadata.name", "metadata.namespace", "metadata.uid",
+      "status.podIP",  "spec.nodeName",      "spec.serviceAccountName",
+      "status.podIPs", "status.hostIP",      "status.hostIPs"};
+  return std::ranges::find(known, path) != std::end(known) ||
+         path.starts_with("metadata.labels['") || path.starts_with("metadata.annotations['");
+}
+
+void judge_env(const container& c, const std::string& path, findings& found) {
+  for (std::size_t i = 0; i < c.env.size(); ++i) {
+    const auto& from = c.env[i].value_from;
+    if (from && from->field_ref && !is_known_field(from->field_ref->field_path))
+      found.add(severity::unsupported,
+                path + ".env[" + std::to_string(i) + "].valueFrom.fieldRef.fieldPath", {});
+  }
+}
+
+void judge_container(const pod_spec& spec, const container& c, const std::string& path,
+                     findings& found) {
+  judge_resources(c.resources, path, found);
+  judge_ports(spec, c, path, found);
+  judge_env(c, path, found);
+}
+
+void judge_containers(const pod_spec& spec, walker& walk, findings& found) {
+  const type& container_type = reflect::type_of<container>();
+  for (std::size_t i = 0; i < spec.containers.size(); ++i) {
+    const auto path = "spec.containers[" + std::to_string(i) + "]";
+    if (i > 0) found.add(severity::unsupported, path, "one container per pod");
+    found.cover(i > 0);
+    walk.record(container_type, &spec.containers[i], path);
+    judge_container(spec, spec.containers[i], path, found);
+  }
+  found.cover(true); // by spec.initContainers
+  for (std::size_t i = 0; i < spec.init_containers.size(); ++i)
+    judge_container(spec, spec.init_containers[i], "spec.initContainers[" + std::to_string(i) + "]",
+                    found);
+  found.cover(false);
+}
+
+} // namespace
+
+void check_support(const pod& p, const position_lookup& locate, std::vector<diagnostic>& found) {
+  const auto first = found.size();
+  findings out{locate, found};
+  walker walk{out};
+  judge_metadata(p.metadata, out);
+  walk.record(reflect::type_of<pod_spec>(), &p.spec, "spec");
+  judge_containers(p.spec, walk, out);
+  if (p.spec.resources) judge_resources(*p.spec.resources, "spec", out);
+  if (p.spec.dns_policy == "ClusterFirstWithHostNet")
+    out.add(severity::warning, "spec.dnsPolicy",
+            "there is no cluster DNS here: names resolve as on the host");
+  std::stable_sort(found.begin() + static_cast<std::ptrdiff_t>(first), found.end(),
+                   [](const diagnostic& a, const diagnostic& b) {
+                     return std::pair{a.at.line, a.at.column} < std::pair{b.at.line, b.at.column};
+                   });
+}
+
+} // namespace tank::config
