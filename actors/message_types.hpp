@@ -8,6 +8,7 @@
 
 #include "actors/caf_compat.hpp"
 #include "actors/messages.hpp"
+#include "actors/runtime_messages.hpp"
 
 #include <cstdint>
 
@@ -76,6 +77,11 @@ TANK_INSPECT(restart_due, key, generation)
 TANK_INSPECT(resync_due)
 TANK_INSPECT(pass_due)
 TANK_INSPECT(watcher_down, who)
+TANK_INSPECT(get_layers_in_use)
+TANK_INSPECT(runtime_timer, serial)
+TANK_INSPECT(get_files)
+TANK_INSPECT(rescan_files)
+TANK_INSPECT(scan_due, serial)
 
 } // namespace tank
 
@@ -85,6 +91,15 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::stop_all_pods)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::resolve_image)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::image_resolved)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::layers_in_use)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::image_landed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::image_user_down)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::launch_prepared)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::launch_cleaned)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::file_list)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::scan_done)
 
 // CAF >= 1.0 numbers every message type in one table of the process; a clash aborts. An embedder
 // moves our numbers with -DTANK_TYPE_ID_BASE=first_custom_type_id+N (the same for the library and
@@ -123,6 +138,20 @@ CAF_ADD_TYPE_ID(tank, (tank::restart_due))
 CAF_ADD_TYPE_ID(tank, (tank::resync_due))
 CAF_ADD_TYPE_ID(tank, (tank::pass_due))
 CAF_ADD_TYPE_ID(tank, (tank::watcher_down))
+CAF_ADD_TYPE_ID(tank, (tank::resolve_image))
+CAF_ADD_TYPE_ID(tank, (tank::image_resolved))
+CAF_ADD_TYPE_ID(tank, (tank::layers_in_use))
+CAF_ADD_TYPE_ID(tank, (tank::image_landed))
+CAF_ADD_TYPE_ID(tank, (tank::image_user_down))
+CAF_ADD_TYPE_ID(tank, (tank::launch_prepared))
+CAF_ADD_TYPE_ID(tank, (tank::launch_cleaned))
+CAF_ADD_TYPE_ID(tank, (tank::file_list))
+CAF_ADD_TYPE_ID(tank, (tank::scan_done))
+CAF_ADD_TYPE_ID(tank, (tank::get_layers_in_use))
+CAF_ADD_TYPE_ID(tank, (tank::runtime_timer))
+CAF_ADD_TYPE_ID(tank, (tank::get_files))
+CAF_ADD_TYPE_ID(tank, (tank::rescan_files))
+CAF_ADD_TYPE_ID(tank, (tank::scan_due))
 CAF_END_TYPE_ID_BLOCK(tank)
 #endif
 

@@ -1,0 +1,146 @@
+#include "actors/prepare_launch.hpp"
+
+#include "base/file.hpp"
+#include "config/manifest.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace tank {
+
+static std::string_view kind_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+  case S_IFDIR:
+    return "a directory";
+  case S_IFREG:
+    return "a file";
+  case S_IFSOCK:
+    return "a socket";
+  case S_IFCHR:
+    return "a character device";
+  case S_IFBLK:
+    return "a block device";
+  default:
+    return "something else";
+  }
+}
+
+/// S_IF* of a hostPath type; 0: anything goes.
+static result<mode_t> wanted_kind(const host_path& wanted) {
+  const auto& t = wanted.type;
+  if (t.empty()) return 0;
+  if (t == "Directory" || t == "DirectoryOrCreate") return S_IFDIR;
+  if (t == "File" || t == "FileOrCreate") return S_IFREG;
+  if (t == "Socket") return S_IFSOCK;
+  if (t == "CharDevice") return S_IFCHR;
+  if (t == "BlockDevice") return S_IFBLK;
+  return fail(errc::invalid, "mount volume", wanted.volume, "unknown hostPath type '" + t + "'");
+}
+
+static result<void> create_host_path(const host_path& wanted) {
+  if (wanted.type == "DirectoryOrCreate") return make_directories(wanted.path, 0755);
+  // Not followed and not truncated: whatever appears there in between is judged by the check.
+  const unique_fd fd{
+      ::open(wanted.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
+  if (!fd && errno != EEXIST) return fail_errno(errno, "create file", wanted.path);
+  return {};
+}
+
+result<void> check_host_path(const host_path& wanted) {
+  const auto kind = TANK_TRY(wanted_kind(wanted));
+  const auto path = "hostPath of volume '" + wanted.volume + "'";
+  struct stat st {};
+  bool there = ::stat(wanted.path.c_str(), &st) == 0;
+  if (!there && errno == ENOENT && wanted.type.ends_with("OrCreate")) {
+    TANK_TRY(create_host_path(wanted));
+    there = ::stat(wanted.path.c_str(), &st) == 0;
+  }
+  if (!there)
+    return fail_errno(errno, "use " + path, wanted.path,
+                      errno == ENOENT ? "create it, or set type: DirectoryOrCreate" : "");
+  if (kind != 0 && (st.st_mode & S_IFMT) != kind)
+    return fail(errc::invalid, "use " + path, wanted.path,
+                "it is " + std::string{kind_of(st.st_mode)} + ", not of type " + wanted.type);
+  return {};
+}
+
+static result<void> make_empty_dir(const empty_dir& dir) {
+  TANK_TRY(make_directories(dir.path.parent_path()));
+  if (::mkdir(dir.path.c_str(), 0700) != 0) {
+    if (errno == EEXIST) return {}; // of an earlier run of this pod: contents and owner are its own
+    return fail_errno(errno, "create directory", dir.path);
+  }
+  if (dir.gid != 0 && ::chown(dir.path.c_str(), 0, dir.gid) != 0)
+    return fail_errno(errno, "chown", dir.path);
+  if (::chmod(dir.path.c_str(), dir.mode) != 0) return fail_errno(errno, "chmod", dir.path);
+  return {};
+}
+
+static result<void> write_etc(const launch_inputs& in) {
+  TANK_TRY(make_directories(in.etc_dir));
+  TANK_TRY(write_file_atomic(in.etc_dir / "hosts", in.etc.hosts));
+  TANK_TRY(write_file_atomic(in.etc_dir / "hostname", in.etc.hostname));
+  return write_file_atomic(in.etc_dir / "resolv.conf", in.etc.resolv_conf);
+}
+
+/// What a new daemon needs to recognise the pod that this shim runs.
+static std::string pod_record(const prepare_request& r) {
+  return "{\"uid\":\"" + r.uid + "\",\"restarts\":" + std::to_string(r.restart) +
+         ",\"pod\":" + config::to_json(*r.pod, -1) + "}\n";
+}
+
+static result<void> make_directories_of(const prepare_request& r, const launch_inputs& in,
+                                        kernel::port& port) {
+  TANK_TRY(clean_launch(*r.pod, r.dirs, r.uid, port));
+  TANK_TRY(make_directories(in.sandbox.run_dir));
+  if (!in.upper_dir.empty()) {
+    TANK_TRY(make_directories(in.upper_dir.parent_path()));
+    TANK_TRY(port.make_upper(in.upper_dir));
+  }
+  for (const auto& dir : in.empty_dirs)
+    TANK_TRY(make_empty_dir(dir));
+  return make_directories(in.plan.log.path.parent_path());
+}
+
+result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& port) {
+  if (r.pod->spec.containers.size() != 1)
+    return fail(errc::unsupported, "run pod", r.pod->metadata.name,
+                "more than one container is not supported yet");
+  const auto& container = r.pod->spec.containers.front();
+  const auto env = TANK_TRY(container_env(*r.pod, container, *r.host, r.uid));
+  const auto params = TANK_TRY(oci::merge_run_params(container, env, r.image->config));
+  const auto text = TANK_TRY(user_text(*r.pod, container, r.image->config));
+  const auto user = TANK_TRY(oci::resolve_user(text, r.image->layers));
+  auto inputs = TANK_TRY(plan_launch({.pod = *r.pod,
+                                      .container = container,
+                                      .image = *r.image,
+                                      .params = params,
+                                      .user = user,
+                                      .host = *r.host,
+                                      .dirs = r.dirs,
+                                      .uid = r.uid,
+                                      .restart = r.restart}));
+  for (const auto& path : inputs.host_paths)
+    TANK_TRY(check_host_path(path));
+  TANK_TRY(make_directories_of(r, inputs, port));
+  TANK_TRY(write_etc(inputs));
+  TANK_TRY(write_file_atomic(inputs.sandbox.run_dir / "pod.json", pod_record(r), 0600));
+  return inputs;
+}
+
+result<void> clean_launch(const config::pod& pod, const directories& dirs, const std::string& uid,
+                          kernel::port& port) {
+  const auto run = port.remove_tree(dirs.pod_run(uid));
+  result<void> state;
+  for (const auto& c : pod.spec.containers) {
+    auto removed = port.remove_tree(dirs.pod_state(uid) / c.name);
+    if (!removed && state) state = std::move(removed);
+  }
+  ::rmdir(dirs.pod_state(uid).c_str()); // stays when it holds emptyDirs
+  if (!run) return run;
+  return state;
+}
+
+} // namespace tank

@@ -1,0 +1,36 @@
+/// The blocking half of a bring-up and its undoing: directories, /etc files, checks on the host.
+/// Called from worker threads.
+#pragma once
+
+#include "actors/plan_launch.hpp"
+#include "base/error.hpp"
+#include "kernel/port.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace tank {
+
+/// Resolves the user, decides the plan, checks hostPaths, makes the directories and writes the
+/// files. What a run that ended badly has left of this pod is removed first. On failure the caller
+/// cleans up with `clean_launch`, as after any run.
+struct prepare_request {
+  std::shared_ptr<const config::pod> pod;
+  std::shared_ptr<const oci::image> image;
+  std::shared_ptr<const kernel::host_facts> host;
+  directories dirs;
+  std::string uid;
+  std::uint32_t restart = 0;
+};
+result<launch_inputs> prepare_launch(const prepare_request& request, kernel::port& port);
+
+/// Removes what one run made: its run directory and its writable layer. emptyDirs stay for the next
+/// run of the pod: pod_janitor (janitor.hpp) removes them when the pod is gone for good.
+result<void> clean_launch(const config::pod& pod, const directories& dirs, const std::string& uid,
+                          kernel::port& port);
+
+/// Checks that the path exists and is of the wanted type, making it for the *OrCreate types.
+result<void> check_host_path(const host_path& wanted);
+
+} // namespace tank

@@ -1,0 +1,50 @@
+/// The runtime: one actor per pod that brings it to running reality, supervises it, and ends when
+/// its workload has ended and everything of the run is removed.
+///
+/// runtime_machine.hpp decides; this actor turns messages into its events and carries out its
+/// actions. It obeys stop_pod at any time. Its owner gets pod_progress, pod_running and pod_ended
+/// (runtime_args.hpp); then the actor stops with the stop_reason that matches.
+///
+/// Should the actor itself fail (an exception, a kill), it shuts its shim down on the way out; what
+/// is left on disk is removed by the next run of the pod or by the janitor.
+#pragma once
+
+#include "actors/poller.hpp"
+#include "actors/runtime_args.hpp"
+#include "actors/runtime_machine.hpp"
+#include "actors/worker.hpp"
+#include "base/paths.hpp"
+#include "kernel/port.hpp"
+
+#include <caf/actor.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace tank {
+
+struct launch_inputs;
+struct prepare_request;
+
+/// What all runtimes of a process share.
+struct runtime_options {
+  std::shared_ptr<kernel::port> port;
+  std::shared_ptr<job_runner> jobs; ///< for what blocks; directories, image files
+  std::shared_ptr<fd_source> fds;
+  std::function<caf::actor()> image_store; ///< the one of now: its supervisor may replace it
+  std::shared_ptr<const kernel::host_facts> host;
+  directories dirs;
+  runtime_settings patience; ///< only the limits are read; the rest comes from each pod
+
+  /// prepare_launch and clean_launch (prepare_launch.hpp) unless a test puts its own here.
+  std::function<result<launch_inputs>(const prepare_request&, kernel::port&)> prepare;
+  std::function<result<void>(const config::pod&, const directories&, const std::string& uid,
+                             kernel::port&)>
+      clean;
+};
+
+/// The factory for the reconciler. The one with `prepare` and `clean` both set needs no others.
+runtime_factory make_runtime_factory(runtime_options options);
+runtime_factory make_runtime_factory_as_is(runtime_options options);
+
+} // namespace tank

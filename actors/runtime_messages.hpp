@@ -1,0 +1,100 @@
+/// The messages around runtimes, images and manifests, plain structs as in messages.hpp. Made
+/// sendable in message_types.hpp.
+#pragma once
+
+#include "actors/messages.hpp"
+#include "base/error.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/actor_addr.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tank::oci {
+struct image;
+}
+
+namespace tank {
+
+struct launch_inputs;
+struct parsed_file;
+
+// --- image store ---------------------------------------------------------------------------------
+
+/// Asks for an image; `to` gets one image_resolved with the same ticket. The layers count as in use
+/// until `to` ends. There is no registry client yet, so every imagePullPolicy means the local
+/// store.
+struct resolve_image {
+  std::string name;
+  std::uint64_t ticket = 0;
+  caf::actor to;
+};
+struct image_resolved {
+  std::uint64_t ticket = 0;
+  std::shared_ptr<const oci::image> image; ///< null on failure
+  error why;
+};
+
+/// -> layers_in_use
+struct get_layers_in_use {
+  bool operator==(const get_layers_in_use&) const = default;
+};
+struct layers_in_use {
+  std::vector<std::filesystem::path> layers; ///< each once
+};
+
+/// Of the store to itself: a flight has landed; somebody who used an image has ended.
+struct image_landed {
+  std::string name;
+  std::shared_ptr<const oci::image> image;
+  error why;
+};
+struct image_user_down {
+  caf::actor_addr user;
+};
+
+// --- runtime, to itself --------------------------------------------------------------------------
+
+struct launch_prepared {
+  std::shared_ptr<const launch_inputs> inputs; ///< null on failure
+  error why;
+};
+struct launch_cleaned {
+  std::optional<error> why;
+};
+struct runtime_timer {
+  std::uint64_t serial = 0;
+  bool operator==(const runtime_timer&) const = default;
+};
+
+// --- manifest watcher ----------------------------------------------------------------------------
+
+/// -> file_list: what became of each file, in order of names.
+struct get_files {
+  bool operator==(const get_files&) const = default;
+};
+struct file_list {
+  std::vector<file_status> files;
+};
+/// Reads everything anew -> file_list, after the scan.
+struct rescan_files {
+  bool operator==(const rescan_files&) const = default;
+};
+
+/// Of the watcher to itself.
+struct scan_due {
+  std::uint64_t serial = 0; ///< 0: the periodic one
+  bool operator==(const scan_due&) const = default;
+};
+struct scan_result;
+struct scan_done {
+  std::shared_ptr<const scan_result> result;
+};
+
+} // namespace tank

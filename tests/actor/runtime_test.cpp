@@ -1,0 +1,364 @@
+#include "actors/runtime.hpp"
+
+#include "actors/image_store.hpp"
+#include "actors/prepare_launch.hpp"
+#include "actors/stop_reason.hpp"
+#include "config/pod.hpp"
+#include "tests/actor/fake_port.hpp"
+#include "tests/actor/script.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <sys/epoll.h>
+
+using namespace tank;
+using namespace tank::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// One runtime with everything around it played by the test.
+struct stage_play {
+  std::shared_ptr<fake_port> port = std::make_shared<fake_port>();
+  std::shared_ptr<fake_fds> fds = std::make_shared<fake_fds>();
+  std::shared_ptr<int> cleaned = std::make_shared<int>(0);
+  std::shared_ptr<std::optional<error>> prepare_error = std::make_shared<std::optional<error>>();
+  script s;
+  caf::actor owner = s.peer();
+  caf::actor store = s.peer();
+  caf::actor watcher = s.peer();
+  caf::actor rt;
+  std::shared_ptr<session_script> session = port->of("u-1");
+  std::shared_ptr<std::optional<stop_reason>> ended =
+      std::make_shared<std::optional<stop_reason>>();
+
+  explicit stage_play(std::int64_t grace = 30) {
+    config::pod pod;
+    pod.metadata.name = "web";
+    pod.metadata.ns = "default";
+    pod.spec.termination_grace_period_seconds = grace;
+    pod.spec.containers.emplace_back();
+    pod.spec.containers[0].name = "main";
+    pod.spec.containers[0].image = "web:1";
+    runtime_options options{.port = port,
+                            .jobs = std::make_shared<inline_runner>(),
+                            .fds = fds,
+                            .image_store = [store = store] { return store; },
+                            .host = std::make_shared<const kernel::host_facts>()};
+    options.prepare = [e = prepare_error](const prepare_request& r,
+                                          kernel::port&) -> result<launch_inputs> {
+      if (*e) return failure{**e};
+      launch_inputs in;
+      in.sandbox.uid = r.uid;
+      in.plan.container = "main";
+      in.plan.process.argv = {"foo"};
+      in.stop_signal = 3;
+      return in;
+    };
+    options.clean = [n = cleaned](const config::pod&, const directories&, const std::string&,
+                                  kernel::port&) -> result<void> {
+      ++*n;
+      return {};
+    };
+    desired_pod what;
+    what.pod = std::make_shared<const config::pod>(pod);
+    what.uid = "u-1";
+    rt = make_runtime_factory_as_is(options)(
+        s.sys, {.key = "default/web", .generation = 4, .what = what, .owner = owner});
+    rt->attach_functor([e = ended](const caf::error& why) { *e = classify(why); });
+    s.settle(); // the peers drop what they get: only the runtime's own messages are scripted
+  }
+
+  void image(bool found = true) {
+    image_resolved m{1, nullptr, {}};
+    if (found)
+      m.image = std::make_shared<const oci::image>();
+    else
+      m.why = explain_missing_image(fail(errc::not_found, "read", "refs/x", "no such file").value(),
+                                    "web:1");
+    s.send(store, rt, m);
+    s.settle();
+  }
+  void happen(kernel::session_event e) {
+    session->events.push_back(std::move(e));
+    s.send(store, rt, fd_ready{fds->id_of(session->fd), EPOLLIN});
+    s.settle();
+  }
+  void run() {
+    image();
+    happen(kernel::ready_event{"main", 77});
+    happen(kernel::built_event{"main"});
+    happen(kernel::running_event{"main", 77, 5});
+  }
+  void stop(std::optional<std::chrono::seconds> grace = {}) {
+    s.send(owner, rt, stop_pod{grace});
+    s.settle();
+  }
+  [[nodiscard]] std::string last_call() const {
+    return session->calls.empty() ? "" : session->calls.back();
+  }
+  /// All is given back: the shim gone, nothing watched, the disk clean.
+  void check_nothing_left() {
+    CHECK(ended->has_value());
+    CHECK(*cleaned == 1);
+    CHECK(fds->watched() == 0);
+    const bool started = !session->calls.empty();
+    if (started) CHECK_FALSE(session->alive);
+  }
+};
+
+using calls = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("bring-up: create and build go out together, proceed follows the built root") {
+  stage_play p;
+  CHECK(p.session->calls.empty());
+  p.image();
+  CHECK(p.session->calls == calls{"start", "create main", "build main"});
+  p.happen(kernel::ready_event{"main", 77});
+  CHECK(p.last_call() == "build main");
+  p.happen(kernel::built_event{"main"});
+  CHECK(p.last_call() == "proceed main");
+  p.happen(kernel::running_event{"main", 77, 5});
+  CHECK(p.last_call() == "proceed main");
+  CHECK_FALSE(p.ended->has_value());
+}
+
+TEST_CASE("a workload's end: the shim goes, the disk is cleaned, the reason matches") {
+  struct row {
+    kernel::session_event end;
+    stop_reason want;
+  };
+  const std::vector<row> rows{
+      {kernel::exited_event{"main", 0, 9}, {}},
+      {kernel::exited_event{"main", 3, 9},
+       {stop_class::shutdown, "workload_exited", 3, "exited with code 3"}},
+      {kernel::signaled_event{"main", 9, false, 9},
+       {stop_class::shutdown, "workload_signaled", 9, "killed by signal 9"}},
+  };
+  for (const auto& r : rows) {
+    stage_play p;
+    p.run();
+    p.happen(r.end);
+    CHECK(p.last_call() == "shutdown");
+    CHECK_FALSE(p.ended->has_value()); // not before the shim is gone
+    p.happen(kernel::session_down_event{"closed"});
+    p.check_nothing_left();
+    CHECK(p.ended->value() == r.want);
+  }
+}
+
+TEST_CASE("the shim vanishes: abnormal session_down") {
+  stage_play p;
+  p.run();
+  p.happen(kernel::session_down_event{"connection closed"});
+  p.check_nothing_left();
+  CHECK(p.ended->value().cls == stop_class::abnormal);
+  CHECK(p.ended->value().what == "session_down");
+}
+
+TEST_CASE("an image that is not here says how to get it") {
+  stage_play p;
+  p.image(false);
+  p.check_nothing_left();
+  CHECK(p.ended->value().what == "bring_up_failed");
+  CHECK(p.ended->value().text ==
+        "cannot find image 'web:1': not in the local store (load it with: tank image load "
+        "ARCHIVE, or tank image import ROOTFS.tar web:1)");
+}
+
+TEST_CASE("a command that does not exist is named, and what to change") {
+  stage_play p;
+  p.image();
+  p.happen(kernel::ready_event{"main", 77});
+  p.happen(kernel::built_event{"main"});
+  p.happen(kernel::failed_event{"main", ENOENT, "execute", "foo", -1});
+  p.happen(kernel::session_down_event{"closed"});
+  p.check_nothing_left();
+  CHECK(p.ended->value() ==
+        stop_reason{stop_class::abnormal, "bring_up_failed", 0,
+                    "cannot execute 'foo': No such file or directory (no such program in the "
+                    "image's PATH; check command)"});
+}
+
+TEST_CASE("each failure on the way ends clean") {
+  const error boom{errc::io, EIO, "do", "it", "", ""};
+  SUBCASE("preparing") {
+    stage_play p;
+    *p.prepare_error = boom;
+    p.image();
+    p.check_nothing_left();
+    CHECK(p.ended->value().what == "bring_up_failed");
+  }
+  SUBCASE("starting the shim") {
+    stage_play p;
+    p.port->refuse_start = boom;
+    p.image();
+    p.check_nothing_left();
+    CHECK(p.ended->value().text == "cannot do 'it': Input/output error");
+  }
+  SUBCASE("watching the shim") {
+    stage_play p;
+    p.fds->refuse = boom;
+    p.image();
+    CHECK(p.last_call() == "shutdown");
+    p.s.advance(10s); // nobody can tell us that it has gone
+    p.s.settle();
+    p.check_nothing_left();
+  }
+  for (const char* verb : {"create", "build", "proceed"}) {
+    stage_play p;
+    p.session->refusals.emplace(verb, boom);
+    p.image();
+    p.happen(kernel::ready_event{"main", 77});
+    p.happen(kernel::built_event{"main"});
+    CHECK(p.last_call() == "shutdown");
+    p.happen(kernel::session_down_event{"closed"});
+    p.check_nothing_left();
+    CHECK(p.ended->value().what == "bring_up_failed");
+  }
+}
+
+TEST_CASE("a graceful stop: the image's signal, the grace period, then a kill") {
+  stage_play p{7};
+  p.run();
+  p.stop();
+  CHECK(p.last_call() == "signal main 3");
+  p.s.advance(6s);
+  p.s.settle();
+  CHECK(p.last_call() == "signal main 3");
+  p.s.advance(1s);
+  p.s.settle();
+  CHECK(p.last_call() == "kill main");
+  p.happen(kernel::signaled_event{"main", 9, false, 9});
+  p.happen(kernel::session_down_event{"closed"});
+  p.check_nothing_left();
+  CHECK(p.ended->value() ==
+        stop_reason{stop_class::shutdown, "stopped", 137, "killed by signal 9"});
+}
+
+TEST_CASE("a stop in every state of the bring-up") {
+  SUBCASE("while the image is resolved") {
+    stage_play p;
+    p.stop();
+    p.check_nothing_left();
+    CHECK(p.session->calls.empty());
+  }
+  SUBCASE("spawned") {
+    stage_play p;
+    p.image();
+    p.stop();
+    CHECK(p.last_call() == "abort main");
+    p.happen(kernel::aborted_event{"main"});
+    p.happen(kernel::session_down_event{"closed"});
+    p.check_nothing_left();
+  }
+  SUBCASE("ready") {
+    stage_play p;
+    p.image();
+    p.happen(kernel::ready_event{"main", 77});
+    p.stop();
+    CHECK(p.last_call() == "abort main");
+    p.happen(kernel::aborted_event{"main"});
+    p.happen(kernel::session_down_event{"closed"});
+    p.check_nothing_left();
+  }
+  SUBCASE("built") {
+    stage_play p;
+    p.image();
+    p.happen(kernel::ready_event{"main", 77});
+    p.happen(kernel::built_event{"main"});
+    p.stop();
+    CHECK(p.last_call() == "kill main");
+    p.happen(kernel::running_event{"main", 77, 5});
+    p.happen(kernel::signaled_event{"main", 9, false, 9});
+    p.happen(kernel::session_down_event{"closed"});
+    p.check_nothing_left();
+  }
+  SUBCASE("after its end") {
+    stage_play p;
+    p.run();
+    p.happen(kernel::exited_event{"main", 3, 9});
+    p.stop();
+    p.happen(kernel::session_down_event{"closed"});
+    p.check_nothing_left();
+    CHECK(p.ended->value().what == "stopped");
+  }
+}
+
+TEST_CASE("the owner hears of running and of the end, once each, with its generation") {
+  // An owner that keeps what it hears.
+  struct heard_t {
+    std::vector<pod_running> running;
+    std::vector<pod_ended> ended;
+  };
+  auto heard = std::make_shared<heard_t>();
+  stage_play p;
+  auto owner = p.s.sys.spawn([heard](caf::event_based_actor*) -> caf::behavior {
+    return {[heard](const pod_running& m) { heard->running.push_back(m); },
+            [heard](const pod_ended& m) { heard->ended.push_back(m); }, [](const pod_progress&) {}};
+  });
+  p.s.settle();
+  config::pod pod;
+  pod.spec.containers.emplace_back();
+  pod.spec.containers[0].name = "main";
+  runtime_options options{.port = p.port,
+                          .jobs = std::make_shared<inline_runner>(),
+                          .fds = p.fds,
+                          .image_store = [store = p.store] { return store; },
+                          .host = std::make_shared<const kernel::host_facts>()};
+  options.prepare = [](const prepare_request& r, kernel::port&) -> result<launch_inputs> {
+    launch_inputs in;
+    in.sandbox.uid = r.uid;
+    in.plan.container = "main";
+    return in;
+  };
+  options.clean = [](const config::pod&, const directories&, const std::string&,
+                     kernel::port&) -> result<void> { return {}; };
+  desired_pod what;
+  what.pod = std::make_shared<const config::pod>(pod);
+  what.uid = "u-2";
+  p.session = p.port->of("u-2");
+  p.rt = make_runtime_factory_as_is(options)(
+      p.s.sys, {.key = "default/two", .generation = 9, .what = what, .owner = owner});
+  p.s.settle();
+  p.s.advance(2ms);
+  p.image();
+  p.s.advance(3ms);
+  p.happen(kernel::ready_event{"main", 78});
+  p.s.advance(4ms);
+  p.happen(kernel::built_event{"main"});
+  p.s.advance(5ms);
+  p.happen(kernel::running_event{"main", 78, 5});
+  REQUIRE(heard->running.size() == 1);
+  CHECK(heard->running[0] ==
+        pod_running{
+            "default/two", 9, 78, 5, {.image = 2ms, .spawn = 3ms, .rootfs = 4ms, .proceed = 5ms}});
+  p.happen(kernel::exited_event{"main", 3, 9});
+  p.happen(kernel::session_down_event{"closed"});
+  REQUIRE(heard->ended.size() == 1);
+  CHECK(heard->ended[0].generation == 9);
+  CHECK(heard->ended[0].how.exit_code == 3);
+  caf::anon_send_exit(owner, caf::exit_reason::user_shutdown);
+  p.stop();
+}
+
+TEST_CASE("a runtime that is killed takes its shim with it") {
+  stage_play p;
+  p.run();
+  caf::anon_send_exit(p.rt, caf::exit_reason::kill);
+  p.s.settle();
+  CHECK(p.last_call() == "shutdown");
+  CHECK_FALSE(p.session->alive);
+  CHECK(p.fds->watched() == 0);
+}
+
+TEST_CASE("an image store that ends with our question unanswered does not hang the pod") {
+  stage_play p;
+  caf::anon_send_exit(p.store, caf::exit_reason::kill);
+  p.s.settle();
+  p.check_nothing_left();
+  CHECK(p.ended->value().text == "cannot resolve image 'web:1': the image store has ended");
+}
