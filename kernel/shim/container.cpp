@@ -31,13 +31,18 @@ static bool has_executed(pid_t pid) noexcept {
   return (flags & fork_no_exec) == 0;
 }
 
+void container::finish_as(stage s) noexcept {
+  finished_ns_ = realtime_ns();
+  enter(s);
+}
+
 void container::fail(int sys, const char* step, const char* object) noexcept {
   why_.set(sys, step, object);
-  finished_ns_ = realtime_ns();
-  enter(stage::failed);
+  finish_as(stage::failed);
 }
 
 void container::start(const wire::plan_view& plan) noexcept {
+  if (output_.open(plan, &why_) != 0) return finish_as(stage::failed);
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return fail(errno, "make the checkpoint of", name_);
@@ -45,7 +50,8 @@ void container::start(const wire::plan_view& plan) noexcept {
   const unique_fd childs_end{ends[1]};
   int pidfd = -1;
   const pid_t pid = clone_into(CLONE_NEWNS | (plan.new_pid_ns ? CLONE_NEWPID : 0), &pidfd);
-  if (pid == 0) run_child(plan, childs_end.get(), -1, -1);
+  if (pid == 0) run_child(plan, childs_end.get(), output_.childs_end(0), output_.childs_end(1));
+  output_.close_childs_ends();
   if (pid < 0) {
     checkpoint_.reset();
     return fail(errno, "clone the process of", name_);
@@ -125,17 +131,17 @@ void container::on_exit(const siginfo_t& how) noexcept {
   on_checkpoint(); // what it said before it went comes first
   checkpoint_.reset();
   pidfd_.reset();
-  finished_ns_ = realtime_ns();
+  output_.drain();
   result_ = how.si_status;
   core_dumped_ = how.si_code == CLD_DUMPED;
   if (at_ == stage::running)
-    enter(how.si_code == CLD_EXITED ? stage::exited : stage::signaled);
+    finish_as(how.si_code == CLD_EXITED ? stage::exited : stage::signaled);
   else if (aborting_)
-    enter(stage::aborted);
+    finish_as(stage::aborted);
   else if (has_failed_)
-    enter(stage::failed);
+    finish_as(stage::failed);
   else if (killed_)
-    enter(stage::signaled);
+    finish_as(stage::signaled);
   else
     fail(ESRCH, "find the parked process of", name_); // killed by somebody else, or the OOM killer
 }

@@ -4,6 +4,7 @@
 #include "base/unique_fd.hpp"
 #include "kernel/protocol.hpp"
 #include "kernel/shim/child.hpp"
+#include "kernel/shim/output.hpp"
 #include "kernel/shim/sys.hpp"
 #include "kernel/stage.hpp"
 
@@ -33,6 +34,8 @@ class container {
   [[nodiscard]] bool ended() const noexcept { return is_terminal(at_); }
   [[nodiscard]] bool parked() const noexcept { return at_ < stage::running; }
   [[nodiscard]] int checkpoint_fd() const noexcept { return checkpoint_.get(); }
+  /// What it writes, and what those that outlive it still write.
+  [[nodiscard]] output& streams() noexcept { return output_; }
 
   /// All that is known, as a `state` frame.
   [[nodiscard]] protocol::container_frame describe() const noexcept;
@@ -48,6 +51,7 @@ class container {
     pending_ |= bit(s);
   }
   void fail(int sys, const char* step, const char* object) noexcept;
+  void finish_as(stage s) noexcept;
   void run() noexcept;
   void send(command wanted) noexcept;
 
@@ -69,6 +73,7 @@ class container {
   unsigned held_count_ = 0;
   std::uint8_t held_[protocol::max_held_signals] = {}; ///< signals for `running`, in order
   failure why_;
+  output output_; ///< last: mostly untouched pages
 };
 
 } // namespace tank::kernel::shim

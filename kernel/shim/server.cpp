@@ -337,23 +337,36 @@ bool server::start() noexcept {
 
 void server::serve() noexcept {
   constexpr unsigned fixed = 3;
+  constexpr unsigned each = 3; // of a container: its checkpoint, stdout, stderr
   while (!finished()) {
-    pollfd polled[fixed + protocol::max_containers];
+    pollfd polled[fixed + each * protocol::max_containers];
     const short wanted = any_untold() ? POLLIN | POLLOUT : POLLIN;
     polled[0] = {children_.get(), POLLIN, 0};
     polled[1] = {connection_.get(), wanted, 0};
     polled[2] = {listener_.get(), POLLIN, 0};
     unsigned n = fixed;
-    for (auto* c : containers_)
-      polled[n++] = {c != nullptr ? c->checkpoint_fd() : -1, POLLIN, 0};
+    for (auto* c : containers_) {
+      if (c == nullptr) continue;
+      polled[n++] = {c->checkpoint_fd(), POLLIN, 0};
+      polled[n++] = {c->streams().poll_fd(0), POLLIN, 0};
+      polled[n++] = {c->streams().poll_fd(1), POLLIN, 0};
+    }
     if (::poll(polled, n, -1) < 0) continue; // EINTR
-    for (unsigned i = fixed; i < n; ++i)
-      if (polled[i].revents != 0) containers_[i - fixed]->on_checkpoint();
+    const pollfd* at = polled + fixed;
+    for (auto* c : containers_) { // the same ones: nothing came or went since
+      if (c == nullptr) continue;
+      if (at[0].revents != 0) c->on_checkpoint();
+      if (at[1].revents != 0) c->streams().on_readable(0);
+      if (at[2].revents != 0) c->streams().on_readable(1);
+      at += each;
+    }
     if (polled[0].revents != 0) on_children();
     if (polled[1].revents & (POLLIN | POLLHUP | POLLERR)) on_connection();
     if (polled[2].revents != 0) on_listener();
     flush();
   }
+  for (auto* c : containers_)
+    if (c != nullptr) c->streams().drain(); // last words of those just killed
 }
 
 } // namespace tank::kernel::shim
