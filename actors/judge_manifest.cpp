@@ -1,8 +1,6 @@
 #include "actors/manifest_set.hpp"
 #include "config/manifest.hpp"
 
-#include <algorithm>
-#include <array>
 #include <set>
 
 namespace tank {
@@ -61,39 +59,6 @@ parsed_file judge_manifest(const std::string& file, std::string_view text) {
   }
   if (!out.errors.empty()) out.pods.clear();
   return out;
-}
-
-parsed_file unreadable_manifest(const std::string& file, const error& why) {
-  parsed_file out;
-  out.errors.push_back(file + ": " + why.message());
-  return out;
-}
-
-bool is_manifest_name(std::string_view name) {
-  if (name.empty() || name.front() == '.') return false;
-  static constexpr std::array<std::string_view, 3> suffixes{".yaml", ".yml", ".json"};
-  return std::any_of(suffixes.begin(), suffixes.end(), [&](std::string_view s) {
-    return name.size() > s.size() && name.ends_with(s);
-  });
-}
-
-std::string derive_uid(std::string_view content_hash) {
-  std::string hex{content_hash.substr(0, 32)};
-  hex.resize(32, '0');
-  hex[12] = '8'; // RFC 9562: version 8, our own derivation
-  hex[16] = "89ab"[static_cast<unsigned char>(hex[16]) % 4];
-  for (const std::size_t at : {20u, 16u, 12u, 8u})
-    hex.insert(at, 1, '-');
-  return hex;
-}
-
-bool is_safe_uid(std::string_view uid) {
-  const auto safe = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.';
-  };
-  return !uid.empty() && uid.size() <= 64 && uid.front() != '.' &&
-         std::all_of(uid.begin(), uid.end(), safe);
 }
 
 } // namespace tank

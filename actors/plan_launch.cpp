@@ -1,9 +1,9 @@
 #include "actors/plan_launch.hpp"
 
+#include "kernel/container_defaults.hpp"
+
 #include <algorithm>
 #include <cerrno>
-#include <sys/mount.h>
-#include <tuple>
 
 namespace tank {
 
@@ -72,14 +72,8 @@ static result<std::filesystem::path> source_of(const config::volume& volume,
               "only emptyDir and hostPath volumes are supported");
 }
 
-static result<std::vector<bind_step>> binds_of(const launch_request& r, launch_inputs& out) {
+static result<std::vector<bind_step>> volumes_of(const launch_request& r, launch_inputs& out) {
   std::vector<bind_step> binds;
-  const auto etc = [&](const char* name) {
-    binds.push_back({.source = out.etc_dir / name, .target = std::string{"/etc/"} + name});
-  };
-  etc("hosts");
-  etc("hostname");
-  etc("resolv.conf");
   for (const auto& m : r.container.volume_mounts) {
     TANK_TRY(check_mount(m));
     const auto volume = std::find_if(r.pod.spec.volumes.begin(), r.pod.spec.volumes.end(),
@@ -88,55 +82,16 @@ static result<std::vector<bind_step>> binds_of(const launch_request& r, launch_i
       return fail(errc::invalid, "mount volume", m.name, "the pod has no such volume");
     auto target = std::filesystem::path{m.mount_path}.lexically_normal();
     if (!target.has_filename()) target = target.parent_path();
-    std::erase_if(binds, [&](const auto& b) { return b.target == target.string(); });
-    binds.push_back({
-      .source = TANK_TRY(source_of(*volume, r, out))
-      , .target = target.string(), .read_only = m.read_only, .recursive = true
-    });
+    bind_step bind;
+    bind.source = TANK_TRY(source_of(*volume, r, out));
+    bind.target = target.string();
+    bind.read_only = m.read_only;
+    bind.recursive = true;
+    binds.push_back(std::move(bind));
   }
   std::stable_sort(binds.begin(), binds.end(),
                    [](const auto& a, const auto& b) { return depth(a.target) < depth(b.target); });
   return binds;
-}
-
-// --- the steps -----------------------------------------------------------------------------------
-
-static void add_file_systems(std::vector<step>& steps) {
-  constexpr std::uint32_t strict = MS_NOSUID | MS_NOEXEC | MS_NODEV;
-  steps.emplace_back(filesystem_step{"proc", "/proc", strict, ""});
-  steps.emplace_back(
-      filesystem_step{"tmpfs", "/dev", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k"});
-  steps.emplace_back(filesystem_step{"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC,
-                                     "newinstance,ptmxmode=0666,mode=0620,gid=5"});
-  steps.emplace_back(filesystem_step{"tmpfs", "/dev/shm", strict, "mode=1777,size=65536k"});
-  steps.emplace_back(filesystem_step{"mqueue", "/dev/mqueue", strict, ""});
-  steps.emplace_back(filesystem_step{"sysfs", "/sys", strict | MS_RDONLY, ""});
-}
-
-static void add_devices(std::vector<step>& steps) {
-  for (const auto& [name, major, minor] : {std::tuple{"null", 1u, 3u},
-                                           {"zero", 1u, 5u},
-                                           {"full", 1u, 7u},
-                                           {"random", 1u, 8u},
-                                           {"urandom", 1u, 9u},
-                                           {"tty", 5u, 0u}})
-    steps.emplace_back(device_step{std::string{"/dev/"} + name, major, minor, 0666});
-  steps.emplace_back(symlink_step{"/proc/self/fd", "/dev/fd"});
-  steps.emplace_back(symlink_step{"/proc/self/fd/0", "/dev/stdin"});
-  steps.emplace_back(symlink_step{"/proc/self/fd/1", "/dev/stdout"});
-  steps.emplace_back(symlink_step{"/proc/self/fd/2", "/dev/stderr"});
-  steps.emplace_back(symlink_step{"pts/ptmx", "/dev/ptmx"});
-}
-
-static void add_guards(std::vector<step>& steps) {
-  for (const char* path :
-       {"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys",
-        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
-        "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"})
-    steps.emplace_back(mask_step{path});
-  for (const char* path :
-       {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
-    steps.emplace_back(read_only_step{path});
 }
 
 // --- the process ---------------------------------------------------------------------------------
@@ -214,16 +169,27 @@ static etc_files etc_of(const launch_request& r, const std::string& hostname) {
 // --- all of it -----------------------------------------------------------------------------------
 
 static result<std::vector<step>> steps_of(const launch_request& r, launch_inputs& out) {
-  std::vector<step> steps;
-  steps.emplace_back(root_of(r, out.upper_dir));
-  add_file_systems(steps);
-  add_devices(steps);
-  for (auto& bind : TANK_TRY(binds_of(r, out)))
-    steps.emplace_back(std::move(bind));
-  const auto& c = r.container.security_context;
-  steps.emplace_back(
-      pivot_step{.read_only_root = c && c->read_only_root_filesystem.value_or(false)});
-  add_guards(steps);
+  auto volumes = TANK_TRY(volumes_of(r, out));
+  default_mounts_options options;
+  options.host_ipc = r.pod.spec.host_ipc;
+  if (const auto& c = r.container.security_context) {
+    options.read_only_root = c->read_only_root_filesystem.value_or(false);
+    options.unmasked_proc = c->proc_mount.value_or("Default") == "Unmasked";
+  }
+  // A container that mounts something exactly there keeps its own.
+  const auto own = [&](const char* name) -> std::filesystem::path {
+    const auto target = std::string{"/etc/"} + name;
+    const bool taken = std::any_of(volumes.begin(), volumes.end(),
+                                   [&](const bind_step& b) { return b.target == target; });
+    return taken ? std::filesystem::path{} : out.etc_dir / name;
+  };
+  options.hosts = own("hosts");
+  options.hostname = own("hostname");
+  options.resolv_conf = own("resolv.conf");
+
+  std::vector<step> steps{root_of(r, out.upper_dir)};
+  for (auto& s : standard_mounts(options, {volumes.begin(), volumes.end()}))
+    steps.push_back(std::move(s));
   return steps;
 }
 

@@ -163,7 +163,7 @@ TEST_CASE("volumes become binds, the shallow ones first; each is made or checked
   const auto in = w.plan().value();
   const auto binds = all<kernel::bind_step>(in);
   REQUIRE(binds.size() == 5);
-  CHECK(binds[0] == kernel::bind_step{.source = "/s/pods/u-1/volumes/scratch",
+  CHECK(binds[3] == kernel::bind_step{.source = "/s/pods/u-1/volumes/scratch",
                                       .target = "/data",
                                       .recursive = true});
   CHECK(binds[4] ==
