@@ -1,0 +1,70 @@
+/// What a name points to: one small file per name, with all that a launch needs, so that resolving
+/// a warm image is one open and one read. Also where everything in the store lies.
+#pragma once
+
+#include "base/error.hpp"
+#include "oci/digest.hpp"
+#include "oci/image.hpp"
+#include "oci/reference.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace tank::oci {
+
+struct layer_record {
+  digest diff_id; ///< names the directory
+  digest blob;    ///< as it came, perhaps compressed
+  bool operator==(const layer_record&) const = default;
+};
+
+struct image_record {
+  std::string name; ///< canonical
+  digest manifest;
+  digest index; ///< the index it was chosen from; may be empty
+  digest config_blob;
+  std::string architecture;
+  std::string created;
+  std::uint64_t size = 0; ///< of the layers' blobs
+  image_config config;
+  std::vector<layer_record> layers; ///< bottom first, all of the manifest
+  std::size_t first_visible = 0;    ///< layers below are hidden by an opaque root
+  bool operator==(const image_record&) const = default;
+};
+
+/// The store's tree; see store.hpp.
+struct store_layout {
+  std::filesystem::path root;
+
+  [[nodiscard]] std::filesystem::path blobs() const { return root / "blobs"; }
+  [[nodiscard]] std::filesystem::path blob(const digest& d) const {
+    return blobs() / to_string(d.algorithm) / d.hex;
+  }
+  [[nodiscard]] std::filesystem::path layers() const { return root / "layers"; }
+  [[nodiscard]] std::filesystem::path layer(const digest& diff_id) const {
+    return layers() / diff_id.file_name();
+  }
+  [[nodiscard]] std::filesystem::path refs() const { return root / "refs"; }
+  /// By the name's hash: a canonical name may be longer than a file name may be.
+  [[nodiscard]] std::filesystem::path ref(const std::string& name) const {
+    return refs() / (digest_of(name).hex + ".json");
+  }
+  [[nodiscard]] std::filesystem::path tmp() const { return root / "tmp"; }
+  [[nodiscard]] std::filesystem::path lock() const { return root / "lock"; }
+};
+
+std::string to_json(const image_record& record);
+result<image_record> parse_record(std::string_view text);
+
+/// errc::not_found when there is none of that canonical name.
+result<image_record> read_record(const store_layout& layout, const std::string& name);
+/// Sorted by name. One unreadable record fails the whole.
+result<std::vector<image_record>> read_records(const store_layout& layout);
+
+/// The record `wanted` means: its exact name; with a digest, a record of that repository whose
+/// manifest or index has it (and whose tag, when one is given, it is).
+result<image_record> find_record(const store_layout& layout, const reference& wanted);
+
+} // namespace tank::oci
