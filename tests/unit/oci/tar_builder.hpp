@@ -68,8 +68,8 @@ class tar_builder {
   void header(const tar_entry& e, std::uint64_t size) {
     char block[512] = {};
     const auto octal = [&](std::size_t at, int digits, std::uint64_t value) {
-      std::snprintf(block + at, static_cast<std::size_t>(digits) + 1, "%0*llo", digits,
-                    static_cast<unsigned long long>(value));
+      for (int i = digits - 1; i >= 0; --i, value >>= 3)
+        block[at + static_cast<std::size_t>(i)] = static_cast<char>('0' + (value & 7));
     };
     std::memcpy(block, e.name.data(), std::min<std::size_t>(e.name.size(), 100));
     octal(100, 7, e.mode);
