@@ -1,0 +1,98 @@
+#include "tests/bench/peers.hpp"
+
+#include "tests/bench/measure.hpp"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace tank::bench {
+
+using nlohmann::json;
+
+static json mount(const char* type, const char* to, std::vector<std::string> options) {
+  return {{"type", type}, {"source", type}, {"destination", to}, {"options", std::move(options)}};
+}
+
+/// An OCI bundle for crun and runc: the same namespaces and mounts as ours, nothing more.
+static std::filesystem::path make_bundle(const std::filesystem::path& rootfs,
+                                         const std::filesystem::path& dir, const char* what) {
+  json namespaces = json::array();
+  for (const char* type : {"pid", "network", "ipc", "uts", "mount"})
+    namespaces.push_back({{"type", type}});
+  const json config = {
+      {"ociVersion", "1.0.2"},
+      {"process",
+       {{"terminal", false},
+        {"user", {{"uid", 0}, {"gid", 0}}},
+        {"args", {"/bin/witness", what}},
+        {"env", {"PATH=/bin"}},
+        {"cwd", "/"}}},
+      {"root", {{"path", rootfs.string()}, {"readonly", false}}},
+      {"hostname", "bench"},
+      {"mounts",
+       {mount("proc", "/proc", {"nosuid", "noexec", "nodev"}),
+        mount("tmpfs", "/dev", {"nosuid", "mode=755", "size=65536k"}),
+        mount("devpts", "/dev/pts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666"}),
+        mount("tmpfs", "/dev/shm", {"nosuid", "noexec", "nodev", "mode=1777"}),
+        mount("mqueue", "/dev/mqueue", {"nosuid", "noexec", "nodev"}),
+        mount("sysfs", "/sys", {"nosuid", "noexec", "nodev", "ro"})}},
+      {"linux", {{"namespaces", namespaces}}}};
+  std::filesystem::create_directories(dir);
+  std::ofstream{dir / "config.json"} << config.dump();
+  return dir;
+}
+
+static peer oci_peer(const std::string& program, const std::string& name,
+                     const std::filesystem::path& rootfs, const std::filesystem::path& scratch,
+                     std::vector<std::string> options) {
+  const auto first = make_bundle(rootfs, scratch / (name + "-first"), "first").string();
+  const auto hold = make_bundle(rootfs, scratch / (name + "-sleep"), "sleep").string();
+  std::vector<std::string> base{program, "--root", (scratch / (name + "-state")).string()};
+  base.insert(base.end(), options.begin(), options.end());
+  const auto with = [&](std::vector<std::string> rest) {
+    auto argv = base;
+    argv.insert(argv.end(), rest.begin(), rest.end());
+    return argv;
+  };
+  return {name, with({"run", "--bundle", first, "bench-first"}),
+          with({"run", "--bundle", hold, "bench-hold"}), with({"delete", "--force", "bench-hold"})};
+}
+
+std::vector<peer> installed_peers(const std::filesystem::path& rootfs,
+                                  const std::filesystem::path& scratch,
+                                  const std::string& floor_program) {
+  const auto root = rootfs.string();
+  const auto floor_scratch = scratch / "floor";
+  std::filesystem::create_directories(floor_scratch);
+  std::vector<peer> peers{
+      {"floor", {floor_program, root, floor_scratch, "/bin/witness", "first"}, {}, {}}};
+  if (const auto bwrap = find_program("bwrap"); !bwrap.empty()) {
+    const std::vector<std::string> base{bwrap,  "--unshare-all", "--bind", root,
+                                        "/",    "--proc",        "/proc",  "--dev",
+                                        "/dev", "/bin/witness"};
+    auto first = base, hold = base;
+    first.push_back("first");
+    hold.push_back("sleep");
+    peers.push_back({"bwrap", first, hold, {}});
+  }
+  if (const auto crun = find_program("crun"); !crun.empty())
+    peers.push_back(oci_peer(crun, "crun", rootfs, scratch, {"--cgroup-manager=disabled"}));
+  if (const auto runc = find_program("runc"); !runc.empty())
+    peers.push_back(oci_peer(runc, "runc", rootfs, scratch, {}));
+  if (const auto podman = find_program("podman"); !podman.empty()) {
+    const std::vector<std::string> program{podman, "--root", (scratch / "podman-root").string(),
+                                           "--runroot", (scratch / "podman-run").string()};
+    auto base = program;
+    base.insert(base.end(), {"run", "--network=none", "--ulimit", "nofile=1024:1024", "--ulimit",
+                             "nproc=1024:1024", "--cgroups=disabled"});
+    auto first = base, hold = base;
+    first.insert(first.end(), {"--rm", "--rootfs", root, "/bin/witness", "first"});
+    hold.insert(hold.end(), {"--name=bench-hold", "--rootfs", root, "/bin/witness", "sleep"});
+    auto remove = program;
+    remove.insert(remove.end(), {"rm", "-f", "-t", "0", "bench-hold"});
+    peers.push_back({"podman", first, hold, remove});
+  }
+  return peers;
+}
+
+} // namespace tank::bench
