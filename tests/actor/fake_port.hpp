@@ -116,6 +116,12 @@ class fake_fds final : public fd_source {
     const auto it = core_->by_fd.find(fd);
     return it == core_->by_fd.end() ? 0 : it->second;
   }
+  [[nodiscard]] std::vector<std::uint64_t> ids() const {
+    std::vector<std::uint64_t> out;
+    for (const auto& [fd, id] : core_->by_fd)
+      out.push_back(id);
+    return out;
+  }
   [[nodiscard]] std::size_t watched() const { return core_->by_fd.size(); }
   std::optional<error> refuse;
 
