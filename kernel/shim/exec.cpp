@@ -88,15 +88,15 @@ int become(const wire::process_view& p, failure* out) noexcept {
   return 0;
 }
 
-/// What was ignored or blocked here would stay so behind execve.
+/// What was ignored or blocked here would stay so behind execve. By raw calls: libc keeps two
+/// signals for itself and passes over them.
 void reset_signals() noexcept {
-  struct sigaction plain {};
-  plain.sa_handler = SIG_DFL;
+  constexpr std::size_t mask_bytes = 8;
+  constexpr std::uint64_t plain[4] = {}; // the kernel's struct sigaction: SIG_DFL, nothing else
   for (int n = 1; n <= 64; ++n)
-    ::sigaction(n, &plain, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::syscall(SYS_rt_sigaction, n, plain, nullptr, mask_bytes);
+  constexpr std::uint64_t none = 0;
+  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, mask_bytes);
 }
 
 void close_all_but(int keep) noexcept {

@@ -45,6 +45,7 @@ namespace {
 struct times {
   std::uint64_t raw;
   std::uint64_t real;
+  char** argv; ///< of the program
 };
 
 int failed(const char* verb, const char* object, long error) noexcept {
@@ -217,7 +218,7 @@ int do_verb(const char* verb, int argc, char** argv, char** env, const times& t)
   const char* second = argc > 1 ? argv[1] : "";
   if (same(verb, "report")) {
     writer out(1);
-    report(out, argc, argv, env);
+    report(out, t.argv, env);
     return 0;
   }
   if (same(verb, "exit")) leave(static_cast<int>(number(first)));
@@ -252,7 +253,7 @@ const char* base_name(const char* path) noexcept {
 } // namespace
 
 int run(int argc, char** argv, char** env, std::uint64_t raw, std::uint64_t real) noexcept {
-  const times t{raw, real};
+  const times t{raw, real, argv};
   int at = argc > 0 && !same(base_name(argv[0]), "witness") ? 0 : 1;
   while (at < argc) {
     int end = at;

@@ -144,7 +144,7 @@ void put_strings(writer& out, const char* key, char** items) noexcept {
 
 } // namespace
 
-void report(writer& out, int, char** argv, char** env) noexcept {
+void report(writer& out, char** argv, char** env) noexcept {
   out.raw("{\"pid\":").num(sys(__NR_getpid)).raw(",\"ppid\":").num(sys(__NR_getppid));
   out.raw(",\"sid\":").num(sys(__NR_getsid, 0)).raw(",\"pgid\":").num(sys(__NR_getpgid, 0));
   put_ids(out, "uid", __NR_getresuid);

@@ -45,7 +45,7 @@ class writer {
 };
 
 /// Writes the report (see main.cpp) as one line of JSON.
-void report(writer& out, int argc, char** argv, char** env) noexcept;
+void report(writer& out, char** argv, char** env) noexcept;
 
 int run(int argc, char** argv, char** env, std::uint64_t first_raw,
         std::uint64_t first_real) noexcept;
