@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,9 @@ struct diagnostic {
   std::string reason; ///< kubelet's words where it has some
   bool operator==(const diagnostic&) const = default;
 };
+
+/// Where a field path ("spec.containers[0].image") stands in the text; may say "unknown".
+using position_lookup = std::function<position(std::string_view field_path)>;
 
 /// `path:line:column: field: reason`; for unsupported `path:line:column: not supported yet: field`
 /// (with `: reason` behind it when there is one), for warning `path:line:column: warning: field:
