@@ -37,9 +37,6 @@ struct support_rule {
 /// The whole list, for tests and documentation.
 std::span<const support_rule> support_rules();
 
-/// Where a field path stands in the text; unknown is allowed.
-using position_lookup = std::function<position(std::string_view field_path)>;
-
 /// Appends what is not supported, not realisable, or only for clusters. `p` is defaulted and valid.
 void check_support(const pod& p, const position_lookup& locate, std::vector<diagnostic>& found);
 
