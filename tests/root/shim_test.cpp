@@ -1,6 +1,7 @@
 #include "tests/root/shim_fixture.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 using namespace tank;
@@ -157,11 +158,13 @@ TEST_CASE("a new daemon adopts the shim: same workload, nothing lost") {
   auto s = room.start();
   const pid_t shim = s->shim_pid();
   const pid_t pid = run(*s, shell_plan("web", "sleep 1000"));
-  run(*s, shell_plan("job", "read x < " + (room.dir / "fifo").string() + "; exit 9"));
-  const int watched = static_cast<int>(::syscall(434, s->info().at(1).host_pid, 0));
+  const auto fifo = room.dir / "fifo";
+  ::mkfifo(fifo.c_str(), 0600);
+  const pid_t job = run(*s, shell_plan("job", "read x < " + fifo.string() + "; exit 9"));
+  const int watched = static_cast<int>(::syscall(434 /* pidfd_open */, job, 0));
+  REQUIRE(watched >= 0);
   s.reset();
-  // The job ends while no daemon is there. (It waits on the fifo, made late on purpose: opening
-  // fails, which ends it with a status as well.)
+  std::ofstream{fifo} << "go\n"; // it ends while no daemon is there
   pollfd dead{watched, POLLIN, 0};
   REQUIRE(::poll(&dead, 1, 10'000) == 1);
   ::close(watched);

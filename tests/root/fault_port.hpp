@@ -1,0 +1,156 @@
+/// A kernel port for tests that fails where it is told to; everything else is the real one's.
+#pragma once
+
+#include "kernel/port.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include <signal.h>
+
+namespace tank::kernel {
+
+/// What goes wrong, and what was called: shared by the port and its sessions. Calls are counted
+/// from 0 over all of them, in the order they are made; `info`, `next_event` and the cheap getters
+/// do not count. Thread-safe.
+class fault_script {
+ public:
+  /// The call with this number fails and does nothing.
+  void fail_call(unsigned number, error with) {
+    const std::lock_guard lock{mutex_};
+    failing_.emplace(number, std::move(with));
+  }
+  /// The shim dies right after the call with this number (of a session) was made.
+  void kill_shim_after(unsigned number) {
+    const std::lock_guard lock{mutex_};
+    kill_after_ = number;
+  }
+  /// Every plan created from now on gets a step that fails with `sys` before the one at `index`
+  /// (at its end when it is shorter).
+  void fault_step_at(std::size_t index, int sys) {
+    const std::lock_guard lock{mutex_};
+    step_ = {index, sys};
+  }
+  void clear() {
+    const std::lock_guard lock{mutex_};
+    failing_.clear();
+    kill_after_.reset();
+    step_.reset();
+    names_.clear();
+  }
+  /// The calls made so far, by name: what a test iterates over.
+  [[nodiscard]] std::vector<std::string> calls() const {
+    const std::lock_guard lock{mutex_};
+    return names_;
+  }
+
+  // --- for the decorators ---
+  result<void> enter(const char* call, pid_t* kill_shim = nullptr) {
+    const std::lock_guard lock{mutex_};
+    const auto number = static_cast<unsigned>(names_.size());
+    names_.emplace_back(call);
+    if (kill_shim != nullptr && kill_after_ != number) *kill_shim = 0;
+    if (const auto it = failing_.find(number); it != failing_.end())
+      return tl::make_unexpected(it->second);
+    return {};
+  }
+  launch_plan spoil(launch_plan plan) const {
+    const std::lock_guard lock{mutex_};
+    if (step_) {
+      const auto at = std::min(step_->first, plan.steps.size());
+      plan.steps.insert(plan.steps.begin() + static_cast<std::ptrdiff_t>(at),
+                        fault_step{step_->second});
+    }
+    return plan;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<unsigned, error> failing_;
+  std::optional<unsigned> kill_after_;
+  std::optional<std::pair<std::size_t, int>> step_;
+  std::vector<std::string> names_;
+};
+
+class fault_session final : public session {
+ public:
+  fault_session(std::unique_ptr<session> inner, std::shared_ptr<fault_script> script)
+      : inner_(std::move(inner))
+      , script_(std::move(script)) {}
+
+  [[nodiscard]] int poll_fd() const noexcept override { return inner_->poll_fd(); }
+  result<std::optional<session_event>> next_event() override { return inner_->next_event(); }
+  result<void> create(const launch_plan& plan) override {
+    return call("create", [&] { return inner_->create(script_->spoil(plan)); });
+  }
+  result<void> build(const std::string& c) override {
+    return call("build", [&] { return inner_->build(c); });
+  }
+  result<void> proceed(const std::string& c) override {
+    return call("proceed", [&] { return inner_->proceed(c); });
+  }
+  result<void> abort(const std::string& c) override {
+    return call("abort", [&] { return inner_->abort(c); });
+  }
+  result<void> signal(const std::string& c, int n) override {
+    return call("signal", [&] { return inner_->signal(c, n); });
+  }
+  result<void> kill(const std::string& c) override {
+    return call("kill", [&] { return inner_->kill(c); });
+  }
+  result<void> shutdown() override {
+    return call("shutdown", [&] { return inner_->shutdown(); });
+  }
+  [[nodiscard]] std::vector<container_info> info() const override { return inner_->info(); }
+  [[nodiscard]] pid_t shim_pid() const noexcept override { return inner_->shim_pid(); }
+
+ private:
+  template <class F>
+  result<void> call(const char* name, F&& forward) {
+    pid_t victim = inner_->shim_pid();
+    TANK_TRY(script_->enter(name, &victim));
+    auto answer = forward();
+    if (victim > 0) ::kill(victim, SIGKILL);
+    return answer;
+  }
+
+  std::unique_ptr<session> inner_;
+  std::shared_ptr<fault_script> script_;
+};
+
+class fault_port final : public port {
+ public:
+  fault_port(std::shared_ptr<port> inner, std::shared_ptr<fault_script> script)
+      : inner_(std::move(inner))
+      , script_(std::move(script)) {}
+
+  result<std::unique_ptr<session>> start_session(const sandbox_spec& sandbox) override {
+    TANK_TRY(script_->enter("start_session"));
+    return wrap_session(inner_->start_session(sandbox));
+  }
+  result<std::unique_ptr<session>> adopt_session(const std::filesystem::path& dir) override {
+    TANK_TRY(script_->enter("adopt_session"));
+    return wrap_session(inner_->adopt_session(dir));
+  }
+  result<void> remove_tree(const std::filesystem::path& path) override {
+    TANK_TRY(script_->enter("remove_tree"));
+    return inner_->remove_tree(path);
+  }
+  result<void> make_upper(const std::filesystem::path& dir) override {
+    TANK_TRY(script_->enter("make_upper"));
+    return inner_->make_upper(dir);
+  }
+
+ private:
+  result<std::unique_ptr<session>> wrap_session(result<std::unique_ptr<session>> made) {
+    if (!made) return made;
+    return std::make_unique<fault_session>(std::move(*made), script_);
+  }
+
+  std::shared_ptr<port> inner_;
+  std::shared_ptr<fault_script> script_;
+};
+
+} // namespace tank::kernel
