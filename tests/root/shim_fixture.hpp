@@ -44,7 +44,10 @@ struct shim_room {
     dir = ::mkdtemp(name);
     std::filesystem::create_directory(dir / "run");
   }
-  ~shim_room() { CHECK(kernel->remove_tree(dir)); }
+  ~shim_room() {
+    end_leftover_shim();
+    CHECK(kernel->remove_tree(dir));
+  }
   shim_room(const shim_room&) = delete;
   shim_room& operator=(const shim_room&) = delete;
 
@@ -53,6 +56,18 @@ struct shim_room {
         {.uid = "u1", .run_dir = dir / "run", .host_network = host_network, .hostname = "pod"});
     if (!s) FAIL(s.error().message());
     return std::move(*s);
+  }
+
+ private:
+  /// A case that failed half-way must not leave its shim to the machine.
+  void end_leftover_shim() {
+    auto s = kernel->adopt_session(dir / "run");
+    if (!s || !(*s)->shutdown()) return;
+    pollfd readable{(*s)->poll_fd(), POLLIN, 0};
+    while (::poll(&readable, 1, 10'000) == 1) {
+      const auto event = (*s)->next_event();
+      if (!event || (*event && std::holds_alternative<session_down_event>(**event))) return;
+    }
   }
 };
 

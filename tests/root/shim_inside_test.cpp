@@ -45,6 +45,9 @@ TEST_CASE("a workload gets three descriptors, no blocked, ignored or caught sign
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   ::signal(SIGPIPE, old);
   const auto said = report(room, *s, host_plan("web", {witness(), "report"}));
+  const auto shims_fds = "/proc/" + std::to_string(s->shim_pid()) + "/fd";
+  for (const auto& fd : std::filesystem::directory_iterator(shims_fds))
+    CHECK(std::filesystem::read_symlink(fd.path()) != "/etc/passwd");
   ::close(leak);
   std::vector<int> fds;
   for (const auto& fd : said["fds"])
