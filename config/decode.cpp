@@ -57,6 +57,10 @@ std::string suggestion(const type& record, std::string_view key) {
   return {};
 }
 
+// A manifest is untrusted: a null in a list is one byte of text and an object of hundreds of bytes.
+constexpr std::size_t max_listed_objects = 100'000;
+constexpr std::size_t max_findings = 100;
+
 /// Text of a scalar for messages, cut to a readable length.
 std::string shown(std::string text) {
   if (text.size() > 40) text.replace(37, std::string::npos, "...");
@@ -81,6 +85,7 @@ class decoder {
     const auto* members = root.as_mapping();
     if (members == nullptr) return wrong_type(root, "an object");
     for (const auto& m : *members) {
+      if (given_up_) return;
       scope at{*this, m.key};
       if (m.key == "apiVersion" || m.key == "kind") {
         std::string ignored;
@@ -119,7 +124,19 @@ class decoder {
   };
 
   void report(position at, std::string reason) {
+    if (given_up_) return;
     found_.push_back({severity::error, at, path_, std::move(reason)});
+    if (++reported_ < max_findings) return;
+    given_up_ = true;
+    found_.push_back({severity::error, at, {}, "too many errors: the rest was not read"});
+  }
+
+  /// Accounts for one more object in a list; false when there are too many.
+  bool admit(const node& n) {
+    if (++objects_ <= max_listed_objects) return true;
+    report(n.at(), "there are more than " + std::to_string(max_listed_objects) + " objects");
+    given_up_ = true;
+    return false;
   }
 
   void wrong_type(const node& n, std::string_view wanted) {
@@ -161,6 +178,7 @@ class decoder {
     const auto* members = n.as_mapping();
     if (members == nullptr) return wrong_type(n, "an object");
     for (const auto& m : *members) {
+      if (given_up_) return;
       scope at{*this, m.key};
       one_member(m, t, out);
     }
@@ -169,8 +187,10 @@ class decoder {
   void list(const node& n, const type& t, void* out) {
     const auto* elements = n.as_sequence();
     if (elements == nullptr) return wrong_type(n, "an array");
+    const bool objects = t.element().what == kind::record;
     for (std::size_t i = 0; i < elements->size(); ++i) {
       scope at{*this, i};
+      if (given_up_ || (objects && !admit((*elements)[i]))) return;
       value((*elements)[i], t.element(), t.emplace(out));
     }
   }
@@ -179,6 +199,7 @@ class decoder {
     const auto* members = n.as_mapping();
     if (members == nullptr) return wrong_type(n, "an object");
     for (const auto& m : *members) {
+      if (given_up_) return;
       scope at{*this, m.key, scope::entry{}};
       value(m.value, t.element(), t.insert(out, m.key));
     }
@@ -279,6 +300,9 @@ class decoder {
 
   std::vector<diagnostic>& found_;
   std::string path_;
+  std::size_t reported_ = 0;
+  std::size_t objects_ = 0;
+  bool given_up_ = false;
 };
 
 template <class Object>

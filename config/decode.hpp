@@ -5,6 +5,9 @@
 /// finding is appended with its position and its field path, and decoding goes on, so that one run
 /// shows all of them; the value is meaningful when no error was added.
 ///
+/// Time and memory are bounded for any tree within manifest_limits: a document may hold 100000
+/// objects in its lists, and after 100 findings it is given up.
+///
 /// `apiVersion`, `kind` and `status` may stand in `root`; they are only checked to be of the right
 /// type. No defaults are applied (config/defaults.hpp).
 #pragma once

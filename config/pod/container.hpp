@@ -102,7 +102,7 @@ struct env_var_source {
 struct env_var {
   std::string name;
   std::string value;
-  std::optional<env_var_source> value_from;
+  box<env_var_source> value_from;
   bool operator==(const env_var&) const = default;
 };
 

@@ -3,6 +3,7 @@
 #include "config/defaults.hpp"
 #include "config/encode.hpp"
 #include "config/manifest.hpp"
+#include "config/yaml.hpp"
 #include "tree.hpp"
 
 #include <doctest/doctest.h>
@@ -149,6 +150,35 @@ TEST_CASE("all errors of a document are found in one run") {
     fields.push_back(d.field);
   CHECK(fields == std::vector<std::string>{"kind", "metadata.name", "metadata.x",
                                            "spec.containers[0].nam", "spec.hostPID", "status"});
+}
+
+TEST_CASE("a document of nothing but errors is given up") {
+  std::string spec;
+  for (int i = 0; i < 5000; ++i)
+    spec += (i == 0 ? "\"" : ", \"") + std::string{"unknown"} + std::to_string(i) + "\": 1";
+  const auto got = decode(tree("{\"spec\": {" + spec + "}}"));
+  REQUIRE(got.found.size() == 101);
+  CHECK(got.found.back().reason == "too many errors: the rest was not read");
+}
+
+TEST_CASE("a list of a hundred thousand empty objects does not fill the memory") {
+  node::sequence nulls(200'000);
+  node root{node::mapping{{"spec", {}, node{node::mapping{{"volumes", {}, node{nulls}}}}}}};
+  const auto got = decode(root);
+  REQUIRE(got.found.size() == 1);
+  CHECK(got.found[0].field == "spec.volumes[100000]");
+  CHECK(got.found[0].reason == "there are more than 100000 objects");
+  CHECK(got.pod.spec.volumes.size() == 100'000);
+}
+
+TEST_CASE("a finding in a file points at its line and column") {
+  const auto parsed = parse_text("metadata:\n  name: p\nspec:\n  containers:\n  - name: c\n"
+                                 "    imag: x\n    args: [a, 1.5]\n");
+  REQUIRE(parsed.documents.size() == 1);
+  const auto got = decode(parsed.documents[0].root);
+  REQUIRE(got.found.size() == 2);
+  CHECK(got.found[0].at == position{6, 5});
+  CHECK(got.found[1].at == position{7, 15});
 }
 
 TEST_CASE("a status is passed over, as kubelet does with a file's") {
