@@ -105,8 +105,7 @@ void check_resources(const resource_requirements& r, const pod_spec& pod, bool o
                      const path& at, findings& out);
 void check_resource_list(const std::map<std::string, quantity>& list, bool of_pod, const path& at,
                          findings& out);
-void check_security_context(const security_context& s, const pod_spec& pod, const path& at,
-                            findings& out);
+void check_security_context(const security_context& s, const path& at, findings& out);
 void check_pod_security(const pod_spec& pod, const path& at, findings& out);
 void check_volumes(const pod_spec& pod, const path& at, findings& out);
 void check_mounts(const container& c, const pod_facts& pod, const path& at, findings& out);

@@ -141,7 +141,7 @@ void check_container(const container& c, const pod_facts& pod, bool init, seen_n
   check_resize(c, at.child("resizePolicy"), out);
   check_resources(c.resources, pod.spec, false, at.child("resources"), out);
   if (c.security_context)
-    check_security_context(*c.security_context, pod.spec, at.child("securityContext"), out);
+    check_security_context(*c.security_context, at.child("securityContext"), out);
   if (init && !is_sidecar(c)) {
     constexpr std::string_view why =
         "may not be set for init containers without restartPolicy=Always";

@@ -82,16 +82,10 @@ bool adds_admin(const security_context& s) {
 
 } // namespace
 
-void check_security_context(const security_context& s, const pod_spec& pod, const path& at,
-                            findings& out) {
+void check_security_context(const security_context& s, const path& at, findings& out) {
   check_id(s.run_as_user, at.child("runAsUser"), out);
   check_id(s.run_as_group, at.child("runAsGroup"), out);
-  if (s.proc_mount) {
-    out.one_of(at.child("procMount"), *s.proc_mount, {"Default", "Unmasked"});
-    if (*s.proc_mount == "Unmasked" && pod.host_users.value_or(true))
-      out.invalid(at.child("procMount"), *s.proc_mount,
-                  "`hostUsers` must be false to use `Unmasked`");
-  }
+  if (s.proc_mount) out.one_of(at.child("procMount"), *s.proc_mount, {"Default", "Unmasked"});
   const auto escalate = at.child("allowPrivilegeEscalation");
   if (s.allow_privilege_escalation == false) {
     if (s.privileged.value_or(false))
