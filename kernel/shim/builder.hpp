@@ -12,6 +12,7 @@ struct builder {
   fd_holder root;
   fd_holder empty_dir; ///< a read-only tmpfs, attached over the first masked directory
   bool pivoted = false;
+  const char* late_directory = nullptr; ///< to be made before the root turns read-only; or null
   failure* out = nullptr;
 };
 

@@ -1,4 +1,5 @@
 #include "kernel/shim/builder.hpp"
+#include "kernel/shim/paths.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -150,6 +151,11 @@ int make_root(builder& b, const wire::overlay_view& s) noexcept {
 }
 
 int pivot(builder& b, const wire::pivot_view& s) noexcept {
+  if (s.read_only_root && b.late_directory != nullptr) {
+    const fd_holder made{
+        open_target(b.root.get(), b.late_directory, {.kind = make_kind::directory})};
+    if (!made.valid()) return b.out->set(errno, "make the directory", b.late_directory);
+  }
   // With both arguments the new root, the old one ends up stacked on it: no directory of the image
   // is needed to hold it for the moment until it is let go.
   if (::fchdir(b.root.get()) != 0 || pivot_root(".", ".") != 0) {

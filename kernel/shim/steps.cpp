@@ -53,6 +53,8 @@ int run_steps(const wire::plan_view& plan, failure* out) noexcept {
   ::umask(0); // modes are the plan's; exec_process sets the workload's
   builder b;
   b.out = out;
+  // exec_process makes it, but in a read-only root it would be too late.
+  if (plan.process.create_cwd) b.late_directory = plan.process.cwd.c_str();
   wire::step_view s;
   std::int32_t index = 0;
   for (auto cursor = plan.steps(); cursor.next(&s); ++index) {

@@ -1,7 +1,7 @@
 // Images and volumes that want out. The numbers are the attack classes of the threat model.
 #include "tests/root/rootfs_fixture.hpp"
 
-#include <atomic>
+#include <stop_token>
 #include <thread>
 
 #include <fcntl.h>
@@ -159,11 +159,10 @@ TEST_CASE("class 3: a volume's component that is exchanged all the time leads no
   const bystander host{room};
   // The link says where an escape would go if it were read in the host's root.
   std::filesystem::create_symlink(host.dir / "sub", volume / "other");
-  std::atomic<bool> over = false;
-  std::thread swapper{[&] {
+  const std::jthread swapper{[&](const std::stop_token& over) {
     const auto a = volume / "spot";
     const auto b = volume / "other";
-    while (!over)
+    while (!over.stop_requested())
       ::syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), 2 /* RENAME_EXCHANGE */);
   }};
   int built = 0;
@@ -174,8 +173,6 @@ TEST_CASE("class 3: a volume's component that is exchanged all the time leads no
                    directory_step{"/v/spot/made"}}));
     built += o.failed ? 0 : 1;
   }
-  over = true;
-  swapper.join();
   CHECK(built > 0);
   host.check();
 }

@@ -67,6 +67,16 @@ TEST_CASE("a working directory that is missing is named, unless it shall be made
   CHECK((st.st_mode & 07777) == 0755);
 }
 
+TEST_CASE("a missing working directory is made in a read-only root, too") {
+  rootfs_room room;
+  default_mounts_options options;
+  options.read_only_root = true;
+  auto plan = room.plan({"report"}, {"base"}, options);
+  plan.process.cwd = "/app/data";
+  plan.process.create_cwd = true;
+  CHECK(json::parse(room.hear(plan)).at("cwd") == "/app/data");
+}
+
 TEST_CASE("a working directory that is a file is refused") {
   rootfs_room room;
   auto plan = room.plan({"report"});
