@@ -1,0 +1,60 @@
+#include "cli/invocation.hpp"
+#include "cli/manifest_dir.hpp"
+#include "cli/tables.hpp"
+#include "config/pod.hpp"
+
+#include <CLI/App.hpp>
+
+#include <ostream>
+
+namespace tank::cli {
+namespace {
+
+struct options {
+  std::vector<std::string> names;
+  std::string file;
+  std::string ns;
+};
+
+result<std::vector<std::string>> keys_of(invocation& line, const options& given) {
+  std::vector<std::string> keys;
+  for (const auto& name : given.names)
+    keys.push_back(TANK_TRY(parse_pod_name(name, given.ns)).key());
+  if (given.file.empty()) return keys;
+  const auto text = TANK_TRY(read_manifest(line.context, given.file));
+  const auto parsed = config::parse_manifest(text);
+  for (const auto& doc : parsed.pods)
+    if (!doc.pod.metadata.name.empty())
+      keys.push_back(doc.pod.metadata.ns + "/" + doc.pod.metadata.name);
+  if (keys.empty()) return fail(errc::invalid, "delete the pods of", given.file, "it names none");
+  return keys;
+}
+
+result<int> remove(invocation& line, const options& given) {
+  const auto settings = TANK_TRY(line.settings());
+  const auto keys = TANK_TRY(keys_of(line, given));
+  TANK_TRY(delete_manifests(settings.dirs.manifest_dir, keys));
+  for (const auto& key : keys)
+    line.context.out << "pod/" << short_name(key) << " deleted\n";
+  return exit_ok;
+}
+
+} // namespace
+
+void add_delete(CLI::App& app, invocation& line) {
+  auto given = std::make_shared<options>();
+  auto* command = app.add_subcommand("delete", "Remove manifests from the watch directory");
+  auto* names = command->add_option("NAME", given->names, "pods: web, pod/web, or ns/web");
+  auto* file = command->add_option("-f,--filename", given->file, "the pods this manifest names");
+  names->excludes(file);
+  command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)");
+  command->require_option(1, 0);
+  command->footer("A file that holds further pods is left alone, with an error.\n"
+                  "\nExamples:\n"
+                  "  tank delete web\n"
+                  "  tank delete -f web.yaml");
+  command->callback(
+      [&line, given] { line.action = [&line, given] { return remove(line, *given); }; });
+}
+
+} // namespace tank::cli

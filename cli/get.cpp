@@ -1,0 +1,120 @@
+#include "cli/client.hpp"
+#include "cli/invocation.hpp"
+#include "cli/tables.hpp"
+
+#include <CLI/App.hpp>
+
+#include <algorithm>
+#include <ostream>
+
+namespace tank::cli {
+namespace {
+
+struct options {
+  std::string what = "pods";
+  std::vector<std::string> names;
+  std::string ns;
+  std::string output = "table";
+  bool watch = false;
+};
+
+void print_pods(invocation& line, const options& given, const std::vector<pod_status>& pods) {
+  auto& out = line.context.out;
+  const auto now = line.context.realtime_ns();
+  if (given.output == "json") out << api::status_document(pods, false, 2) << "\n";
+  if (given.output == "yaml") out << api::status_yaml(pods, false);
+  if (given.output == "name")
+    for (const auto& pod : pods)
+      out << "pod/" << short_name(pod.key) << "\n";
+  if (given.output == "table" || given.output == "wide")
+    out << pod_table(pods, now, {given.output == "wide", false, 0});
+  out.flush();
+}
+
+/// The rows that were asked for, in the order asked; all when no name was given.
+result<std::vector<pod_status>> choose(std::vector<pod_status> pods, const options& given) {
+  if (given.names.empty()) {
+    if (!given.ns.empty())
+      std::erase_if(pods, [&](auto& p) { return !p.key.starts_with(given.ns + "/"); });
+    return pods;
+  }
+  std::vector<pod_status> chosen;
+  for (const auto& name : given.names) {
+    const auto wanted = TANK_TRY(parse_pod_name(name, given.ns));
+    const auto at = std::find_if(pods.begin(), pods.end(),
+                                 [&](const auto& p) { return p.key == wanted.key(); });
+    if (at == pods.end())
+      return fail(errc::not_found, "find", "pod/" + short_name(wanted.key()),
+                  "no such pod is desired", "see: tank get pods");
+    chosen.push_back(*at);
+  }
+  return chosen;
+}
+
+result<int> get_pods(invocation& line, const options& given) {
+  const auto settings = TANK_TRY(line.settings());
+  auto daemon = TANK_TRY(client::connect(settings.dirs.control_socket()));
+  if (!given.watch) {
+    auto pods = TANK_TRY(daemon.pods());
+    print_pods(line, given, TANK_TRY(choose(std::move(pods), given)));
+    return exit_ok;
+  }
+  TANK_TRY(daemon.start_watch());
+  for (;;) {
+    auto pods = TANK_TRY(daemon.next_watch());
+    print_pods(line, given, TANK_TRY(choose(std::move(pods), given)));
+  }
+}
+
+result<int> get_files(invocation& line, const options& given) {
+  const auto settings = TANK_TRY(line.settings());
+  auto daemon = TANK_TRY(client::connect(settings.dirs.control_socket()));
+  const auto files = TANK_TRY(daemon.files());
+  auto& out = line.context.out;
+  if (given.output == "json") {
+    out << api::file_document(files, 2) << "\n";
+  } else if (given.output == "yaml") {
+    out << api::file_yaml(files);
+  } else if (given.output == "name") {
+    for (const auto& file : files)
+      out << file.file << "\n";
+  } else {
+    out << file_table(files);
+  }
+  return exit_ok;
+}
+
+void add_options(CLI::App& command, invocation& line, const std::shared_ptr<options>& given) {
+  command.add_option("NAME", given->names, "only these pods");
+  command.add_option("-n,--namespace", given->ns, "only this namespace");
+  command.add_option("-o,--output", given->output, "table, wide, json, yaml or name")
+      ->check(CLI::IsMember({"table", "wide", "json", "yaml", "name"}));
+  command.add_flag("-w,--watch", given->watch, "print again at each change, until Ctrl-C");
+  command.callback([&line, given] {
+    const bool files = given->what == "files" || given->what == "file";
+    line.action = [&line, given, files] {
+      return files ? get_files(line, *given) : get_pods(line, *given);
+    };
+  });
+}
+
+} // namespace
+
+void add_get(CLI::App& app, invocation& line) {
+  auto given = std::make_shared<options>();
+  auto* get = app.add_subcommand("get", "Show pods, or the files of the watch directory");
+  get->add_option("WHAT", given->what, "pods or files")
+      ->required()
+      ->check(CLI::IsMember({"pods", "pod", "po", "files", "file"}));
+  add_options(*get, line, given);
+  get->footer("Examples:\n"
+              "  tank get pods\n"
+              "  tank get pods -o json\n"
+              "  tank get pods web -o wide\n"
+              "  tank get files            which manifests are in force, and what is wrong");
+  auto* ps = app.add_subcommand("ps", "The same as 'get pods'");
+  add_options(*ps, line, std::make_shared<options>());
+  ps->footer("Examples:\n  tank ps -o wide");
+}
+
+} // namespace tank::cli

@@ -1,0 +1,161 @@
+#include "cli/log_files.hpp"
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+namespace tank::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t entries_changed =
+    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF;
+
+bool same_file(int fd, const fs::path& path) {
+  struct stat a {};
+  struct stat b {};
+  return ::fstat(fd, &a) == 0 && ::lstat(path.c_str(), &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
+unique_fd open_log(const fs::path& path) {
+  return unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+}
+
+class follower {
+ public:
+  follower(const directories& dirs, const log_query& query, log_run run, unique_fd live,
+           cri_parser& parser, const cri_parser::sink& give)
+      : dirs_{dirs}
+      , query_{query}
+      , run_{std::move(run)}
+      , live_{std::move(live)}
+      , parser_{parser}
+      , give_{give} {}
+
+  result<void> run(int stop_fd) {
+    inotify_ = unique_fd{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+    if (!inotify_) return fail_errno(errno, "watch", dirs_.pod_logs().string());
+    bool names_changed = true;
+    for (;;) {
+      // Watch first, look second: what happens between the two is seen by the look.
+      if (names_changed) watch_all();
+      TANK_TRY(drain());
+      if (names_changed && !TANK_TRY(catch_up())) return {};
+      std::array<pollfd, 2> fds{pollfd{inotify_.get(), POLLIN, 0}, pollfd{stop_fd, POLLIN, 0}};
+      if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR)
+        return fail_errno(errno, "watch", dirs_.pod_logs().string());
+      if (fds[1].revents != 0) return {};
+      names_changed = read_events();
+    }
+  }
+
+ private:
+  void watch(const fs::path& dir, std::uint32_t mask) {
+    // A directory that just vanished is found missing by catch_up.
+    ::inotify_add_watch(inotify_.get(), dir.c_str(), mask | IN_ONLYDIR);
+  }
+
+  /// Adding a watch twice is one watch; so every change of names just adds all of them again.
+  void watch_all() {
+    watch(dirs_.pod_logs(), entries_changed);
+    const std::string prefix = dirs_.pod_log(query_.ns, query_.name, "").filename().string();
+    std::error_code ec;
+    for (fs::directory_iterator pod{dirs_.pod_logs(), ec}, end; !ec && pod != end;
+         pod.increment(ec)) {
+      if (!pod->path().filename().string().starts_with(prefix)) continue;
+      watch(pod->path(), entries_changed);
+      std::error_code inner;
+      for (fs::directory_iterator it{pod->path(), inner}; !inner && it != end; it.increment(inner))
+        watch(it->path(), entries_changed | IN_MODIFY);
+    }
+  }
+
+  result<void> drain() {
+    if (!live_) return {};
+    return drain_log(live_.get(), run_.file().string(), parser_, give_);
+  }
+
+  /// After a rotation, a restart or an edit: goes to the file that is written now. False: the logs
+  /// of the pod are gone.
+  result<bool> catch_up() {
+    const auto now = find_log(dirs_, query_);
+    // Once the next file is there, the one before it is complete: only now its end is its end.
+    TANK_TRY(drain());
+    if (!now) {
+      // In the middle of a rotation there is no live file for a moment; its event is still to come.
+      std::error_code ec;
+      if (fs::exists(run_.container_dir, ec)) return true;
+      parser_.finish(give_);
+      return false;
+    }
+    if (*now == run_) {
+      TANK_TRY(read_rotated());
+      return true;
+    }
+    TANK_TRY(read_rotated());
+    parser_.finish(give_);
+    run_ = *now;
+    live_.reset();
+    TANK_TRY(read_log(run_, parser_, give_, &live_));
+    return true;
+  }
+
+  result<void> read_rotated() {
+    if (live_ && same_file(live_.get(), run_.file())) return {};
+    const auto files = run_.files();
+    auto next = files.begin();
+    if (live_) {
+      const auto mine = std::find_if(files.begin(), files.end(),
+                                     [&](const auto& f) { return same_file(live_.get(), f); });
+      if (mine != files.end()) next = mine + 1;
+    }
+    for (; next != files.end(); ++next) {
+      auto fd = open_log(*next);
+      if (!fd) continue;
+      TANK_TRY(drain());
+      live_ = std::move(fd);
+      TANK_TRY(drain());
+    }
+    return {};
+  }
+
+  /// True when names changed; false when only bytes were added.
+  bool read_events() {
+    bool names = false;
+    alignas(inotify_event) std::array<char, 16384> buffer;
+    for (;;) {
+      const auto n = ::read(inotify_.get(), buffer.data(), buffer.size());
+      if (n <= 0) return names;
+      for (char* at = buffer.data(); at < buffer.data() + n;) {
+        const auto* event = reinterpret_cast<const inotify_event*>(at);
+        if ((event->mask & ~static_cast<std::uint32_t>(IN_MODIFY)) != 0) names = true;
+        at += sizeof(inotify_event) + event->len;
+      }
+    }
+  }
+
+  const directories& dirs_;
+  const log_query& query_;
+  log_run run_;
+  unique_fd live_;
+  cri_parser& parser_;
+  const cri_parser::sink& give_;
+  unique_fd inotify_;
+};
+
+} // namespace
+
+result<void> follow_log(const directories& dirs, const log_query& query, log_run run,
+                        unique_fd live, cri_parser& parser, const cri_parser::sink& give,
+                        int stop_fd) {
+  return follower{dirs, query, std::move(run), std::move(live), parser, give}.run(stop_fd);
+}
+
+} // namespace tank::cli

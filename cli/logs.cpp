@@ -1,0 +1,109 @@
+#include "cli/invocation.hpp"
+#include "cli/log_files.hpp"
+#include "cli/signals.hpp"
+
+#include <CLI/App.hpp>
+
+#include <deque>
+#include <optional>
+#include <ostream>
+
+namespace tank::cli {
+namespace {
+
+struct options {
+  std::string name;
+  std::string ns;
+  std::string container;
+  bool follow = false;
+  bool timestamps = false;
+  bool previous = false;
+  std::optional<std::size_t> tail;
+};
+
+/// Prints entries: stdout's to stdout, stderr's to stderr, as the workload wrote them.
+class printer {
+ public:
+  printer(cli_context& context, bool timestamps) : context_{context}, timestamps_{timestamps} {}
+
+  void operator()(const log_entry& entry) {
+    auto& to = entry.stream == log_stream::out ? context_.out : context_.err;
+    if (timestamps_ && !entry.time.empty()) to << entry.time << " ";
+    to << entry.text;
+    if (entry.ended) to << "\n";
+    // Keeps the order of the two streams when both are one terminal.
+    if (&to != last_ && last_ != nullptr) last_->flush();
+    last_ = &to;
+  }
+  void flush() {
+    context_.out.flush();
+    context_.err.flush();
+  }
+
+ private:
+  cli_context& context_;
+  bool timestamps_;
+  std::ostream* last_ = nullptr;
+};
+
+result<int> follow(const directories& dirs, log_query query, const log_run& run, unique_fd live,
+                   cri_parser& parser, printer& print) {
+  query.container = run.container_dir.filename().string();
+  auto signals = TANK_TRY(termination_signals::take(false));
+  print.flush();
+  const cri_parser::sink give = [&](const log_entry& entry) {
+    print(entry);
+    print.flush();
+  };
+  TANK_TRY(follow_log(dirs, query, run, std::move(live), parser, give, signals.fd()));
+  return exit_ok;
+}
+
+result<int> logs(invocation& line, const options& given) {
+  const auto settings = TANK_TRY(line.settings());
+  const auto pod = TANK_TRY(parse_pod_name(given.name, given.ns));
+  const log_query query{pod.ns, pod.name, given.container, given.previous};
+  const auto run = TANK_TRY(find_log(settings.dirs, query));
+
+  printer print{line.context, given.timestamps};
+  cri_parser parser;
+  unique_fd live;
+  std::deque<log_entry> last;
+  const cri_parser::sink keep = [&](const log_entry& entry) {
+    if (*given.tail == 0) return;
+    if (last.size() == *given.tail) last.pop_front();
+    last.push_back(entry);
+  };
+  const cri_parser::sink give = given.tail ? keep : cri_parser::sink{std::ref(print)};
+  TANK_TRY(read_log(run, parser, give, &live));
+  if (!given.follow) parser.finish(give);
+  for (const auto& entry : last)
+    print(entry);
+  if (given.follow) return follow(settings.dirs, query, run, std::move(live), parser, print);
+  print.flush();
+  return exit_ok;
+}
+
+} // namespace
+
+void add_logs(CLI::App& app, invocation& line) {
+  auto given = std::make_shared<options>();
+  auto* command = app.add_subcommand("logs", "Print the output of a pod");
+  command->add_option("NAME", given->name, "web, pod/web, or ns/web")->required();
+  command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)");
+  command->add_option("-c,--container", given->container, "when the pod has several");
+  auto* follow = command->add_flag("-f,--follow", given->follow,
+                                   "go on as it comes, across restarts, until Ctrl-C");
+  command->add_option("--tail", given->tail, "only the last N lines");
+  command->add_flag("--timestamps", given->timestamps, "put its time before each line");
+  command->add_flag("-p,--previous", given->previous, "of the run before the last restart")
+      ->excludes(follow);
+  command->footer("Reads the log files directly: works without a daemon, and for pods that are "
+                  "gone.\n\nExamples:\n"
+                  "  tank logs web --tail 20\n"
+                  "  tank logs web -f --timestamps");
+  command->callback(
+      [&line, given] { line.action = [&line, given] { return logs(line, *given); }; });
+}
+
+} // namespace tank::cli

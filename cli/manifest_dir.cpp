@@ -1,0 +1,145 @@
+#include "cli/manifest_dir.hpp"
+
+#include "base/file.hpp"
+#include "config/pod.hpp"
+
+#include <algorithm>
+#include <set>
+#include <system_error>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace tank::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t max_manifest = 10u << 20;
+
+bool is_manifest(const std::string& name) {
+  return !name.starts_with(".") &&
+         (name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json"));
+}
+
+std::string key_of(const config::pod& pod) {
+  return pod.metadata.ns + "/" + pod.metadata.name;
+}
+
+/// "pod/web" or "pod/ns/web".
+std::string spoken(const std::string& key) {
+  return "pod/" + (key.starts_with("default/") ? key.substr(8) : key);
+}
+
+fs::path own_file(const fs::path& dir, const config::pod& pod) {
+  const auto& m = pod.metadata;
+  return dir / ((m.ns == "default" ? m.name : m.ns + "." + m.name) + ".yaml");
+}
+
+const held_file* holder(const std::vector<held_file>& files, const std::string& key) {
+  for (const auto& file : files)
+    if (std::find(file.keys.begin(), file.keys.end(), key) != file.keys.end()) return &file;
+  return nullptr;
+}
+
+std::string others(const held_file& file, const std::set<std::string>& but) {
+  std::string text;
+  for (const auto& key : file.keys)
+    if (!but.contains(key)) text += (text.empty() ? "" : ", ") + spoken(key);
+  return text;
+}
+
+result<apply_outcome> plan_one(const fs::path& dir, const std::vector<held_file>& files,
+                               const config::pod& pod) {
+  const auto key = key_of(pod);
+  apply_outcome outcome{key, applied::created, own_file(dir, pod)};
+  const auto* held = holder(files, key);
+  if (held == nullptr) {
+    for (const auto& file : files)
+      if (file.path == outcome.file && !file.keys.empty())
+        return fail(errc::conflict, "apply", spoken(key),
+                    file.path.string() + " holds " + others(file, {}), "rename that file");
+    return outcome;
+  }
+  outcome.file = held->path;
+  const auto at = std::find(held->keys.begin(), held->keys.end(), key) - held->keys.begin();
+  if (held->hashes[static_cast<std::size_t>(at)] == config::content_hash(pod)) {
+    outcome.what = applied::unchanged;
+    return outcome;
+  }
+  if (held->keys.size() > 1)
+    return fail(errc::conflict, "apply", spoken(key),
+                held->path.string() + " holds it together with " + others(*held, {key}),
+                "edit that file");
+  outcome.what = applied::updated;
+  return outcome;
+}
+
+result<void> remove_durably(const fs::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return fail_errno(errno, "delete", path.string());
+  const unique_fd dir{::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!dir || ::fsync(dir.get()) != 0)
+    return fail_errno(errno, "sync", path.parent_path().string());
+  return {};
+}
+
+} // namespace
+
+result<std::vector<held_file>> list_manifests(const fs::path& dir) {
+  std::vector<held_file> files;
+  std::error_code ec;
+  for (fs::directory_iterator it{dir, ec}, end; !ec && it != end; it.increment(ec))
+    if (is_manifest(it->path().filename().string())) files.push_back({it->path(), {}, {}});
+  if (ec && ec != std::errc::no_such_file_or_directory)
+    return fail_errno(ec.value(), "read", dir.string());
+  std::sort(files.begin(), files.end(), [](auto& a, auto& b) { return a.path < b.path; });
+  for (auto& file : files) {
+    const auto text = read_file(file.path, max_manifest);
+    if (!text) continue;
+    for (const auto& doc : config::parse_manifest(*text).pods) {
+      if (doc.pod.metadata.name.empty()) continue;
+      file.keys.push_back(key_of(doc.pod));
+      file.hashes.push_back(doc.valid() ? config::content_hash(doc.pod) : "");
+    }
+  }
+  return files;
+}
+
+result<std::vector<apply_outcome>> apply_manifest(const fs::path& dir, std::string_view text,
+                                                  const config::manifest& parsed) {
+  const auto files = TANK_TRY(list_manifests(dir));
+  std::vector<apply_outcome> outcomes;
+  for (const auto& doc : parsed.pods)
+    outcomes.push_back(TANK_TRY(plan_one(dir, files, doc.pod)));
+  TANK_TRY(make_directories(dir, 0755));
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i].what == applied::unchanged) continue;
+    const bool alone = parsed.pods.size() == 1;
+    TANK_TRY(write_file_atomic(outcomes[i].file,
+                               alone ? text : config::to_json(parsed.pods[i].pod) + "\n"));
+  }
+  return outcomes;
+}
+
+result<std::vector<fs::path>> delete_manifests(const fs::path& dir,
+                                               const std::vector<std::string>& keys) {
+  const auto files = TANK_TRY(list_manifests(dir));
+  const std::set<std::string> doomed{keys.begin(), keys.end()};
+  std::set<fs::path> paths;
+  for (const auto& key : doomed) {
+    const auto* held = holder(files, key);
+    if (held == nullptr)
+      return fail(errc::not_found, "delete", spoken(key),
+                  "no manifest in " + dir.string() + " has it", "see: tank get files");
+    if (const auto rest = others(*held, doomed); !rest.empty())
+      return fail(errc::conflict, "delete", spoken(key),
+                  held->path.string() + " also holds " + rest, "edit that file");
+    paths.insert(held->path);
+  }
+  for (const auto& path : paths)
+    TANK_TRY(remove_durably(path));
+  return std::vector<fs::path>{paths.begin(), paths.end()};
+}
+
+} // namespace tank::cli

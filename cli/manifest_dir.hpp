@@ -1,0 +1,53 @@
+/// `tank apply` and `tank delete`: changes of the watch directory, the one source of desired state.
+///
+/// The rules:
+///   * A pod that is applied gets a file of its own: `<name>.yaml`, or `<namespace>.<name>.yaml`
+///     outside of the namespace default. The text of a manifest with one pod is kept as given;
+///     several pods of one manifest are split, each written in normalised form.
+///   * A file that holds the pod already is the one that is replaced, whatever its name; unless it
+///     holds further pods: then it is somebody's own file and stays untouched, with an error.
+///   * Content decides: equal content leaves the file alone ("unchanged").
+///   * Only files whose pods are all to be deleted are deleted.
+///
+/// Files are replaced atomically. Blocking; no daemon is asked.
+#pragma once
+
+#include "base/error.hpp"
+#include "config/manifest.hpp"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tank::cli {
+
+/// One file of the watch directory, as far as it can be read.
+struct held_file {
+  std::filesystem::path path;
+  std::vector<std::string> keys;   ///< "namespace/name"
+  std::vector<std::string> hashes; ///< of the pods, in the order of `keys`
+};
+
+/// Every *.yaml, *.yml, *.json that is no dotfile, in order of names. A file that cannot be parsed
+/// has no keys. A missing directory is empty.
+result<std::vector<held_file>> list_manifests(const std::filesystem::path& dir);
+
+enum class applied : std::uint8_t { created, updated, unchanged };
+struct apply_outcome {
+  std::string key;
+  applied what = applied::created;
+  std::filesystem::path file;
+};
+
+/// `parsed` is `text`, valid. All or nothing as far as it can be known before the first write.
+result<std::vector<apply_outcome>> apply_manifest(const std::filesystem::path& dir,
+                                                  std::string_view text,
+                                                  const config::manifest& parsed);
+
+/// Removes the files that hold `keys`. errc::not_found names a key that no file holds;
+/// errc::conflict a file that holds others too. Nothing is removed on either.
+result<std::vector<std::filesystem::path>> delete_manifests(const std::filesystem::path& dir,
+                                                            const std::vector<std::string>& keys);
+
+} // namespace tank::cli

@@ -1,0 +1,44 @@
+#include "cli/signals.hpp"
+
+#include <sys/signalfd.h>
+
+namespace tank::cli {
+
+result<termination_signals> termination_signals::take(bool ignore_hangup) {
+  termination_signals taken;
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  // Without `ignore_hangup` a lost terminal is a wish to end, as Ctrl-C is.
+  sigaddset(&set, SIGHUP);
+  taken.hangup_ = ignore_hangup;
+  if (const int sys = pthread_sigmask(SIG_BLOCK, &set, &taken.before_); sys != 0)
+    return fail_errno(sys, "block", "signals");
+  taken.fd_ = unique_fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (!taken.fd_) {
+    const int sys = errno;
+    pthread_sigmask(SIG_SETMASK, &taken.before_, nullptr);
+    return fail_errno(sys, "wait for", "signals");
+  }
+  return taken;
+}
+
+termination_signals::~termination_signals() {
+  if (!fd_) return;
+  // What is still pending was meant for us: it must not kill the process at the unblocking.
+  while (next() != 0) {
+  }
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+int termination_signals::next() {
+  for (;;) {
+    signalfd_siginfo info{};
+    if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return 0;
+    if (hangup_ && info.ssi_signo == SIGHUP) continue;
+    return static_cast<int>(info.ssi_signo);
+  }
+}
+
+} // namespace tank::cli

@@ -1,0 +1,196 @@
+#include "cli/log_files.hpp"
+#include "tests/unit/cli/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+
+using namespace tank;
+using namespace tank::cli;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string line(const std::string& text) {
+  return "2024-05-01T10:00:00.000000001Z stdout F " + text + "\n";
+}
+
+struct logs {
+  temp_dir temp;
+  directories dirs;
+
+  logs() { dirs.log_dir = temp.path(); }
+
+  fs::path file(const std::string& uid, const std::string& name) {
+    const auto dir = dirs.pod_log("default", "web", uid) / "main";
+    fs::create_directories(dir);
+    return dir / name;
+  }
+  void write(const std::string& uid, const std::string& name, const std::string& text,
+             std::time_t when = 0) {
+    const auto path = file(uid, name);
+    append(path, text);
+    if (when == 0) return;
+    const timespec times[2]{{when, 0}, {when, 0}};
+    REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+  }
+};
+
+std::vector<std::string> read_texts(const log_run& run) {
+  std::vector<std::string> texts;
+  cri_parser parser;
+  const cri_parser::sink give = [&](const log_entry& e) { texts.push_back(e.text); };
+  REQUIRE(read_log(run, parser, give));
+  parser.finish(give);
+  return texts;
+}
+
+} // namespace
+
+TEST_CASE("the log of a pod is its newest uid's newest run") {
+  logs l;
+  l.write("u1", "7.log", line("old uid"), 1000);
+  l.write("u2", "0.log", line("first"), 2000);
+  l.write("u2", "9.log", line("ninth"), 2001);
+  l.write("u2", "10.log", line("tenth"), 2002);
+  const auto run = find_log(l.dirs, {"default", "web", "", false});
+  REQUIRE(run);
+  CHECK(run->restart == 10);
+  CHECK(read_texts(*run) == std::vector<std::string>{"tenth"});
+  const auto previous = find_log(l.dirs, {"default", "web", "", true});
+  REQUIRE(previous);
+  CHECK(read_texts(*previous) == std::vector<std::string>{"ninth"});
+}
+
+TEST_CASE("a pod whose name continues another's is not taken for it") {
+  logs l;
+  const auto dir = l.dirs.pod_log("default", "web-2", "u") / "main";
+  fs::create_directories(dir);
+  append(dir / "0.log", line("x"));
+  const auto run = find_log(l.dirs, {"default", "web", "", false});
+  REQUIRE(!run);
+  CHECK(run.error().code == errc::not_found);
+}
+
+TEST_CASE("no log, no second run and an ambiguous container each have their own message") {
+  logs l;
+  CHECK(find_log(l.dirs, {"default", "web", "", false}).error().code == errc::not_found);
+  l.write("u", "0.log", line("x"));
+  CHECK(find_log(l.dirs, {"default", "web", "", true}).error().message().find("only once") !=
+        std::string::npos);
+  CHECK(find_log(l.dirs, {"default", "web", "other", false}).error().code == errc::not_found);
+  fs::create_directories(l.dirs.pod_log("default", "web", "u") / "side");
+  const auto both = find_log(l.dirs, {"default", "web", "", false});
+  REQUIRE(!both);
+  CHECK(both.error().message().find("main, side") != std::string::npos);
+  CHECK(find_log(l.dirs, {"default", "web", "main", false}));
+}
+
+TEST_CASE("rotated files are read oldest first, and a line cut by the rotation is joined") {
+  logs l;
+  l.write("u", "0.log.10", line("a"));
+  l.write("u", "0.log.2", line("b"));
+  l.write("u", "0.log.1", "2024-05-01T10:00:00.000000001Z stdout F c");
+  l.write("u", "0.log", "d\n" + line("e"));
+  l.write("u", "0.log.tmp", line("not a log"));
+  const auto run = find_log(l.dirs, {"default", "web", "", false});
+  REQUIRE(run);
+  const auto texts = read_texts(*run);
+  CHECK(texts == std::vector<std::string>{"a", "b", "cd", "e"});
+}
+
+namespace {
+
+/// Follows in a thread; `expect` waits for the next text.
+class following {
+ public:
+  explicit following(logs& l) : stop_{::eventfd(0, EFD_CLOEXEC)} {
+    const log_query query{"default", "web", "main", false};
+    const auto run = find_log(l.dirs, query);
+    REQUIRE(run);
+    thread_ = std::thread{[this, &l, query, run = *run] {
+      cri_parser parser;
+      unique_fd live;
+      const cri_parser::sink give = [this](const log_entry& e) {
+        const std::lock_guard lock{mutex_};
+        texts_.push_back(e.text);
+        changed_.notify_all();
+      };
+      done_ =
+          read_log(run, parser, give, &live).has_value() &&
+          follow_log(l.dirs, query, run, std::move(live), parser, give, stop_.get()).has_value();
+    }};
+  }
+  ~following() { stop(); }
+
+  std::string next() {
+    std::unique_lock lock{mutex_};
+    if (!changed_.wait_for(lock, std::chrono::seconds{20}, [&] { return at_ < texts_.size(); }))
+      return "<nothing came>";
+    return texts_[at_++];
+  }
+  bool stop() {
+    if (thread_.joinable()) {
+      ::eventfd_write(stop_.get(), 1);
+      thread_.join();
+    }
+    return done_;
+  }
+  bool ends_by_itself() {
+    thread_.join();
+    return done_;
+  }
+
+ private:
+  unique_fd stop_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> texts_;
+  std::size_t at_ = 0;
+  bool done_ = false;
+  std::thread thread_;
+};
+
+} // namespace
+
+TEST_CASE("following goes on through appends, a rotation, a restart and an edit of the pod") {
+  logs l;
+  l.write("u1", "0.log", line("one"));
+  following f{l};
+  CHECK(f.next() == "one");
+  append(l.file("u1", "0.log"), line("two"));
+  CHECK(f.next() == "two");
+
+  append(l.file("u1", "0.log"), line("three"));
+  fs::rename(l.file("u1", "0.log"), l.file("u1", "0.log.1"));
+  append(l.file("u1", "0.log"), line("four"));
+  CHECK(f.next() == "three");
+  CHECK(f.next() == "four");
+
+  append(l.file("u1", "0.log"), line("five"));
+  append(l.file("u1", "1.log"), line("six"));
+  CHECK(f.next() == "five");
+  CHECK(f.next() == "six");
+
+  append(l.file("u1", "1.log"), line("seven"));
+  append(l.file("u2", "0.log"), line("eight"));
+  CHECK(f.next() == "seven");
+  CHECK(f.next() == "eight");
+  CHECK(f.stop());
+}
+
+TEST_CASE("following ends when the logs of the pod are removed") {
+  logs l;
+  l.write("u1", "0.log", line("one"));
+  following f{l};
+  CHECK(f.next() == "one");
+  fs::remove_all(l.dirs.pod_log("default", "web", "u1"));
+  CHECK(f.ends_by_itself());
+}
