@@ -85,8 +85,11 @@ result<unique_fd> bind_socket(const std::filesystem::path& run_dir) {
   ::fchmod(fd.get(), 0600); // before bind: the name is born with this mode
   if (::bind(fd.get(), where.get(), where.size) == 0) return fd;
   if (errno != EADDRINUSE) return fail_errno(errno, "bind the shim's socket in", run_dir);
-  const auto probe = TANK_TRY(make_socket());
-  if (::connect(probe.get(), where.get(), where.size) == 0)
+  // Asked with the wrong type of socket, the kernel tells a living owner (EPROTOTYPE) from a dead
+  // name (ECONNREFUSED) without disturbing the shim, for which a new connection is a new daemon.
+  const unique_fd probe{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!probe) return fail_errno(errno, "make a socket", protocol::socket_name);
+  if (::connect(probe.get(), where.get(), where.size) == 0 || errno != ECONNREFUSED)
     return fail(errc::exists, "start a shim in", run_dir, "one is serving there already");
   ::unlinkat(where.directory.get(), protocol::socket_name, 0);
   if (::bind(fd.get(), where.get(), where.size) != 0)

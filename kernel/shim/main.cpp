@@ -28,6 +28,7 @@ int main() {
   ::prctl(PR_SET_DUMPABLE, 0);       // nobody reads or traces it, nor the parked child
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   reset_internal_signals();
+  if (::chdir("/") != 0) return 1;           // keeps no mount of the daemon's busy
   shim::close_from(protocol::socket_fd + 1); // what the daemon itself inherited without CLOEXEC
   shim::server server{unique_fd{protocol::first_connection_fd}, unique_fd{protocol::socket_fd}};
   if (!server.start()) return 1;
