@@ -82,6 +82,7 @@ TANK_INSPECT(runtime_timer, serial)
 TANK_INSPECT(get_files)
 TANK_INSPECT(rescan_files)
 TANK_INSPECT(scan_due, serial)
+TANK_INSPECT(janitor_due, down)
 
 } // namespace tank
 
@@ -152,6 +153,7 @@ CAF_ADD_TYPE_ID(tank, (tank::runtime_timer))
 CAF_ADD_TYPE_ID(tank, (tank::get_files))
 CAF_ADD_TYPE_ID(tank, (tank::rescan_files))
 CAF_ADD_TYPE_ID(tank, (tank::scan_due))
+CAF_ADD_TYPE_ID(tank, (tank::janitor_due))
 CAF_END_TYPE_ID_BLOCK(tank)
 #endif
 

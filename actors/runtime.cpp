@@ -42,7 +42,9 @@ class runtime final : public role {
       : role(cfg)
       , options_(std::move(options))
       , args_(std::move(args))
-      , machine_(settings_for(args_, options_->patience)) {}
+      , machine_(settings_for(args_, options_->patience)) {
+    if (options_->storage) storage_ = options_->storage->hold(args_.what.uid);
+  }
 
   const char* name() const override { return "tank.runtime"; }
 
@@ -73,6 +75,7 @@ class runtime final : public role {
     // Not the orderly way (then it is gone already): do not leave a workload without an owner.
     if (session_) (void)session_->shutdown();
     drop_session();
+    storage_.reset();
     args_.owner = nullptr;
   }
 
@@ -284,6 +287,7 @@ class runtime final : public role {
   std::shared_ptr<const runtime_options> options_;
   runtime_args args_;
   runtime_machine machine_;
+  pod_storage::hold_token storage_;
   std::deque<runtime_event> pending_;
   std::shared_ptr<const oci::image> image_;
   std::shared_ptr<const launch_inputs> inputs_;

@@ -9,6 +9,7 @@
 /// is left on disk is removed by the next run of the pod or by the janitor.
 #pragma once
 
+#include "actors/pod_storage.hpp"
 #include "actors/poller.hpp"
 #include "actors/runtime_args.hpp"
 #include "actors/runtime_machine.hpp"
@@ -33,6 +34,7 @@ struct runtime_options {
   std::shared_ptr<fd_source> fds;
   std::function<caf::actor()> image_store; ///< the one of now: its supervisor may replace it
   std::shared_ptr<const kernel::host_facts> host;
+  std::shared_ptr<pod_storage> storage; ///< null: nobody removes emptyDirs meanwhile
   directories dirs;
   runtime_settings patience; ///< only the limits are read; the rest comes from each pod
 

@@ -73,6 +73,15 @@ struct runtime_timer {
   bool operator==(const runtime_timer&) const = default;
 };
 
+// --- janitor, to itself
+// ---------------------------------------------------------------------------
+
+/// The reconciler has ended (`down`), or it is time to look for its successor.
+struct janitor_due {
+  bool down = false;
+  bool operator==(const janitor_due&) const = default;
+};
+
 // --- manifest watcher ----------------------------------------------------------------------------
 
 /// -> file_list: what became of each file, in order of names.

@@ -1,0 +1,63 @@
+#include "actors/message_types.hpp"
+#include "actors/pod_storage.hpp"
+#include "actors/role.hpp"
+
+#include <map>
+#include <utility>
+
+namespace tank {
+
+namespace {
+
+class janitor final : public role {
+ public:
+  janitor(caf::actor_config& cfg, janitor_options options)
+      : role(cfg)
+      , options_(std::move(options)) {}
+
+  const char* name() const override { return "tank.janitor"; }
+
+  caf::behavior make_behavior() override {
+    subscribe();
+    return {
+        [this](const pod_changed& m) { on_changed(m.status); },
+        [this](const pod_removed& m) { on_removed(m.key); },
+        [this](const janitor_due& m) {
+          if (m.down)
+            compat::send_after(this, self(), options_.resubscribe, janitor_due{false});
+          else
+            subscribe();
+        },
+    };
+  }
+
+ private:
+  void subscribe() {
+    const auto reconciler = options_.reconciler();
+    compat::send(this, reconciler, watch_pods{self()});
+    compat::watch(reconciler, self(), [](const caf::error&) { return janitor_due{true}; });
+  }
+
+  void on_changed(const pod_status& status) {
+    auto& uid = uids_[status.key];
+    if (!uid.empty() && uid != status.uid) options_.storage->forget(uid); // edited: another pod
+    uid = status.uid;
+    options_.storage->want(uid);
+  }
+
+  void on_removed(const std::string& key) {
+    if (const auto gone = uids_.extract(key); !gone.empty())
+      options_.storage->forget(gone.mapped());
+  }
+
+  janitor_options options_;
+  std::map<std::string, std::string> uids_; ///< by key: who is desired
+};
+
+} // namespace
+
+caf::actor spawn_janitor(caf::actor_system& sys, janitor_options options) {
+  return sys.spawn<janitor>(std::move(options));
+}
+
+} // namespace tank

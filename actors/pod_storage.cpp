@@ -1,0 +1,117 @@
+#include "actors/pod_storage.hpp"
+
+#include <cerrno>
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+namespace tank {
+
+namespace fs = std::filesystem;
+
+pod_storage::pod_storage(directories dirs, std::shared_ptr<kernel::port> port,
+                         std::shared_ptr<job_runner> jobs)
+    : dirs_(std::move(dirs))
+    , port_(std::move(port))
+    , jobs_(std::move(jobs)) {}
+
+pod_storage::hold_token pod_storage::hold(const std::string& uid) {
+  const std::lock_guard lock{mutex_};
+  ++entries_[uid].holds;
+  return {nullptr, [self = shared_from_this(), uid](void*) { self->release(uid); }};
+}
+
+void pod_storage::release(const std::string& uid) {
+  const std::lock_guard lock{mutex_};
+  --entries_[uid].holds;
+  remove_if_free(uid);
+}
+
+void pod_storage::want(const std::string& uid) {
+  const std::lock_guard lock{mutex_};
+  if (const auto it = entries_.find(uid); it != entries_.end()) it->second.doomed = false;
+}
+
+void pod_storage::forget(const std::string& uid) {
+  const std::lock_guard lock{mutex_};
+  entries_[uid].doomed = true;
+  remove_if_free(uid);
+}
+
+void pod_storage::remove_if_free(const std::string& uid) {
+  const auto it = entries_.find(uid);
+  if (it == entries_.end() || it->second.holds > 0) return;
+  const bool doomed = it->second.doomed;
+  entries_.erase(it);
+  if (!doomed) return;
+  // Moved away at once, under the lock: a pod of the same uid that starts now begins afresh and
+  // is never touched by the removal, however long that takes.
+  const auto from = dirs_.pod_state(uid);
+  const auto to = dirs_.pod_states() / (".gone-" + std::to_string(++serial_) + "-" + uid);
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    if (errno != ENOENT) spdlog::warn("cannot move '{}': {}", from.string(), errno_text(errno));
+    return;
+  }
+  jobs_->submit([port = port_, to] {
+    if (const auto gone = port->remove_tree(to); !gone) spdlog::warn("{}", gone.error().message());
+  });
+}
+
+// --- sweeping ------------------------------------------------------------------------------------
+
+static bool wait_for_end(kernel::session& session, std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    for (;;) {
+      auto event = session.next_event();
+      if (!event) return true; // the connection is no more, and so the shim
+      if (!*event) break;
+      if (std::holds_alternative<kernel::session_down_event>(**event)) return true;
+    }
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    pollfd p{session.poll_fd(), POLLIN, 0};
+    if (::poll(&p, 1, static_cast<int>(left.count())) < 0 && errno != EINTR) return false;
+  }
+}
+
+static std::vector<fs::path> children(const fs::path& dir, std::vector<error>& failed) {
+  std::vector<fs::path> out;
+  std::error_code ec;
+  for (auto it = fs::directory_iterator(dir, ec); !ec && it != fs::directory_iterator();
+       it.increment(ec))
+    out.push_back(it->path());
+  if (ec && ec.value() != ENOENT)
+    failed.push_back(fail_errno(ec.value(), "list", dir.string()).value());
+  return out;
+}
+
+std::vector<error> sweep_pods(const directories& dirs, kernel::port& port,
+                              std::chrono::milliseconds patience) {
+  std::vector<error> failed;
+  const auto runs = children(dirs.pod_runs(), failed);
+  // All are told first: they end side by side.
+  std::vector<std::unique_ptr<kernel::session>> sessions;
+  for (const auto& run : runs) {
+    auto session = port.adopt_session(run);
+    if (!session) continue; // nobody listens: only the directory is left
+    if (!(*session)->shutdown()) continue;
+    sessions.push_back(*std::move(session));
+  }
+  for (auto& session : sessions)
+    if (!wait_for_end(*session, patience))
+      failed.push_back(fail(errc::timeout, "end", "a shim of an earlier run",
+                            "process " + std::to_string(session->shim_pid()) + " does not end")
+                           .value());
+  auto trees = children(dirs.pod_states(), failed);
+  trees.insert(trees.end(), runs.begin(), runs.end());
+  for (const auto& tree : trees)
+    if (auto gone = port.remove_tree(tree); !gone) failed.push_back(std::move(gone).error());
+  return failed;
+}
+
+} // namespace tank

@@ -1,0 +1,72 @@
+/// What a pod keeps over its restarts (emptyDirs), and when it goes: with the pod, not with a run.
+///
+/// A run removes its own writable layer and run directory (prepare_launch.hpp). The rest below
+/// <state_dir>/pods/<uid> is removed when the janitor has heard that the pod is no longer desired
+/// and no run of it is left, in either order.
+#pragma once
+
+#include "actors/worker.hpp"
+#include "base/error.hpp"
+#include "base/paths.hpp"
+#include "kernel/port.hpp"
+
+#include <caf/actor.hpp>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace tank {
+
+/// Thread-safe; shared by the runtimes and the janitor. Removal happens in workers.
+class pod_storage : public std::enable_shared_from_this<pod_storage> {
+ public:
+  pod_storage(directories dirs, std::shared_ptr<kernel::port> port,
+              std::shared_ptr<job_runner> jobs);
+
+  /// While it exists, the pod's storage stays.
+  using hold_token = std::shared_ptr<void>;
+  [[nodiscard]] hold_token hold(const std::string& uid);
+
+  /// The pod is desired (again).
+  void want(const std::string& uid);
+  /// The pod is gone for good: its storage goes as soon as nobody holds it.
+  void forget(const std::string& uid);
+
+ private:
+  struct entry {
+    int holds = 0;
+    bool doomed = false;
+  };
+  void release(const std::string& uid);
+  void remove_if_free(const std::string& uid); ///< with mutex_ held
+
+  directories dirs_;
+  std::shared_ptr<kernel::port> port_;
+  std::shared_ptr<job_runner> jobs_;
+  std::mutex mutex_; ///< guards what follows
+  std::map<std::string, entry> entries_;
+  std::uint64_t serial_ = 0;
+};
+
+/// Ends what a daemon that is gone has left: shims (with their workloads), run directories, pods'
+/// storage. Blocking; for the start of a daemon that does not adopt, and for its very end, while it
+/// holds the lock. Returns what could not be removed.
+std::vector<error> sweep_pods(const directories& dirs, kernel::port& port,
+                              std::chrono::milliseconds patience = std::chrono::seconds{10});
+
+struct janitor_options {
+  std::function<caf::actor()> reconciler; ///< the one of now
+  std::shared_ptr<pod_storage> storage;
+  std::chrono::milliseconds resubscribe = std::chrono::seconds{1}; ///< after a reconciler's end
+};
+
+/// Listens to the reconciler (watch_pods) and tells the storage which pods are wanted and which are
+/// gone.
+caf::actor spawn_janitor(caf::actor_system& sys, janitor_options options);
+
+} // namespace tank

@@ -1,0 +1,145 @@
+#include "actors/pod_storage.hpp"
+
+#include "tests/actor/fake_port.hpp"
+#include "tests/actor/script.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+using namespace tank;
+using namespace tank::testing;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A port whose remove_tree is real enough for a test, and whose shims can be adopted.
+class disk_port final : public kernel::port {
+ public:
+  std::vector<fs::path> adopted;
+  std::shared_ptr<session_script> shim;
+
+  result<std::unique_ptr<kernel::session>> start_session(const kernel::sandbox_spec&) override {
+    return fail(errc::internal, "start", "", "not here");
+  }
+  result<std::unique_ptr<kernel::session>> adopt_session(const fs::path& run_dir) override {
+    adopted.push_back(run_dir);
+    if (!shim) return fail(errc::not_found, "adopt", run_dir, "nobody listens");
+    return std::make_unique<fake_session>(shim);
+  }
+  result<void> remove_tree(const fs::path& path) override {
+    fs::remove_all(path);
+    return {};
+  }
+  result<void> make_upper(const fs::path&) override { return {}; }
+};
+
+struct world {
+  directories dirs;
+  std::shared_ptr<disk_port> port = std::make_shared<disk_port>();
+  std::shared_ptr<pod_storage> storage;
+  fs::path root;
+
+  world() {
+    std::string name = (fs::temp_directory_path() / "tank-storage-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    root = name;
+    dirs.state_dir = root / "state";
+    dirs.run_dir = root / "run";
+    storage = std::make_shared<pod_storage>(dirs, port, std::make_shared<inline_runner>());
+  }
+  ~world() { fs::remove_all(root); }
+  fs::path make(const std::string& uid) const {
+    const auto path = dirs.pod_state(uid) / "volumes" / "scratch";
+    fs::create_directories(path);
+    return path;
+  }
+  [[nodiscard]] bool empty() const { return fs::is_empty(dirs.pod_states()); }
+};
+
+} // namespace
+
+TEST_CASE("storage outlives a run and goes with the pod") {
+  world w;
+  const auto path = w.make("u-1");
+  { const auto run = w.storage->hold("u-1"); }
+  CHECK(fs::exists(path)); // restarted by policy: the emptyDir is still there
+  w.storage->forget("u-1");
+  CHECK(w.empty());
+}
+
+TEST_CASE("storage of a forgotten pod goes when its last run does") {
+  world w;
+  const auto path = w.make("u-1");
+  auto run = w.storage->hold("u-1");
+  w.storage->forget("u-1");
+  CHECK(fs::exists(path));
+  run.reset();
+  CHECK(w.empty());
+}
+
+TEST_CASE("a pod deleted and recreated while it runs keeps its storage") {
+  world w;
+  const auto path = w.make("u-1");
+  auto run = w.storage->hold("u-1");
+  w.storage->forget("u-1");
+  w.storage->want("u-1");
+  run.reset();
+  CHECK(fs::exists(path));
+}
+
+TEST_CASE("the janitor hears of edits and removals, also from a second reconciler") {
+  world w;
+  const auto old_path = w.make("u-1");
+  const auto new_path = w.make("u-2");
+  script s;
+  auto first = s.peer();
+  auto current = std::make_shared<caf::actor>(first);
+  auto janitor =
+      spawn_janitor(s.sys, {.reconciler = [current] { return *current; }, .storage = w.storage});
+  s.step(janitor); // starts, and asks
+  s.expect(janitor, first, watch_pods{janitor});
+
+  pod_status status;
+  status.key = "default/web";
+  status.uid = "u-1";
+  s.send(first, janitor, pod_changed{status});
+  s.settle();
+  CHECK(fs::exists(old_path));
+  status.uid = "u-2"; // edited: it is another pod now
+  s.send(first, janitor, pod_changed{status});
+  s.settle();
+  CHECK_FALSE(fs::exists(old_path));
+  CHECK(fs::exists(new_path));
+
+  *current = s.peer();
+  caf::anon_send_exit(first, caf::exit_reason::kill);
+  s.settle();
+  CHECK(s.advance(1s) == 1);
+  s.step(janitor);
+  s.expect(janitor, *current, watch_pods{janitor});
+  s.send(*current, janitor, pod_removed{"default/web"});
+  s.settle();
+  CHECK(w.empty());
+  caf::anon_send_exit(janitor, caf::exit_reason::kill);
+}
+
+TEST_CASE("a sweep ends shims of an earlier daemon and leaves no directory") {
+  world w;
+  w.make("u-1");
+  fs::create_directories(w.dirs.pod_run("u-1") / "etc");
+  w.port->shim = std::make_shared<session_script>();
+  w.port->shim->events.emplace_back(kernel::session_down_event{"closed"});
+  CHECK(sweep_pods(w.dirs, *w.port).empty());
+  CHECK(w.port->adopted == std::vector<fs::path>{w.dirs.pod_run("u-1")});
+  CHECK(w.port->shim->calls == std::vector<std::string>{"shutdown"});
+  CHECK(w.empty());
+  CHECK(fs::is_empty(w.dirs.pod_runs()));
+  // and where nothing ever was, there is nothing to complain about
+  directories nowhere;
+  nowhere.state_dir = w.root / "no";
+  nowhere.run_dir = w.root / "no";
+  CHECK(sweep_pods(nowhere, *w.port).empty());
+}
