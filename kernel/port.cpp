@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 namespace tank::kernel {
 
@@ -182,7 +183,12 @@ class linux_port final : public port {
     const pid_t pid = TANK_TRY(spawn_shim(program, theirs.get(), socket.get()));
     // Our unreaped child: the number cannot have been given to anybody else.
     auto pidfd = open_pidfd(pid);
-    if (!pidfd) return fail_errno(errno, "watch the shim of", sandbox.uid);
+    if (!pidfd) {
+      auto failed = fail_errno(errno, "watch the shim of", sandbox.uid);
+      ours.reset(); // without daemon and container it ends by itself
+      ::waitpid(pid, nullptr, 0);
+      return failed;
+    }
     return TANK_TRY(shim_session::make(std::move(ours), std::move(pidfd), pid, graves_));
   }
 

@@ -1,6 +1,7 @@
 #include "tests/root/shim_fixture.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -232,6 +233,44 @@ TEST_CASE("nothing is left after a session: no process, no descriptor") {
     finish(*s);
   }
   CHECK(entries("/proc/self/fd") == fds);
+  siginfo_t how{};
+  CHECK(::waitid(P_ALL, 0, &how, WEXITED | WNOHANG | WNOWAIT) != 0);
+  CHECK(errno == ECHILD);
+}
+
+TEST_CASE("a shim program that does not exist is named") {
+  shim_room room;
+  const auto broken = make_port("/no/such/tank-shim");
+  const auto s = broken->start_session({.uid = "u", .run_dir = room.dir / "run"});
+  REQUIRE(!s);
+  CHECK(s.error().code == errc::not_found);
+  CHECK(s.error().message() ==
+        "cannot open the shim program '/no/such/tank-shim': No such file or directory");
+}
+
+TEST_CASE("a start that fails for want of descriptors leaves no process and no descriptor") {
+  shim_room room;
+  finish(*room.start()); // the port has its program by now
+  const auto fds = entries("/proc/self/fd");
+  const auto top = static_cast<rlim_t>(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+  ::close(static_cast<int>(top));
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  bool started = false;
+  for (rlim_t room_for = 0; !started && room_for < 20; ++room_for) {
+    CAPTURE(room_for);
+    const rlimit few{top + room_for, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    auto s =
+        room.kernel->start_session({.uid = "u", .run_dir = room.dir / "run", .host_network = true});
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    started = s.has_value();
+    if (started) finish(**s);
+    s = fail(errc::cancelled, "", "", "");
+    CHECK(entries("/proc/self/fd") == fds);
+  }
+  CHECK(started);
+  finish(*room.start()); // sweeps
   siginfo_t how{};
   CHECK(::waitid(P_ALL, 0, &how, WEXITED | WNOHANG | WNOWAIT) != 0);
   CHECK(errno == ECHILD);
