@@ -224,10 +224,14 @@ error explain_failure(const kernel::failed_event& failed, const launch_inputs& i
   auto e = fail_errno(failed.sys, failed.step, failed.object).value();
   const auto& p = inputs.plan.process;
   if (failed.step_index >= 0) return e; // a mount: step and object say it
-  if (failed.step.starts_with("exec") && failed.sys == ENOENT)
+  if (failed.step == "find the command")
+    e.hint = "no such program in the image's PATH; check command";
+  else if (failed.step == "run the interpreter of")
+    e.hint = "the program is there, what should run it is not in the image";
+  else if (failed.step.starts_with("exec") && failed.sys == ENOENT)
     e.hint = failed.object.find('/') == std::string::npos
                  ? "no such program in the image's PATH; check command"
-                 : "no such program in the image, or its interpreter is missing; check command";
+                 : "no such program in the image; check command";
   else if (failed.step.starts_with("exec") && failed.sys == EACCES)
     e.hint =
         "not an executable file for uid " + std::to_string(p.uid) + "; check command and runAsUser";

@@ -312,5 +312,12 @@ TEST_CASE("a failed launch says what to mend") {
   CHECK(explain_failure({"main", ENOENT, "enter the working directory", "/nowhere", -1}, in)
             .message() == "cannot enter the working directory '/nowhere': No such file or "
                           "directory (the image has no such directory; check workingDir)");
+  CHECK(explain_failure({"main", ENOENT, "find the command", "foo", -1}, in).message() ==
+        "cannot find the command 'foo': No such file or directory (no such program in the image's "
+        "PATH; check command)");
+  CHECK(explain_failure({"main", ENOENT, "run the interpreter of", "/x (needs /bin/bash)", -1}, in)
+            .message() == "cannot run the interpreter of '/x (needs /bin/bash)': No such file or "
+                          "directory (the program is there, what should run it is not in the "
+                          "image)");
   CHECK(explain_failure({"main", EINVAL, "mount overlay on", "/x", 0}, in).hint.empty());
 }
