@@ -137,8 +137,8 @@ void send_after(Self* self, const Dst& dst, Dur delay, Msg&& m) {
 }
 
 /// `.then(ok, error)` in an actor, `std::move(h).receive(ok, error)` outside.
-template <class Self, class Dst, class Dur, class Msg>
-auto request(Self* self, const Dst& dst, Dur timeout, Msg&& m) {
+template <class Self, class Dst, class Msg>
+auto request(Self* self, const Dst& dst, std::chrono::milliseconds timeout, Msg&& m) {
 #if TANK_CAF_LEGACY
   return self->request(dst, timeout, std::forward<Msg>(m));
 #else
@@ -187,6 +187,18 @@ void watch(const caf::actor& child, const caf::actor& watcher, Make make) {
         if (auto strong = caf::actor_cast<caf::actor>(weak))
           compat::anon_send(strong, make(reason));
       });
+}
+
+/// Hands exit signals to `handle(reason)` instead of ending the actor. A kill still ends it.
+template <class Self, class Handle>
+void trap_exit(Self* self, Handle handle) {
+#if TANK_CAF_LEGACY
+  self->set_exit_handler([handle](caf::exit_msg& m) { handle(m.reason); });
+#else
+  CAF_PUSH_DEPRECATED_WARNING
+  self->set_exit_handler([handle](caf::exit_msg& m) { handle(m.reason); });
+  CAF_POP_WARNINGS
+#endif
 }
 
 /// Ends `to` as a linked actor's end would: with any reason, unlike anon_send_exit. From any

@@ -9,6 +9,7 @@
 #include "actors/caf_compat.hpp"
 #include "actors/messages.hpp"
 #include "actors/runtime_messages.hpp"
+#include "actors/supervisor_spec.hpp"
 
 #include <cstdint>
 
@@ -52,6 +53,22 @@ struct watcher_down {
   bool operator==(const watcher_down&) const = default;
 };
 
+// --- what a supervisor tells itself --------------------------------------------------------------
+
+struct child_down {
+  std::uint64_t ref = 0;
+  stop_reason why;
+  bool operator==(const child_down&) const = default;
+};
+struct shutdown_timeout {
+  std::uint64_t token = 0;
+  bool operator==(const shutdown_timeout&) const = default;
+};
+struct try_again_restart {
+  std::uint64_t key = 0;
+  bool operator==(const try_again_restart&) const = default;
+};
+
 TANK_INSPECT_ENUM(errc)
 TANK_INSPECT_ENUM(stop_class)
 TANK_INSPECT_ENUM(pod_state)
@@ -83,6 +100,18 @@ TANK_INSPECT(get_files)
 TANK_INSPECT(rescan_files)
 TANK_INSPECT(scan_due, serial)
 TANK_INSPECT(janitor_due, down)
+TANK_INSPECT(child_down, ref, why)
+TANK_INSPECT(shutdown_timeout, token)
+TANK_INSPECT(try_again_restart, key)
+TANK_INSPECT(terminate_child, id)
+TANK_INSPECT(terminate_dynamic, child)
+TANK_INSPECT(restart_child, id)
+TANK_INSPECT(delete_child, id)
+TANK_INSPECT(child_started, child)
+TANK_INSPECT(child_done)
+TANK_INSPECT(which_children)
+TANK_INSPECT(count_children)
+TANK_INSPECT(child_counts, specs, active, supervisors, workers)
 
 } // namespace tank
 
@@ -91,6 +120,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::stop_pod)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::start_child)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::child_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::stop_all_pods)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::resolve_image)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::image_resolved)
@@ -154,6 +185,20 @@ CAF_ADD_TYPE_ID(tank, (tank::get_files))
 CAF_ADD_TYPE_ID(tank, (tank::rescan_files))
 CAF_ADD_TYPE_ID(tank, (tank::scan_due))
 CAF_ADD_TYPE_ID(tank, (tank::janitor_due))
+CAF_ADD_TYPE_ID(tank, (tank::child_down))
+CAF_ADD_TYPE_ID(tank, (tank::shutdown_timeout))
+CAF_ADD_TYPE_ID(tank, (tank::try_again_restart))
+CAF_ADD_TYPE_ID(tank, (tank::start_child))
+CAF_ADD_TYPE_ID(tank, (tank::terminate_child))
+CAF_ADD_TYPE_ID(tank, (tank::terminate_dynamic))
+CAF_ADD_TYPE_ID(tank, (tank::restart_child))
+CAF_ADD_TYPE_ID(tank, (tank::delete_child))
+CAF_ADD_TYPE_ID(tank, (tank::child_started))
+CAF_ADD_TYPE_ID(tank, (tank::child_done))
+CAF_ADD_TYPE_ID(tank, (tank::which_children))
+CAF_ADD_TYPE_ID(tank, (tank::child_list))
+CAF_ADD_TYPE_ID(tank, (tank::count_children))
+CAF_ADD_TYPE_ID(tank, (tank::child_counts))
 CAF_END_TYPE_ID_BLOCK(tank)
 #endif
 

@@ -1,0 +1,190 @@
+#include "actors/supervisor.hpp"
+
+#include "actors/message_types.hpp"
+#include "actors/role.hpp"
+#include "actors/supervisor_core.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <map>
+#include <utility>
+
+namespace tank {
+
+namespace {
+
+void log_report(const supervisor_report& r) {
+  using what = supervisor_report::what;
+  const char* text = r.kind == what::start_failed       ? "could not be started"
+                     : r.kind == what::child_terminated ? "ended"
+                     : r.kind == what::shutdown_failed  ? "did not stop as asked"
+                                                        : "was restarted too often";
+  spdlog::error("supervisor: child '{}' {}: {}", r.id, text, r.reason);
+}
+
+/// The shell: carries out what the core decides.
+class supervisor : public role, private supervisor_port {
+ public:
+  supervisor(caf::actor_config& cfg, const supervisor_flags& flags, std::vector<child_spec> specs,
+             report_sink reports)
+      : role(cfg)
+      , core_(flags, std::move(specs), *this)
+      , reports_(std::move(reports)) {
+    if (!reports_) reports_ = log_report;
+    compat::trap_exit(this, [this](const caf::error& why) {
+      if (!compat::is_normal(why)) core_.exit(classify(why)); // a normal end of others is no order
+    });
+  }
+
+  const char* name() const override { return "tank.supervisor"; }
+
+  caf::behavior make_behavior() override {
+    core_.begin();
+    return {
+        [this](const child_down& m) {
+          core_.child_down(m.ref, m.why);
+          forget(m.ref);
+        },
+        [this](const shutdown_timeout& m) { core_.timed_out(m.token); },
+        [this](const try_again_restart& m) { core_.try_again(m.key); },
+        [this](const start_child& m) {
+          auto promise = make_response_promise();
+          core_.start_child(m.spec, answer_started(promise));
+          return promise;
+        },
+        [this](const restart_child& m) {
+          auto promise = make_response_promise();
+          core_.restart_child(m.id, answer_started(promise));
+          return promise;
+        },
+        [this](const terminate_child& m) {
+          auto promise = make_response_promise();
+          core_.terminate_child(m.id, answer_done(promise));
+          return promise;
+        },
+        [this](const terminate_dynamic& m) {
+          auto promise = make_response_promise();
+          const auto it = refs_.find(m.child.address());
+          core_.terminate_dynamic(it == refs_.end() ? 0 : it->second, answer_done(promise));
+          return promise;
+        },
+        [this](const delete_child& m) {
+          auto promise = make_response_promise();
+          core_.delete_child(m.id, answer_done(promise));
+          return promise;
+        },
+        [this](const which_children&) {
+          auto promise = make_response_promise();
+          core_.which_children([this, promise](result<std::vector<child_row>> rows) mutable {
+            if (!rows) return promise.deliver(to_error(rows.error()));
+            promise.deliver(listed(*rows));
+          });
+          return promise;
+        },
+        [this](const count_children&) {
+          auto promise = make_response_promise();
+          core_.count_children([promise](result<child_counts> n) mutable {
+            n ? promise.deliver(*n) : promise.deliver(to_error(n.error()));
+          });
+          return promise;
+        },
+    };
+  }
+
+  void on_exit() override {
+    core_.abandon(); // answers what waits: an undelivered promise would keep this actor for ever
+    const auto why = to_error({stop_class::abnormal, "supervisor_down", 0, {}});
+    for (const auto& [ref, child] : std::exchange(children_, {}))
+      compat::send_exit(child, why);
+    refs_.clear();
+  }
+
+ private:
+  // --- supervisor_port ---------------------------------------------------------------------------
+
+  start_outcome start(const child_start& how) override {
+    start_answer made = ignore_child{};
+    try {
+      made = how(system());
+    } catch (...) {
+      // a start function is foreign code; its failure is the child's, not ours
+      const auto why = stop_exception(std::current_exception());
+      return {0, error{errc::internal, 0, "start", "child", why.text, {}}};
+    }
+    if (auto* refused = std::get_if<error>(&made)) return {0, std::move(*refused)};
+    auto* child = std::get_if<caf::actor>(&made);
+    if (child == nullptr || !*child) return {};
+    const child_ref ref = ++last_ref_;
+    children_[ref] = *child;
+    refs_[child->address()] = ref;
+    compat::watch(*child, self(), [ref](const caf::error& why) {
+      return child_down{ref, classify(why)};
+    });
+    return {ref, std::nullopt};
+  }
+
+  void signal_shutdown(child_ref child) override { tell(child, caf::exit_reason::user_shutdown); }
+  void kill(child_ref child) override { tell(child, caf::exit_reason::kill); }
+
+  void tell(child_ref child, caf::exit_reason why) {
+    const auto it = children_.find(child);
+    if (it != children_.end()) compat::send_exit(it->second, caf::make_error(why));
+  }
+
+  void arm(std::uint64_t token, std::chrono::milliseconds delay) override {
+    compat::send_after(this, self(), delay, shutdown_timeout{token});
+  }
+  void retry(std::uint64_t key) override { compat::send(this, self(), try_again_restart{key}); }
+  void report(const supervisor_report& r) override { reports_(r); }
+  std::chrono::steady_clock::time_point now() override { return role::now(); }
+  void finished(const stop_reason& why) override { stop(why); }
+
+  // --- answers -----------------------------------------------------------------------------------
+
+  reply_to<child_ref> answer_started(caf::response_promise promise) {
+    return [this, promise](result<child_ref> ref) mutable {
+      if (!ref) return promise.deliver(to_error(ref.error()));
+      const auto it = children_.find(*ref);
+      promise.deliver(child_started{it == children_.end() ? caf::actor{} : it->second});
+    };
+  }
+
+  static reply_to<void> answer_done(caf::response_promise promise) {
+    return [promise](result<void> done) mutable {
+      done ? promise.deliver(child_done{}) : promise.deliver(to_error(done.error()));
+    };
+  }
+
+  [[nodiscard]] child_list listed(const std::vector<child_row>& rows) const {
+    child_list out;
+    for (const auto& row : rows) {
+      const auto it = children_.find(row.ref);
+      out.children.push_back(
+          {row.id, it == children_.end() ? caf::actor{} : it->second, row.state, row.type});
+    }
+    return out;
+  }
+
+  void forget(child_ref ref) {
+    const auto it = children_.find(ref);
+    if (it == children_.end()) return;
+    refs_.erase(it->second.address());
+    children_.erase(it);
+  }
+
+  supervisor_core core_;
+  report_sink reports_;
+  std::map<child_ref, caf::actor> children_; ///< alive
+  std::map<caf::actor_addr, child_ref> refs_;
+  child_ref last_ref_ = 0;
+};
+
+} // namespace
+
+result<caf::actor> spawn_supervisor(caf::actor_system& sys, const supervisor_flags& flags,
+                                    std::vector<child_spec> specs, report_sink reports) {
+  TANK_TRY(check_supervisor(flags, specs));
+  return caf::actor{sys.spawn<supervisor>(flags, std::move(specs), std::move(reports))};
+}
+
+} // namespace tank

@@ -1,0 +1,141 @@
+/// Children that do as the test says, and a record of what a supervisor did with them.
+#pragma once
+
+#include "actors/role.hpp"
+#include "actors/supervisor.hpp"
+#include "tests/actor/script.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tank::testing {
+
+struct end_child {
+  stop_reason why;
+  bool operator==(const end_child&) const = default;
+};
+struct supervisor_ended {
+  stop_reason why;
+  bool operator==(const supervisor_ended&) const = default;
+};
+TANK_INSPECT(end_child, why)
+TANK_INSPECT(supervisor_ended, why)
+
+using strings = std::vector<std::string>;
+
+inline stop_reason abnormal() {
+  return {stop_class::abnormal, "abnormal", 0, {}};
+}
+
+class test_child : public role {
+ public:
+  test_child(caf::actor_config& cfg, std::string id, strings& log, bool stubborn)
+      : role(cfg)
+      , id_(std::move(id))
+      , log_(log) {
+    if (stubborn) compat::trap_exit(this, [](const caf::error&) {});
+  }
+  caf::behavior make_behavior() override {
+    return {[this](const end_child& m) { stop(m.why); }};
+  }
+  void on_exit() override { log_.push_back("-" + id_); }
+
+ private:
+  std::string id_;
+  strings& log_;
+};
+
+/// One supervisor under test.
+struct otp {
+  strings log; ///< "+a" started, "-a" ended, in order; outlives the actors
+  std::vector<supervisor_report> reports;
+  std::map<std::string, caf::actor> last; ///< the newest incarnation by id
+  std::map<std::string, int> failing;     ///< the next n starts fail
+  std::map<std::string, bool> ignoring;
+  std::map<std::string, bool> stubborn; ///< ends by kill only
+  std::optional<stop_reason> ended;     ///< of the supervisor
+  script s;
+  caf::actor me = s.peer();
+  caf::actor sup;
+
+  child_spec kid(const std::string& id, child_restart restart = child_restart::permanent) {
+    child_spec spec;
+    spec.id = id;
+    spec.restart = restart;
+    spec.start = [this, id](caf::actor_system& sys) -> start_answer {
+      if (failing[id] > 0) {
+        --failing[id];
+        log.push_back("!" + id);
+        return error{errc::internal, 0, "start", id, "told to fail", {}};
+      }
+      if (ignoring[id]) return ignore_child{};
+      log.push_back("+" + id);
+      last[id] = sys.spawn<test_child>(id, log, stubborn[id]);
+      return last[id];
+    };
+    return spec;
+  }
+  std::vector<child_spec> kids(const strings& ids,
+                               child_restart restart = child_restart::permanent) {
+    std::vector<child_spec> out;
+    for (const auto& id : ids)
+      out.push_back(kid(id, restart));
+    return out;
+  }
+
+  void start(const supervisor_flags& flags, std::vector<child_spec> specs) {
+    auto made = spawn_supervisor(s.sys, flags, std::move(specs),
+                                 [this](const supervisor_report& r) { reports.push_back(r); });
+    REQUIRE(made.has_value());
+    sup = *made;
+    sup->attach_functor([this](const caf::error& e) { ended = classify(e); });
+    s.settle();
+  }
+  void crash(const std::string& id, const stop_reason& why = abnormal()) {
+    s.send(me, last.at(id), end_child{why});
+    s.settle();
+  }
+  void end_supervisor() {
+    compat::send_exit(sup, caf::make_error(caf::exit_reason::user_shutdown));
+    s.settle();
+  }
+  strings take_log() { return std::exchange(log, {}); }
+
+  template <class Answer, class T>
+  Answer ask(T question) {
+    return s.ask<Answer>(sup, std::move(question));
+  }
+  /// The refusal of a request that is not granted.
+  template <class Answer, class T>
+  error refused(T question) {
+    error out;
+    caf::scoped_actor self{s.sys};
+    auto handle = compat::request(&*self, sup, std::chrono::seconds{1}, std::move(question));
+    s.settle();
+    std::move(handle).receive([](const Answer&) { FAIL("granted"); },
+                              [&](const caf::error& e) { out = error_of(e); });
+    return out;
+  }
+  caf::actor add(child_spec spec) { return ask<child_started>(start_child{std::move(spec)}).child; }
+  child_counts counts() { return ask<child_counts>(count_children{}); }
+  /// "a:running", in the order of which_children.
+  strings listed() {
+    strings out;
+    for (const auto& c : ask<child_list>(which_children{}).children)
+      out.push_back(c.id + (c.state == child_state::running      ? ":running"
+                            : c.state == child_state::restarting ? ":restarting"
+                                                                 : ":undefined"));
+    return out;
+  }
+  ~otp() {
+    if (sup) compat::send_exit(sup, caf::make_error(caf::exit_reason::kill));
+    s.settle();
+    for (auto& [id, a] : last)
+      compat::send_exit(a, caf::make_error(caf::exit_reason::kill));
+    s.settle();
+  }
+};
+
+} // namespace tank::testing
