@@ -1,76 +1,157 @@
 #include "config/settings.hpp"
 
+#include "config/duration.hpp"
+#include "config/quantity.hpp"
 #include "config/yaml.hpp"
 
 #include <algorithm>
-#include <array>
+#include <initializer_list>
 
 namespace tank::config {
 namespace {
 
-constexpr std::array<std::string_view, 3> backoffs{"default", "kubelet", "fast"};
-constexpr std::array<std::string_view, 4> levels{"debug", "info", "warn", "error"};
+/// Reads one settings file; the first thing wrong ends it.
+class reader {
+ public:
+  reader(settings& to, const std::string& file) : to_(to), file_(file) {}
 
-failure wrong(const std::string& file, position at, std::string reason) {
-  std::string where = file;
-  if (at.line != 0) where += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
-  return fail(errc::invalid, "read settings", std::move(where), std::move(reason));
-}
-
-template <class Words>
-bool one_of(const Words& words, const std::string& text) {
-  return std::find(words.begin(), words.end(), text) != words.end();
-}
-
-result<void> read_field(settings& to, const member& field, const std::string& file) {
-  const auto* text = field.value.as_string();
-  if (text == nullptr)
-    return wrong(file, field.value.at(),
-                 field.key + ": expected string, got " + std::string{field.value.kind_name()});
-  auto path = [&](std::filesystem::path& dir) -> result<void> {
-    if (!text->starts_with("/"))
-      return wrong(file, field.value.at(), field.key + ": must be an absolute path");
-    dir = *text;
+  result<void> read(std::string_view text) {
+    const auto parsed = parse_text(text);
+    if (!parsed.errors.empty())
+      return wrong(parsed.errors.front().at, parsed.errors.front().reason);
+    if (parsed.documents.size() > 1 && !parsed.documents[1].root.is_null())
+      return wrong(parsed.documents[1].at, "it holds more than one document");
+    if (parsed.documents.empty() || parsed.documents.front().root.is_null()) return {};
+    const auto& document = parsed.documents.front();
+    if (!document.duplicates.empty())
+      return wrong(document.duplicates.front().at,
+                   document.duplicates.front().field + ": " + document.duplicates.front().reason);
+    const auto* fields = document.root.as_mapping();
+    if (fields == nullptr)
+      return wrong(document.root.at(),
+                   "expected object, got " + std::string{document.root.kind_name()});
+    for (const auto& field : *fields)
+      TANK_TRY(read_field(field));
     return {};
-  };
-  if (field.key == "manifestDir") return path(to.dirs.manifest_dir);
-  if (field.key == "stateDir") return path(to.dirs.state_dir);
-  if (field.key == "runDir") return path(to.dirs.run_dir);
-  if (field.key == "logDir") return path(to.dirs.log_dir);
-  if (field.key == "shim") return path(to.shim);
-  if (field.key == "backoff") {
-    if (!one_of(backoffs, *text))
-      return wrong(file, field.value.at(), "backoff: must be default, kubelet or fast");
-    to.backoff = *text;
-  } else if (field.key == "logLevel") {
-    if (!one_of(levels, *text))
-      return wrong(file, field.value.at(), "logLevel: must be debug, info, warn or error");
-    to.log_level = *text;
-  } else {
-    return wrong(file, field.at, field.key + ": unknown field");
   }
-  return {};
-}
 
-result<void> read_text(settings& to, std::string_view text, const std::string& file) {
-  const auto parsed = parse_text(text);
-  if (!parsed.errors.empty())
-    return wrong(file, parsed.errors.front().at, parsed.errors.front().reason);
-  if (parsed.documents.size() > 1)
-    return wrong(file, parsed.documents[1].at, "it holds more than one document");
-  if (parsed.documents.empty() || parsed.documents.front().root.is_null()) return {};
-  const auto& document = parsed.documents.front();
-  if (!document.duplicates.empty())
-    return wrong(file, document.duplicates.front().at,
-                 document.duplicates.front().field + ": " + document.duplicates.front().reason);
-  const auto* fields = document.root.as_mapping();
-  if (fields == nullptr)
-    return wrong(file, document.root.at(),
-                 "expected object, got " + std::string{document.root.kind_name()});
-  for (const auto& field : *fields)
-    TANK_TRY(read_field(to, field, file));
-  return {};
-}
+ private:
+  [[nodiscard]] failure wrong(position at, std::string reason) const {
+    std::string where = file_;
+    if (at.line != 0) where += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+    return fail(errc::invalid, "read settings", std::move(where), std::move(reason));
+  }
+  [[nodiscard]] failure wrong_value(const member& field, const std::string& reason) const {
+    return wrong(field.value.at(), field.key + ": " + reason);
+  }
+
+  result<void> read_field(const member& field) {
+    if (field.key == "manifestDir") return read_path(field, to_.dirs.manifest_dir);
+    if (field.key == "stateDir") return read_path(field, to_.dirs.state_dir);
+    if (field.key == "runDir") return read_path(field, to_.dirs.run_dir);
+    if (field.key == "logDir") return read_path(field, to_.dirs.log_dir);
+    if (field.key == "shim") return read_path(field, to_.shim);
+    if (field.key == "backoff") return read_backoff(field);
+    if (field.key == "logMaxSize") return read_size(field);
+    if (field.key == "logMaxFiles") return read_files(field);
+    if (field.key == "resync") {
+      to_.resync = TANK_TRY(duration(field));
+      return to_.resync < std::chrono::seconds{1}
+                 ? result<void>{wrong_value(field, "must be at least 1s")}
+                 : result<void>{};
+    }
+    if (field.key == "logLevel")
+      return read_word(field, to_.log_level, {"debug", "info", "warn", "error"});
+    return wrong(field.at, field.key + ": unknown field");
+  }
+
+  [[nodiscard]] result<std::string> text(const member& field) const {
+    if (const auto* found = field.value.as_string()) return *found;
+    return wrong_value(field, "expected string, got " + std::string{field.value.kind_name()});
+  }
+
+  result<void> read_path(const member& field, std::filesystem::path& to) const {
+    const auto path = TANK_TRY(text(field));
+    if (!path.starts_with("/")) return wrong_value(field, "must be an absolute path");
+    to = path;
+    return {};
+  }
+
+  result<void> read_word(const member& field, std::string& to,
+                         std::initializer_list<std::string_view> words) const {
+    const auto word = TANK_TRY(text(field));
+    if (std::find(words.begin(), words.end(), word) == words.end()) {
+      std::string list;
+      for (auto w : words)
+        list.append(list.empty() ? "" : ", ").append(w);
+      return wrong_value(field, "must be one of " + list);
+    }
+    to = word;
+    return {};
+  }
+
+  /// A number without a unit is refused but for 0: nobody knows whether it means seconds.
+  [[nodiscard]] result<std::chrono::milliseconds> duration(const member& field) const {
+    const auto* zero = field.value.as_integer();
+    if (zero != nullptr && *zero == 0) return std::chrono::milliseconds{0};
+    auto span = parse_duration(TANK_TRY(text(field)));
+    if (!span) return wrong_value(field, span.error().message());
+    return *span;
+  }
+
+  result<void> read_size(const member& field) {
+    auto size = quantity::parse(field.value.scalar_text());
+    if (!size) return wrong_value(field, size.error().message());
+    if (size->value() < 4096 || size->value() > std::int64_t{1} << 40)
+      return wrong_value(field, "must be between 4Ki and 1Ti");
+    to_.log_max_bytes = static_cast<std::uint64_t>(size->value());
+    return {};
+  }
+
+  result<void> read_files(const member& field) {
+    const auto* count = field.value.as_integer();
+    if (count == nullptr || *count < 2 || *count > 100)
+      return wrong_value(field, "must be a number between 2 and 100");
+    to_.log_max_files = static_cast<std::uint32_t>(*count);
+    return {};
+  }
+
+  result<void> read_backoff(const member& field) {
+    const auto* figures = field.value.as_mapping();
+    if (figures == nullptr) return read_profile(field);
+    for (const auto& figure : *figures)
+      TANK_TRY(read_figure(figure));
+    const auto& f = to_.backoff_figures;
+    if (f.base && f.max && *f.max < *f.base)
+      return wrong_value(field, "max must not be shorter than base");
+    return {};
+  }
+
+  result<void> read_profile(const member& field) {
+    return read_word(field, to_.backoff, {"default", "kubelet", "fast"});
+  }
+
+  result<void> read_figure(const member& figure) {
+    auto& f = to_.backoff_figures;
+    if (figure.key == "profile") return read_profile(figure);
+    if (figure.key == "base")
+      f.base = TANK_TRY(duration(figure));
+    else if (figure.key == "max")
+      f.max = TANK_TRY(duration(figure));
+    else if (figure.key == "reset")
+      f.reset = TANK_TRY(duration(figure));
+    else if (figure.key != "immediateFirst")
+      return wrong(figure.at, "backoff." + figure.key + ": unknown field");
+    else if (const auto* at_once = figure.value.as_bool())
+      f.immediate_first = *at_once;
+    else
+      return wrong_value(figure, "expected boolean, got " + std::string{figure.value.kind_name()});
+    return {};
+  }
+
+  settings& to_;
+  const std::string& file_;
+};
 
 } // namespace
 
@@ -84,11 +165,10 @@ result<settings> resolve_settings(const settings_overrides& flags, const environ
                                   std::string_view text, const std::string& file,
                                   const std::filesystem::path& cwd) {
   settings chosen;
-  TANK_TRY(read_text(chosen, text, file));
-  auto choose = [&](std::filesystem::path& dir, const std::optional<std::string>& flag,
-                    const char* variable) {
-    auto given = flag;
-    if (!given) given = env(variable);
+  TANK_TRY(reader{chosen, file}.read(text));
+  const auto choose = [&](std::filesystem::path& dir, const std::optional<std::string>& flag,
+                          const char* variable) {
+    const auto given = flag ? flag : env(variable);
     if (given && !given->empty()) dir = (cwd / *given).lexically_normal();
   };
   choose(chosen.dirs.manifest_dir, flags.manifest_dir, "TANK_MANIFEST_DIR");

@@ -5,13 +5,19 @@
 ///     manifestDir: /etc/tank/pods.d      stateDir: /var/lib/tank
 ///     runDir: /run/tank                  logDir: /var/log/tank
 ///     shim: /usr/libexec/tank/tank-shim  # the helper program, when it is somewhere else
-///     backoff: default                   # default | kubelet | fast (README, "Restart")
+///     backoff: default                   # default | kubelet | fast (README, "Restart"), or:
+///     backoff: {profile: default, base: 10s, max: 5m, reset: 10m, immediateFirst: false}
+///     logMaxSize: 10Mi                   # of one container's log, then it is rotated
+///     logMaxFiles: 5                     # 2..100, the current one counts
+///     resync: 20s                        # full look at the manifest directory, beside events
 ///     logLevel: info                     # debug | info | warn | error
 #pragma once
 
 #include "base/error.hpp"
 #include "base/paths.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -22,10 +28,23 @@ namespace tank::config {
 
 inline constexpr std::string_view default_settings_file = "/etc/tank/tank.yaml";
 
+/// What replaces the figures of the named backoff profile.
+struct backoff_figures {
+  std::optional<std::chrono::milliseconds> base;  ///< the first wait, doubled each time
+  std::optional<std::chrono::milliseconds> max;   ///< the longest wait; not below `base`
+  std::optional<std::chrono::milliseconds> reset; ///< a run this long forgives all
+  std::optional<bool> immediate_first;            ///< the first restart does not wait
+  bool operator==(const backoff_figures&) const = default;
+};
+
 struct settings {
   directories dirs;
   std::filesystem::path shim; ///< empty: found beside the program
   std::string backoff = "default";
+  config::backoff_figures backoff_figures;
+  std::uint64_t log_max_bytes = 10u << 20; ///< 4 KiB at least
+  std::uint32_t log_max_files = 5;
+  std::chrono::milliseconds resync = std::chrono::seconds{20}; ///< 1 s at least
   std::string log_level = "info";
   bool operator==(const settings&) const = default;
 };
