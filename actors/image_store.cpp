@@ -35,6 +35,18 @@ class image_store final : public role {
     };
   }
 
+  void on_exit() override {
+    // Whoever waits would wait for ever: a successor knows nothing of the question.
+    for (const auto& [name, waiting] : flights_)
+      for (const auto& asked : waiting)
+        compat::anon_send(asked.to, image_resolved{asked.ticket, nullptr,
+                                                   fail(errc::unavailable, "resolve image", name,
+                                                        "the image store has ended")
+                                                       .value()});
+    flights_.clear();
+    used_.clear();
+  }
+
  private:
   void resolve(const resolve_image& m) {
     auto& waiting = flights_[m.name];

@@ -210,14 +210,7 @@ class runtime final : public role {
   void resolve() {
     const auto& image = args_.what.pod->spec.containers.front().image;
     progress("resolving image '" + image + "'");
-    const auto store = options_->image_store();
-    compat::send(this, store, resolve_image{image, the_ticket, self()});
-    // A store that fails with our question in its hands never answers.
-    compat::watch(store, self(), [image](const caf::error&) {
-      return image_resolved{
-          the_ticket, nullptr,
-          fail(errc::unavailable, "resolve image", image, "the image store has ended").value()};
-    });
+    compat::send(this, options_->image_store(), resolve_image{image, the_ticket, self()});
   }
 
   void prepare() {

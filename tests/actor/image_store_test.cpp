@@ -95,3 +95,15 @@ TEST_CASE("a missing image says how to get it, another failure speaks for itself
   CHECK(w.s.take<image_resolved>(a).why.message() == "cannot read 'blob': digest differs");
   CHECK(w.s.ask<layers_in_use>(w.store, get_layers_in_use{}).layers.empty());
 }
+
+TEST_CASE("a store that ends with questions in its hands answers them") {
+  world w;
+  auto a = w.s.peer();
+  w.ask("web", 7, a);
+  caf::anon_send_exit(w.store, caf::exit_reason::kill);
+  w.s.step(w.store);
+  const auto answer = w.s.take<image_resolved>(a);
+  CHECK(answer.ticket == 7);
+  CHECK(answer.image == nullptr);
+  CHECK(answer.why.message() == "cannot resolve image 'web': the image store has ended");
+}

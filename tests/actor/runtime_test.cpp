@@ -354,11 +354,3 @@ TEST_CASE("a runtime that is killed takes its shim with it") {
   CHECK_FALSE(p.session->alive);
   CHECK(p.fds->watched() == 0);
 }
-
-TEST_CASE("an image store that ends with our question unanswered does not hang the pod") {
-  stage_play p;
-  caf::anon_send_exit(p.store, caf::exit_reason::kill);
-  p.s.settle();
-  p.check_nothing_left();
-  CHECK(p.ended->value().text == "cannot resolve image 'web:1': the image store has ended");
-}
