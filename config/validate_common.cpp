@@ -72,6 +72,10 @@ std::string quoted(std::string_view text) {
 }
 
 void findings::add(const path& at, std::string reason) {
+  // Looking up a place costs as much as the text is long: a hostile file must not make us do it
+  // once for each of its values.
+  if (count_ == most_findings) return;
+  if (++count_ == most_findings) reason += " (and more: no further findings are listed)";
   found_.push_back({severity::error, locate_(at.text()), at.text(), std::move(reason)});
 }
 

@@ -42,6 +42,10 @@ void check_amount(const std::string& name, const quantity& q, const path& at, fi
 
 void check_claims(const resource_requirements& r, const pod_spec& pod, const path& at,
                   findings& out) {
+  if (r.claims.empty()) return;
+  std::set<std::string> known;
+  for (const auto& c : pod.resource_claims)
+    known.insert(c.name);
   std::set<std::string> seen;
   for (std::size_t i = 0; i < r.claims.size(); ++i) {
     const auto& claim = r.claims[i];
@@ -51,10 +55,7 @@ void check_claims(const resource_requirements& r, const pod_spec& pod, const pat
       continue;
     }
     if (!seen.insert(claim.name + "/" + claim.request).second) out.duplicate(here, claim.name);
-    bool known = false;
-    for (const auto& c : pod.resource_claims)
-      known = known || c.name == claim.name;
-    if (!known) out.not_found(here, claim.name);
+    if (!known.contains(claim.name)) out.not_found(here, claim.name);
   }
 }
 

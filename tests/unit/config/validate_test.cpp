@@ -341,6 +341,15 @@ TEST_CASE("names and labels of a pod are checked") {
          "Invalid value: \"a b\": name part");
 }
 
+TEST_CASE("a file of nothing but errors is judged in bounded time and space") {
+  std::string limits;
+  for (int i = 0; i < 50'000; ++i)
+    limits += "k" + std::to_string(i) + ": 1, ";
+  const auto found = findings(manifest("", "resources: {limits: {" + limits + "}}"));
+  CHECK(found.size() == 200);
+  CHECK(found.back().reason.ends_with("(and more: no further findings are listed)"));
+}
+
 TEST_CASE("what the rules allow is not refused") {
   const auto errors = [](const std::string& text) {
     const auto found = findings(text);
