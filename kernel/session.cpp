@@ -312,7 +312,9 @@ result<std::optional<session_event>> shim_session::next_event() {
   alignas(8) char packet[protocol::max_frame];
   while (connection_) {
     const auto n = ::recv(connection_.get(), packet, sizeof packet, MSG_DONTWAIT);
-    if (n < 0 && errno == EINTR) continue;
+    // A peer that closed with our requests unread resets the connection, and the kernel says so,
+    // once, before it hands out the frames that came first: they still count.
+    if (n < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
     if (n < 0 && errno == EAGAIN) return std::nullopt;
     if (n <= 0) {
       drop_connection();
@@ -333,7 +335,7 @@ result<void> shim_session::read_greeting(std::chrono::milliseconds patience) {
     if (left.count() <= 0 || ::poll(&waiting, 1, static_cast<int>(left.count())) == 0)
       return fail(errc::timeout, "hear from the shim", std::to_string(pid_), "it does not answer");
     const auto n = ::recv(connection_.get(), packet, sizeof packet, MSG_DONTWAIT);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == ECONNRESET)) continue;
     if (n <= 0)
       return fail(errc::unavailable, "hear from the shim", std::to_string(pid_), "it ended");
     take({packet, static_cast<std::size_t>(n)});

@@ -29,7 +29,9 @@ server::read_status server::read_frame(packet* out, int flags) noexcept {
   message.msg_controllen = sizeof control;
   std::memset(out->bytes, 0, sizeof out->bytes);
   const auto n = ::recvmsg(connection_.get(), &message, flags | MSG_CMSG_CLOEXEC);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return read_status::none;
+  // ECONNRESET: the daemon went with events unread. Said once; its last requests, then the end of
+  // file, are still to be read.
+  if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNRESET)) return read_status::none;
   if (n <= 0) return read_status::gone;
   for (auto* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;

@@ -1,0 +1,147 @@
+// The daemon's end against a shim played by the test: no process, no root.
+#include "kernel/session.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstring>
+
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+using namespace tank;
+using namespace tank::kernel;
+using protocol::frame_type;
+
+namespace {
+struct played_shim {
+  unique_fd end;
+  std::unique_ptr<shim_session> session;
+
+  played_shim() {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+    end.reset(ends[1]);
+    unique_fd self{static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0))};
+    auto made = shim_session::make(unique_fd{ends[0]}, std::move(self), ::getpid(),
+                                   std::make_shared<graveyard>());
+    REQUIRE(made);
+    session = std::move(*made);
+  }
+  template <class Frame>
+  void say(const Frame& f, std::size_t size = sizeof(Frame)) {
+    REQUIRE(::send(end.get(), &f, size, 0) == static_cast<ssize_t>(size));
+  }
+  void say(frame_type type, stage at, const char* name = "web") {
+    protocol::container_frame f{.head = {type}, .at = at, .host_pid = 42, .result = 3};
+    std::strcpy(f.container, name);
+    say(f, offsetof(protocol::container_frame, object) + 1);
+  }
+  /// The type of the next request.
+  frame_type hear() {
+    protocol::request_frame f;
+    REQUIRE(::recv(end.get(), &f, sizeof f, MSG_DONTWAIT) > 0);
+    return f.head.type;
+  }
+  template <class Event>
+  Event next() {
+    const auto event = session->next_event();
+    REQUIRE(event);
+    REQUIRE(event->has_value());
+    REQUIRE(std::holds_alternative<Event>(**event));
+    return std::get<Event>(**event);
+  }
+};
+
+launch_plan web() {
+  launch_plan plan{.container = "web"};
+  plan.process.argv = {"/bin/true"};
+  return plan;
+}
+} // namespace
+
+TEST_CASE("requests reach the shim once, and a second build or proceed is refused at this end") {
+  played_shim shim;
+  REQUIRE(shim.session->create(web()));
+  CHECK(shim.hear() == frame_type::create);
+  REQUIRE(shim.session->build("web"));
+  CHECK(shim.hear() == frame_type::build);
+  CHECK(shim.session->build("web").error().cause == "built");
+  shim.say(frame_type::ready, stage::ready);
+  CHECK(shim.next<ready_event>() == ready_event{"web", 42});
+  shim.say(frame_type::built, stage::built);
+  shim.next<built_event>();
+  REQUIRE(shim.session->proceed("web"));
+  CHECK(shim.hear() == frame_type::proceed);
+  CHECK(shim.session->proceed("web").error().cause == "running");
+  shim.say(frame_type::exited, stage::exited);
+  CHECK(shim.next<exited_event>().code == 3);
+  CHECK(shim.session->info().at(0).at == stage::exited);
+}
+
+TEST_CASE("at most 64 signals are held for a container that does not run yet") {
+  played_shim shim;
+  REQUIRE(shim.session->create(web()));
+  for (int i = 0; i < 64; ++i)
+    REQUIRE(shim.session->signal("web", 10));
+  CHECK(shim.session->signal("web", 10).error().code == errc::limit);
+}
+
+TEST_CASE("a refused create becomes the container's failed event") {
+  played_shim shim;
+  REQUIRE(shim.session->create(web()));
+  protocol::error_frame f;
+  f.about = frame_type::create;
+  f.sys = ENOSPC;
+  std::strcpy(f.container, "web");
+  std::strcpy(f.step, "create container");
+  shim.say(f);
+  const auto failed = shim.next<failed_event>();
+  CHECK(failed.sys == ENOSPC);
+  CHECK(failed.step == "create container");
+  CHECK(shim.session->kill("web").error().cause == "no_process");
+}
+
+TEST_CASE("a shim of another mind is survived: short, unknown and unterminated frames") {
+  played_shim shim;
+  shim.say('x');
+  shim.say(protocol::header{static_cast<frame_type>(999)});
+  shim.say(protocol::header{frame_type::ready}); // a container without a name, all zero
+  CHECK(shim.next<ready_event>().container.empty());
+  protocol::container_frame full{.head = {frame_type::failed}, .at = stage::failed};
+  std::memset(full.container, 'c', sizeof full.container);
+  std::memset(full.step, 's', sizeof full.step);
+  std::memset(full.object, 'o', sizeof full.object);
+  shim.say(full);
+  const auto failed = shim.next<failed_event>();
+  CHECK(failed.container == std::string(sizeof full.container, 'c'));
+  CHECK(failed.object == std::string(sizeof full.object, 'o'));
+  CHECK(!shim.session->next_event()->has_value());
+}
+
+TEST_CASE("a replaced session ends once, and then refuses everything") {
+  played_shim shim;
+  REQUIRE(shim.session->create(web()));
+  shim.say(protocol::header{frame_type::replaced});
+  shim.end.reset();
+  CHECK(shim.next<session_down_event>().why == "another daemon took over the shim");
+  CHECK(!shim.session->next_event()->has_value());
+  CHECK(shim.session->build("web").error().cause == "no_process");
+  CHECK(shim.session->shutdown().error().code == errc::conflict);
+}
+
+TEST_CASE("a greeting tells what the shim holds; silence is a timeout, an end is no shim") {
+  using namespace std::chrono_literals;
+  played_shim shim;
+  shim.say(protocol::hello_frame{});
+  shim.say(frame_type::state, stage::running);
+  shim.say(protocol::header{frame_type::info_end});
+  REQUIRE(shim.session->read_greeting(1s));
+  CHECK(shim.session->info().at(0).at == stage::running);
+  CHECK(shim.session->abort("web").error().cause == "running");
+  played_shim silent;
+  CHECK(silent.session->read_greeting(0ms).error().code == errc::timeout);
+  played_shim gone;
+  gone.end.reset();
+  CHECK(gone.session->read_greeting(1s).error().code == errc::unavailable);
+}
