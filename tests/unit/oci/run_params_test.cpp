@@ -17,7 +17,7 @@ config::container with_env(const pairs& env) {
   config::container c;
   c.name = "c";
   for (const auto& [k, v] : env)
-    c.env.push_back({k, v, std::nullopt});
+    c.env.push_back({.name = k, .value = v, .value_from = {}});
   return c;
 }
 list argv(const list& command, const list& args, const list& entrypoint, const list& cmd) {

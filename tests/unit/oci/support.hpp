@@ -3,6 +3,7 @@
 
 #include "base/file.hpp"
 #include "oci/stream.hpp"
+#include "oci/tree.hpp"
 
 #include <algorithm>
 #include <archive.h>
@@ -25,8 +26,9 @@ struct scratch {
   scratch(const scratch&) = delete;
   scratch& operator=(const scratch&) = delete;
   ~scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(dir, ignored);
+    // Not remove_all: without root it stops at directories that an archive made unreadable.
+    const unique_fd parent{::open(dir.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    (void)remove_tree(parent.get(), dir.filename());
   }
 };
 
