@@ -1,0 +1,255 @@
+#include "actors/api.hpp"
+
+#include "actors/api_protocol.hpp"
+#include "actors/message_types.hpp"
+#include "actors/role.hpp"
+
+#include <array>
+#include <cstring>
+#include <map>
+
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+namespace tank {
+
+result<unique_fd> listen_control_socket(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.size() >= sizeof address.sun_path)
+    return fail(errc::limit, "listen on", name, "the path is longer than 107 bytes",
+                "choose a shorter --run-dir");
+  std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
+  unique_fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!fd) return fail_errno(errno, "listen on", name);
+  if (::unlink(name.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, "replace", name);
+  // Its directory is 0700, so nobody gets in between bind and chmod.
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::chmod(name.c_str(), 0600) != 0 || ::listen(fd.get(), 128) != 0)
+    return fail_errno(errno, "listen on", name);
+  return fd;
+}
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto patience = 10s;
+
+struct client_state {
+  unique_fd fd;
+  fd_subscription subscription; // after fd: it must end first
+  std::string in;
+  std::string out;
+  bool busy = false; ///< an answer is being made
+  bool watching = false;
+  bool stale = false; ///< a watcher that has not seen the newest state
+};
+
+class api_server final : public role {
+ public:
+  api_server(caf::actor_config& cfg, api_options options)
+      : role(cfg)
+      , options_(std::move(options)) {}
+
+  const char* name() const override { return "tank.api"; }
+
+  caf::behavior make_behavior() override {
+    auto subscribed = options_.fds->watch(options_.listener->get(), EPOLLIN, self());
+    if (!subscribed) {
+      stop(stop_failed(subscribed.error()));
+      return {[](const fd_ready&) {}};
+    }
+    listening_ = *std::move(subscribed);
+    compat::send(this, options_.reconciler(), watch_pods{self()});
+    return {
+        [this](const fd_ready& m) { on_ready(m); },
+        [this](const pod_changed&) { on_change(); },
+        [this](const pod_removed&) { on_change(); },
+    };
+  }
+
+  void on_exit() override {
+    clients_.clear();
+    listening_.reset();
+  }
+
+ private:
+  void on_ready(const fd_ready& m) {
+    if (m.id == listening_.id()) return accept_all();
+    const auto at = clients_.find(m.id);
+    if (at == clients_.end()) return;
+    auto& client = at->second;
+    const bool alive = (m.events & (EPOLLERR | EPOLLHUP)) == 0 && flush(client) &&
+                       ((m.events & EPOLLIN) == 0 || receive(client));
+    if (!alive) {
+      clients_.erase(at);
+      return;
+    }
+    serve(m.id);
+  }
+
+  void accept_all() {
+    for (;;) {
+      unique_fd fd{
+          ::accept4(options_.listener->get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+      if (!fd && errno == EINTR) continue;
+      if (!fd) break;
+      ucred peer{};
+      socklen_t size = sizeof peer;
+      if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
+      if (peer.uid != 0 && peer.uid != ::geteuid()) {
+        spdlog::warn("api: refused a client of uid {}", peer.uid);
+        continue;
+      }
+      if (clients_.size() >= options_.max_clients) {
+        spdlog::warn("api: refused a client: {} are connected", clients_.size());
+        continue;
+      }
+      auto subscribed = options_.fds->watch(fd.get(), EPOLLIN, self());
+      if (!subscribed) continue;
+      const auto id = subscribed->id();
+      auto& client = clients_[id];
+      client.fd = std::move(fd);
+      client.subscription = *std::move(subscribed);
+    }
+    if (auto armed = listening_.rearm(EPOLLIN); !armed) stop(stop_failed(armed.error()));
+  }
+
+  /// False: the client is gone, or says too much.
+  bool receive(client_state& client) {
+    std::array<char, 16384> buffer;
+    while (client.in.size() <= api::max_request) {
+      const auto n = ::recv(client.fd.get(), buffer.data(), buffer.size(), 0);
+      if (n > 0) {
+        client.in.append(buffer.data(), static_cast<std::size_t>(n));
+        continue;
+      }
+      if (n < 0 && errno == EINTR) continue;
+      return n < 0 && errno == EAGAIN;
+    }
+    return client.in.find('\n') <= api::max_request;
+  }
+
+  bool flush(client_state& client) {
+    while (!client.out.empty()) {
+      const auto n = ::send(client.fd.get(), client.out.data(), client.out.size(), MSG_NOSIGNAL);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return errno == EAGAIN;
+      client.out.erase(0, static_cast<std::size_t>(n));
+    }
+    return true;
+  }
+
+  /// Takes the next request when the last one is answered, then waits for what is due.
+  void serve(std::uint64_t id) {
+    const auto at = clients_.find(id);
+    if (at == clients_.end()) return;
+    auto& client = at->second;
+    while (!client.busy && client.out.empty()) {
+      const auto end = client.in.find('\n');
+      if (end == std::string::npos) break;
+      const auto line = client.in.substr(0, end);
+      client.in.erase(0, end + 1);
+      client.busy = true;
+      handle(id, line);
+      if (!clients_.contains(id)) return;
+    }
+    std::uint32_t events = 0;
+    if (!client.out.empty()) events |= EPOLLOUT;
+    if (client.in.size() <= api::max_request && !client.busy) events |= EPOLLIN;
+    if (client.watching) events |= EPOLLIN; // to see it go
+    if (auto armed = client.subscription.rearm(events); !armed) clients_.erase(id);
+  }
+
+  void handle(std::uint64_t id, std::string_view line) {
+    auto asked = api::decode_request(line);
+    if (!asked) return answer(id, api::refused(asked.error()));
+    switch (asked->verb) {
+    case api::verb::version:
+      return answer(id, api::ok_version(options_.version, ::getpid()));
+    case api::verb::pods:
+      return answer_pods(id, *asked);
+    case api::verb::files:
+      return relay(id, options_.watcher(), get_files{},
+                   [](const file_list& got) { return api::ok_items(got.files); });
+    case api::verb::restart:
+      return relay(id, options_.reconciler(), restart_pod{asked->key},
+                   [](const pod_status&) { return api::ok(); });
+    case api::verb::watch:
+      clients_[id].watching = true;
+      return send_list(id);
+    }
+  }
+
+  void answer_pods(std::uint64_t id, const api::request& asked) {
+    if (!asked.key.empty())
+      return relay(id, options_.reconciler(), get_pod{asked.key},
+                   [full = asked.full](const pod_status& got) {
+                     return api::ok_items(std::vector{got}, full);
+                   });
+    relay(id, options_.reconciler(), list_pods{},
+          [full = asked.full](const pod_list& got) { return api::ok_items(got.pods, full); });
+  }
+
+  template <class Message, class Show>
+  void relay(std::uint64_t id, const caf::actor& to, Message what, Show show) {
+    relay_as(id, to, std::move(what), std::function{show});
+  }
+  template <class Message, class Answer>
+  void relay_as(std::uint64_t id, const caf::actor& to, Message what,
+                std::function<std::string(const Answer&)> show) {
+    compat::request(this, to, patience, std::move(what))
+        .then([this, id, show](const Answer& got) { answer(id, show(got)); },
+              [this, id](const caf::error& e) { answer(id, api::refused(error_of(e))); });
+  }
+
+  void answer(std::uint64_t id, std::string text) {
+    const auto at = clients_.find(id);
+    if (at == clients_.end()) return; // it did not wait
+    auto& client = at->second;
+    client.busy = false;
+    client.out += text;
+    if (!flush(client)) {
+      clients_.erase(at);
+      return;
+    }
+    if (client.watching && client.stale && client.out.empty()) return send_list(id);
+    serve(id);
+  }
+
+  void send_list(std::uint64_t id) {
+    auto& client = clients_[id];
+    client.busy = true;
+    client.stale = false;
+    relay(id, options_.reconciler(), list_pods{},
+          [](const pod_list& got) { return api::ok_items(got.pods, false); });
+  }
+
+  void on_change() {
+    std::vector<std::uint64_t> due;
+    for (auto& [id, client] : clients_) {
+      if (!client.watching) continue;
+      client.stale = true;
+      if (!client.busy && client.out.empty()) due.push_back(id);
+    }
+    for (const auto id : due)
+      send_list(id);
+  }
+
+  api_options options_;
+  fd_subscription listening_;
+  std::map<std::uint64_t, client_state> clients_;
+};
+
+} // namespace
+
+caf::actor spawn_api(caf::actor_system& sys, api_options options) {
+  return sys.spawn<api_server>(std::move(options));
+}
+
+} // namespace tank

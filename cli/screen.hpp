@@ -1,0 +1,38 @@
+/// What `tank up` shows while it runs: a live table on a terminal, plain lines otherwise.
+#pragma once
+
+#include "actors/start.hpp"
+#include "cli/context.hpp"
+
+#include <cstddef>
+#include <map>
+#include <string>
+
+namespace tank::cli {
+
+/// Writes only when something changed. On a terminal the table is drawn over the last one; the
+/// cursor is hidden meanwhile and shown again at the end.
+class screen {
+ public:
+  explicit screen(cli_context& context);
+  ~screen();
+  screen(const screen&) = delete;
+  screen& operator=(const screen&) = delete;
+
+  void show(const instance::view& view);
+  /// A line that stays, above the table.
+  void say(const std::string& line);
+
+ private:
+  void draw(const std::string& table);
+  void erase();
+
+  cli_context& context_;
+  std::string drawn_;
+  std::size_t lines_ = 0;
+  std::map<std::string, std::string> last_; ///< state_line by key
+  bool all_up_ = false;
+  bool files_said_ = false;
+};
+
+} // namespace tank::cli

@@ -1,0 +1,39 @@
+# Shared by quickstart and test. Sourced, in the root of the source tree.
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+# Names what is missing, and installs it on a Debian.
+need_packages() {
+  local package missing=()
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    say "this is not Debian; install the equivalents of: $(tr '\n' ' ' <scripts/packages.txt)"
+    exit 2
+  fi
+  while read -r package; do
+    [ -n "$package" ] || continue
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+      missing+=("$package")
+  done <scripts/packages.txt
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing ${missing[*]}"
+  need_root "to install packages"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q >&2 && apt-get install -q -y --no-install-recommends "${missing[@]}" >&2 || {
+    say "cannot install the packages above"
+    exit 2
+  }
+}
+
+need_root() {
+  [ "$(id -u)" = 0 ] && return 0
+  say "needs root $1 (run it with sudo)"
+  exit 2
+}
+
+# build DIR [meson options]: configures when needed, and compiles.
+build() {
+  local dir=$1
+  shift
+  [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >&2 || exit 1
+  meson compile -C "$dir" >&2 || exit 1
+}

@@ -1,0 +1,85 @@
+#include "cli/manifest_dir.hpp"
+#include "config/pod.hpp"
+#include "tests/unit/cli/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace tank;
+using namespace tank::cli;
+
+namespace {
+
+std::string manifest(const std::string& name, const std::string& image = "a:1",
+                     const std::string& ns = "default") {
+  return "apiVersion: v1\nkind: Pod\nmetadata: {name: " + name + ", namespace: " + ns +
+         "}\nspec:\n  containers:\n  - {name: c, image: \"" + image + "\"}\n";
+}
+
+result<std::vector<apply_outcome>> apply(const temp_dir& dir, const std::string& text) {
+  return apply_manifest(dir.path(), text, config::parse_manifest(text));
+}
+
+} // namespace
+
+TEST_CASE("an applied pod gets a file of its own with the text as given") {
+  temp_dir dir;
+  const auto text = "# mine\n" + manifest("web");
+  const auto got = apply(dir, text);
+  REQUIRE(got);
+  CHECK(got->at(0).what == applied::created);
+  CHECK(slurp(dir.path() / "web.yaml") == text);
+  REQUIRE(apply(dir, manifest("web", "a:1", "prod")));
+  CHECK(std::filesystem::exists(dir.path() / "prod.web.yaml"));
+}
+
+TEST_CASE("equal content leaves the file alone, other content replaces it where it is") {
+  temp_dir dir;
+  append(dir.path() / "other-name.yml", manifest("web"));
+  CHECK(apply(dir, "# comment\n" + manifest("web"))->at(0).what == applied::unchanged);
+  CHECK(slurp(dir.path() / "other-name.yml") == manifest("web"));
+  const auto got = apply(dir, manifest("web", "a:2"));
+  CHECK(got->at(0).what == applied::updated);
+  CHECK(slurp(dir.path() / "other-name.yml") == manifest("web", "a:2"));
+  CHECK_FALSE(std::filesystem::exists(dir.path() / "web.yaml"));
+}
+
+TEST_CASE("several pods of one manifest are split, and each can be deleted") {
+  temp_dir dir;
+  const auto got = apply(dir, manifest("a") + "---\n" + manifest("b"));
+  REQUIRE(got);
+  CHECK(got->size() == 2);
+  const auto again = apply(dir, manifest("a") + "---\n" + manifest("b"));
+  CHECK(again->at(0).what == applied::unchanged);
+  CHECK(again->at(1).what == applied::unchanged);
+  REQUIRE(delete_manifests(dir.path(), {"default/a"}));
+  CHECK_FALSE(std::filesystem::exists(dir.path() / "a.yaml"));
+  CHECK(std::filesystem::exists(dir.path() / "b.yaml"));
+}
+
+TEST_CASE("a file that holds further pods is neither changed nor deleted") {
+  temp_dir dir;
+  const auto both = manifest("a") + "---\n" + manifest("b");
+  append(dir.path() / "both.yaml", both);
+  const auto applied = apply(dir, manifest("a", "a:2"));
+  REQUIRE(!applied);
+  CHECK(applied.error().code == errc::conflict);
+  const auto deleted = delete_manifests(dir.path(), {"default/a"});
+  REQUIRE(!deleted);
+  CHECK(deleted.error().message().find("also holds pod/b") != std::string::npos);
+  CHECK(slurp(dir.path() / "both.yaml") == both);
+  CHECK(delete_manifests(dir.path(), {"default/a", "default/b"}));
+  CHECK_FALSE(std::filesystem::exists(dir.path() / "both.yaml"));
+}
+
+TEST_CASE("deleting what nobody holds names it and removes nothing") {
+  temp_dir dir;
+  append(dir.path() / "a.yaml", manifest("a"));
+  append(dir.path() / ".hidden.yaml", manifest("h"));
+  append(dir.path() / "x.yaml.bak", manifest("x"));
+  for (const auto* key : {"default/h", "default/x", "default/no"}) {
+    const auto got = delete_manifests(dir.path(), {"default/a", key});
+    REQUIRE(!got);
+    CHECK(got.error().code == errc::not_found);
+  }
+  CHECK(std::filesystem::exists(dir.path() / "a.yaml"));
+}

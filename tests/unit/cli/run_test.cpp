@@ -1,0 +1,172 @@
+#include "cli/context.hpp"
+#include "kernel/port.hpp"
+#include "tests/unit/cli/temp_dir.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <sstream>
+
+using namespace tank;
+using namespace tank::cli;
+
+namespace {
+
+/// One command line in a private tree.
+struct session {
+  temp_dir dir;
+  std::ostringstream out;
+  std::ostringstream err;
+  std::map<std::string, std::string> env;
+
+  session() {
+    for (const auto* name : {"MANIFEST", "STATE", "RUN", "LOG"})
+      env[std::string{"TANK_"} + name + "_DIR"] = dir.path() / name;
+  }
+  int tank(std::vector<std::string> args) {
+    out.str("");
+    err.str("");
+    cli_context context{out, err};
+    context.env = [this](const std::string& name) -> std::optional<std::string> {
+      const auto at = env.find(name);
+      return at == env.end() ? std::nullopt : std::optional{at->second};
+    };
+    context.realtime_ns = [] { return std::int64_t{1'700'000'000'000'000'000}; };
+    context.make_port = [](auto) { return std::unique_ptr<kernel::port>{}; };
+    return run(context, std::move(args));
+  }
+  std::string file(const std::string& name, const std::string& text) {
+    append(dir.path() / name, text);
+    return dir.path() / name;
+  }
+};
+
+bool one_line(const std::string& text) {
+  return !text.empty() && text.find('\n') == text.size() - 1;
+}
+
+const std::string web =
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostNetwork: true\n"
+    "  containers:\n  - {name: c, image: \"a:1\"}\n";
+
+} // namespace
+
+TEST_CASE("a wrong command line is one clear line and status 2") {
+  session s;
+  for (const std::vector<std::string>& args : {std::vector<std::string>{},
+                                               {"frobnicate"},
+                                               {"get"},
+                                               {"get", "nodes"},
+                                               {"ps", "--frob"},
+                                               {"logs"},
+                                               {"logs", "web", "--tail", "many"},
+                                               {"image"},
+                                               {"image", "frob"},
+                                               {"apply"},
+                                               {"delete"},
+                                               {"up"},
+                                               {"validate", "x", "-o", "xml"},
+                                               {"describe", "pod"}}) {
+    CHECK_MESSAGE(s.tank(args) == exit_usage, (args.empty() ? "" : args.back()));
+    CHECK_MESSAGE(one_line(s.err.str()), s.err.str());
+    CHECK(s.err.str().starts_with("tank: "));
+    CHECK(s.out.str().empty());
+  }
+  s.tank({"frobnicate"});
+  CHECK(s.err.str() == "tank: unknown command 'frobnicate' (see: tank --help)\n");
+}
+
+TEST_CASE("every command has help with an example") {
+  session s;
+  for (const std::vector<std::string>& verb : {std::vector<std::string>{},
+                                               {"up"},
+                                               {"daemon"},
+                                               {"apply"},
+                                               {"delete"},
+                                               {"get"},
+                                               {"ps"},
+                                               {"describe"},
+                                               {"logs"},
+                                               {"restart"},
+                                               {"validate"},
+                                               {"image", "import"},
+                                               {"image", "load"},
+                                               {"image", "list"},
+                                               {"image", "rm"},
+                                               {"version"}}) {
+    auto args = verb;
+    args.push_back("--help");
+    CHECK(s.tank(args) == exit_ok);
+    CHECK_MESSAGE(s.out.str().find("Examples:\n  tank") != std::string::npos, s.out.str());
+    CHECK(s.err.str().empty());
+  }
+}
+
+TEST_CASE("without a daemon the message says how to start one") {
+  session s;
+  for (const std::vector<std::string>& args : {std::vector<std::string>{"get", "pods"},
+                                               {"ps"},
+                                               {"describe", "pod", "web"},
+                                               {"restart", "web"}}) {
+    CHECK(s.tank(args) == exit_failed);
+    CHECK(s.err.str().starts_with("tank: cannot reach the daemon at '" +
+                                  (s.dir.path() / "RUN/tank.sock").string() + "': "));
+    CHECK(s.err.str().find("tank daemon") != std::string::npos);
+    CHECK(one_line(s.err.str()));
+  }
+}
+
+TEST_CASE("validate says where and why, and prints the normalised pod on request") {
+  session s;
+  CHECK(s.tank({"validate", s.file("web.yaml", web)}) == exit_ok);
+  CHECK(s.out.str().empty());
+  CHECK(s.tank({"validate", "-o", "json", s.dir.path() / "web.yaml"}) == exit_ok);
+  CHECK(s.out.str().find("\"restartPolicy\": \"Always\"") != std::string::npos);
+  const auto bad = s.file("bad.yaml", web + "  frob: 1\n");
+  CHECK(s.tank({"validate", bad}) == exit_failed);
+  CHECK(s.out.str().starts_with(bad + ":8:3: spec.frob: "));
+  CHECK(s.tank({"validate", s.dir.path() / "none.yaml"}) == exit_failed);
+  CHECK(one_line(s.err.str()));
+}
+
+TEST_CASE("apply and delete change the watch directory and say so") {
+  session s;
+  const auto file = s.file("web.yaml", web);
+  CHECK(s.tank({"apply", "-f", file}) == exit_ok);
+  CHECK(s.out.str() == "pod/web applied\n");
+  CHECK(slurp(s.dir.path() / "MANIFEST/web.yaml") == web);
+  CHECK(s.tank({"apply", "-f", file}) == exit_ok);
+  CHECK(s.out.str() == "pod/web unchanged\n");
+  CHECK(s.tank({"apply", "-f", s.file("web2.yaml", web + "  hostIPC: true\n")}) == exit_ok);
+  CHECK(s.out.str() == "pod/web updated\n");
+  CHECK(s.tank({"apply", "-f", s.file("bad.yaml", web + "  frob: 1\n")}) == exit_failed);
+  CHECK(s.err.str().find("spec.frob") != std::string::npos);
+  CHECK(s.tank({"delete", "web"}) == exit_ok);
+  CHECK(s.out.str() == "pod/web deleted\n");
+  CHECK(s.tank({"delete", "pod/web"}) == exit_failed);
+  CHECK(one_line(s.err.str()));
+}
+
+TEST_CASE("a flag beats the environment, before and behind the command") {
+  session s;
+  const auto other = s.dir.path() / "other";
+  const auto file = s.file("web.yaml", web);
+  CHECK(s.tank({"apply", "-f", file, "--manifest-dir", other}) == exit_ok);
+  CHECK(std::filesystem::exists(other / "web.yaml"));
+  CHECK(s.tank({"--manifest-dir", other, "delete", "web"}) == exit_ok);
+  CHECK_FALSE(std::filesystem::exists(other / "web.yaml"));
+}
+
+TEST_CASE("logs needs no daemon, and names of pods lead nowhere else") {
+  session s;
+  const auto dir = s.dir.path() / "LOG/pods/default_web_u/c";
+  std::filesystem::create_directories(dir);
+  append(dir / "0.log", "T stdout F one\nT stderr F two\nT stdout F three\n");
+  CHECK(s.tank({"logs", "web"}) == exit_ok);
+  CHECK(s.out.str() == "one\nthree\n");
+  CHECK(s.err.str() == "two\n");
+  CHECK(s.tank({"logs", "web", "--tail", "1", "--timestamps"}) == exit_ok);
+  CHECK(s.out.str() == "T three\n");
+  for (const auto* name : {"../x", "a/../b", "", "..", "a b", "pod/"})
+    CHECK(s.tank({"logs", name}) != exit_ok);
+}
