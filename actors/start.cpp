@@ -2,6 +2,7 @@
 
 #include "actors/api.hpp"
 #include "actors/image_store.hpp"
+#include "actors/manifest_set.hpp"
 #include "actors/manifest_watcher.hpp"
 #include "actors/message_types.hpp"
 #include "actors/reconciler.hpp"
@@ -198,6 +199,7 @@ void instance::parts::spawn(std::shared_ptr<const unique_fd> listener) {
   watching_files.jobs = jobs;
   watching_files.fds = fds;
   watching_files.rescan = options.rescan;
+  watching_files.judge = judge_manifest;
   watcher = spawn_manifest_watcher(*system, std::move(watching_files));
   watching = system->spawn<observer>(seen, reconciler, watcher);
   api = spawn_api(*system, {std::move(listener), fds, [a = reconciler] { return a; },
