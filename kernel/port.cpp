@@ -1,8 +1,8 @@
 #include "kernel/port.hpp"
 
 #include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "kernel/protocol.hpp"
-#include "kernel/remove_tree.hpp"
 #include "kernel/session.hpp"
 
 #include <array>
@@ -216,7 +216,7 @@ class linux_port final : public port {
   }
 
   result<void> remove_tree(const std::filesystem::path& path) override {
-    return kernel::remove_tree(path);
+    return tank::remove_tree(path);
   }
 
   result<void> make_upper(const std::filesystem::path& dir) override {

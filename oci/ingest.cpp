@@ -1,6 +1,7 @@
 #include "oci/ingest.hpp"
 
 #include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "base/rollback.hpp"
 #include "oci/tree.hpp"
 

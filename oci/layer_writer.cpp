@@ -1,5 +1,7 @@
 #include "oci/layer_writer.hpp"
 
+#include "base/remove_tree.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 #include "oci/store.hpp"
 
 #include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "oci/changes.hpp"
 #include "oci/ingest.hpp"
 #include "oci/tree.hpp"
@@ -40,11 +41,12 @@ result<void> sweep(const store_layout& layout) {
   const auto lock = TANK_TRY(lock_store(layout, LOCK_EX, false));
   if (!lock) return {};
   const auto tmp = TANK_TRY(open_directory(layout.tmp()));
+  // What does not go now is met again at the next open; it must not keep the images from use.
   for (const auto& name : TANK_TRY(names_in(layout.tmp())))
-    TANK_TRY(remove_tree(tmp.get(), name));
+    (void)remove_tree(tmp.get(), name);
   const auto refs = TANK_TRY(open_directory(layout.refs()));
   for (const auto& name : TANK_TRY(names_in(layout.refs())))
-    if (name.starts_with('.')) TANK_TRY(remove_tree(refs.get(), name));
+    if (name.starts_with('.')) (void)remove_tree(refs.get(), name);
   return {};
 }
 

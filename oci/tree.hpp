@@ -1,4 +1,4 @@
-/// Trees whose content somebody else chose: opened in-root, removed without a path.
+/// Opening below a tree whose content somebody else chose.
 #pragma once
 
 #include "base/error.hpp"
@@ -15,9 +15,5 @@ namespace tank::oci {
 /// `path` is relative to `root`; "" and "." are `root` itself. CLOEXEC is added to `flags`. The
 /// error carries errno in `sys` (SECURITY 7, 13).
 result<unique_fd> open_in_root(int root, const std::string& path, int flags, mode_t mode = 0);
-
-/// Removes `name` (one component of the directory `parent`) and everything below, following no
-/// link, however deep it is: few descriptors, bounded stack. Not finding it is no error.
-result<void> remove_tree(int parent, const std::string& name);
 
 } // namespace tank::oci

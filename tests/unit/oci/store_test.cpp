@@ -89,6 +89,25 @@ std::string config_of(const std::vector<std::string>& tars, const std::string& c
 
 } // namespace
 
+TEST_CASE("an image that uses the names of a removal's own moves can be removed") {
+  fixture f;
+  tar_builder tar;
+  std::string deep;
+  for (int i = 0; i < 40; ++i)
+    deep += "/d";
+  for (int i = 0; i < 8; ++i) {
+    const auto n = std::to_string(i);
+    tar.file("a" + n + deep + "/x", "x");
+    tar.file(".deep-" + n + "/x", "x").file(".tank-removing-" + n + "/x", "x");
+  }
+  f.import("hostile:1", tar.bytes());
+  const auto removed = f.images.remove(named("hostile:1"), {});
+  CHECK_MESSAGE(removed, removed.error().message());
+  CHECK(f.entries("tmp") == 0);
+  const auto again = store::open(f.root(), fast);
+  CHECK_MESSAGE(again, again.error().message());
+}
+
 TEST_CASE("an imported archive becomes an image that is found by its name") {
   fixture f;
   const auto made = f.import("demo:1", one_file("hello"), {R"(CMD ["sh"])", "ENV A=1"});

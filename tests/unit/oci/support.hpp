@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/file.hpp"
+#include "base/remove_tree.hpp"
 #include "oci/stream.hpp"
 #include "oci/tree.hpp"
 
