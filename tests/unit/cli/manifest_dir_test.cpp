@@ -15,7 +15,7 @@ std::string manifest(const std::string& name, const std::string& image = "a:1",
          "}\nspec:\n  containers:\n  - {name: c, image: \"" + image + "\"}\n";
 }
 
-result<std::vector<apply_outcome>> apply(const temp_dir& dir, const std::string& text) {
+result<std::vector<apply_outcome>> apply_text(const temp_dir& dir, const std::string& text) {
   return apply_manifest(dir.path(), text, config::parse_manifest(text));
 }
 
@@ -24,20 +24,20 @@ result<std::vector<apply_outcome>> apply(const temp_dir& dir, const std::string&
 TEST_CASE("an applied pod gets a file of its own with the text as given") {
   temp_dir dir;
   const auto text = "# mine\n" + manifest("web");
-  const auto got = apply(dir, text);
+  const auto got = apply_text(dir, text);
   REQUIRE(got);
   CHECK(got->at(0).what == applied::created);
   CHECK(slurp(dir.path() / "web.yaml") == text);
-  REQUIRE(apply(dir, manifest("web", "a:1", "prod")));
+  REQUIRE(apply_text(dir, manifest("web", "a:1", "prod")));
   CHECK(std::filesystem::exists(dir.path() / "prod.web.yaml"));
 }
 
 TEST_CASE("equal content leaves the file alone, other content replaces it where it is") {
   temp_dir dir;
   append(dir.path() / "other-name.yml", manifest("web"));
-  CHECK(apply(dir, "# comment\n" + manifest("web"))->at(0).what == applied::unchanged);
+  CHECK(apply_text(dir, "# comment\n" + manifest("web"))->at(0).what == applied::unchanged);
   CHECK(slurp(dir.path() / "other-name.yml") == manifest("web"));
-  const auto got = apply(dir, manifest("web", "a:2"));
+  const auto got = apply_text(dir, manifest("web", "a:2"));
   CHECK(got->at(0).what == applied::updated);
   CHECK(slurp(dir.path() / "other-name.yml") == manifest("web", "a:2"));
   CHECK_FALSE(std::filesystem::exists(dir.path() / "web.yaml"));
@@ -45,10 +45,10 @@ TEST_CASE("equal content leaves the file alone, other content replaces it where 
 
 TEST_CASE("several pods of one manifest are split, and each can be deleted") {
   temp_dir dir;
-  const auto got = apply(dir, manifest("a") + "---\n" + manifest("b"));
+  const auto got = apply_text(dir, manifest("a") + "---\n" + manifest("b"));
   REQUIRE(got);
   CHECK(got->size() == 2);
-  const auto again = apply(dir, manifest("a") + "---\n" + manifest("b"));
+  const auto again = apply_text(dir, manifest("a") + "---\n" + manifest("b"));
   CHECK(again->at(0).what == applied::unchanged);
   CHECK(again->at(1).what == applied::unchanged);
   REQUIRE(delete_manifests(dir.path(), {"default/a"}));
@@ -60,7 +60,7 @@ TEST_CASE("a file that holds further pods is neither changed nor deleted") {
   temp_dir dir;
   const auto both = manifest("a") + "---\n" + manifest("b");
   append(dir.path() / "both.yaml", both);
-  const auto applied = apply(dir, manifest("a", "a:2"));
+  const auto applied = apply_text(dir, manifest("a", "a:2"));
   REQUIRE(!applied);
   CHECK(applied.error().code == errc::conflict);
   const auto deleted = delete_manifests(dir.path(), {"default/a"});
