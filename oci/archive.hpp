@@ -5,6 +5,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,9 @@ struct archive_input {
   byte_source& source;
   std::span<const std::byte> head{}; ///< given out first
   std::optional<error> failed{};     ///< of the source: truer than what libarchive makes of it
+  /// Bytes it may still have. libarchive reads a whole header at once and keeps what it says in
+  /// memory, without any limit.
+  std::uint64_t budget = std::numeric_limits<std::uint64_t>::max();
 
   static la_ssize_t read(archive* a, void* self, const void** buffer);
   /// The error of the last libarchive call on `a`.

@@ -11,6 +11,7 @@ struct unpack_limits {
   std::uint32_t max_path = 4096;            ///< bytes of one name
   std::uint32_t max_depth = 256;            ///< components of one name
   std::uint64_t max_metadata = 64ULL << 20; ///< names and modes kept in memory while unpacking
+  std::uint64_t max_header = 16ULL << 20;   ///< of one entry: names, attributes, sparse map
   std::uint64_t max_document = 8ULL << 20;  ///< one manifest, index or config: bytes
   std::uint32_t max_layers = 500;           ///< of one image; overlay itself takes 500
   bool operator==(const unpack_limits&) const = default;

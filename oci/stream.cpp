@@ -81,6 +81,12 @@ la_ssize_t archive_input::read(archive* a, void* self, const void** buffer) {
     ::archive_set_error(a, EIO, "%s", "input failed");
     return ARCHIVE_FATAL;
   }
+  if (bytes->size() > in.budget) {
+    in.failed = fail(errc::limit, "read", "header", "it is too large").value();
+    ::archive_set_error(a, E2BIG, "%s", "header too large");
+    return ARCHIVE_FATAL;
+  }
+  in.budget -= bytes->size();
   *buffer = bytes->data();
   return static_cast<la_ssize_t>(bytes->size());
 }

@@ -95,7 +95,9 @@ class unpacker {
       return input_.why(a, "read", "archive");
     for (;;) {
       archive_entry* entry = nullptr;
+      input_.budget = options_.limits.max_header;
       const int rc = ::archive_read_next_header(a, &entry);
+      input_.budget = std::numeric_limits<std::uint64_t>::max();
       if (rc == ARCHIVE_EOF) break;
       // A warning is about a name outside the locale; its raw bytes are then what we want.
       if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
@@ -110,6 +112,8 @@ class unpacker {
         if (input_.failed) return tl::make_unexpected(*input_.failed);
         return wrap(std::move(done).error(), "unpack", last_);
       }
+      // What nobody read of it is passed over here, not as a part of the next header.
+      if (::archive_read_data_skip(a) < ARCHIVE_WARN) return input_.why(a, "read", last_);
     }
     TANK_TRY(writer_.finish());
     return report_;

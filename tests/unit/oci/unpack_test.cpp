@@ -277,6 +277,34 @@ TEST_CASE("limits end an archive with the entry's name") {
   CHECK(target{sparse.bytes()}.report.error().code == errc::limit);
 }
 
+TEST_CASE("a header that says very much is refused before it fills the memory") {
+  // libarchive keeps 48 bytes for each "0\n0\n" of a sparse file's map, and asks nobody.
+  std::string map = "300000\n";
+  for (int i = 0; i < 300'000; ++i)
+    map += "0\n0\n";
+  map.resize((map.size() + 511) / 512 * 512);
+  tar_builder tar;
+  tar.add({.name = "s",
+           .content = std::move(map),
+           .pax = {{"GNU.sparse.major", "1"},
+                   {"GNU.sparse.minor", "0"},
+                   {"GNU.sparse.name", "s"},
+                   {"GNU.sparse.realsize", "0"}}});
+  unpack_options careful;
+  careful.limits.max_header = 1 << 20;
+  const target refused{tar.bytes(), careful};
+  REQUIRE(!refused.report);
+  CHECK(refused.report.error().code == errc::limit);
+  CHECK(refused.why().find("header") != std::string::npos);
+  CHECK(target{tar.bytes()}.report);
+  // Contents are no header, also those that are passed over.
+  tar_builder whiteout;
+  whiteout.file("big", std::string(2 << 20, 'x'));
+  whiteout.file(".wh.gone", std::string(2 << 20, 'x')).file("last");
+  const target fine{whiteout.bytes(), careful};
+  CHECK_MESSAGE(fine.report, fine.why());
+}
+
 TEST_CASE("damaged archives are errors, not half a layer") {
   tar_builder tar;
   tar.file("a", std::string(2000, 'a'));
