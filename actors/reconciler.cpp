@@ -4,6 +4,7 @@
 #include "actors/reconciler_core.hpp"
 #include "actors/role.hpp"
 
+#include <algorithm>
 #include <spdlog/spdlog.h>
 
 #include <ctime>
@@ -46,7 +47,7 @@ class reconciler : public role {
         [this](const restart_due& m) { carry_out(core_.due(m.key, m.generation, at())); },
         [this](const pass_due&) {
           pass_pending_ = false;
-          last_nudge_ = now();
+          count_pass();
           pass();
         },
         [this](const resync_due&) {
@@ -83,18 +84,23 @@ class reconciler : public role {
  private:
   [[nodiscard]] instant at() const { return {now(), options_.wall_clock()}; }
 
-  /// The first change acts at once, those that follow soon after share one pass.
+  /// A change acts at once, as long as changes come no faster than one in `nudge` on average; after
+  /// a burst of them the next share one pass. (A leaky bucket: `bucket_empty_at_` is its level.)
   void nudge() {
     if (pass_pending_) return;
-    const auto since = now() - last_nudge_;
-    if (!nudged_ || since >= options_.nudge) {
-      nudged_ = true;
-      last_nudge_ = now();
-      return pass();
+    const auto level = bucket_empty_at_ - now();
+    const auto room = options_.nudge * (options_.nudge_burst - 1);
+    if (level > room) {
+      pass_pending_ = true;
+      compat::send_after(this, self(), level - room, pass_due{});
+      return;
     }
-    pass_pending_ = true;
-    compat::send_after(this, self(), options_.nudge - since, pass_due{});
+    count_pass();
+    pass();
   }
+
+  /// Resyncs do not count: they must not delay a change.
+  void count_pass() { bucket_empty_at_ = std::max(bucket_empty_at_, now()) + options_.nudge; }
 
   void pass() { carry_out(core_.pass(at())); }
 
@@ -183,9 +189,7 @@ class reconciler : public role {
   std::map<std::uint64_t, caf::actor> runtimes_; ///< alive, by generation
   std::map<caf::actor_addr, caf::actor> watchers_;
   std::vector<caf::response_promise> stop_waiters_;
-  std::chrono::steady_clock::time_point
-      last_nudge_; ///< resyncs do not count: they must not delay a change
-  bool nudged_ = false;
+  std::chrono::steady_clock::time_point bucket_empty_at_; ///< of the nudges
   bool pass_pending_ = false;
 };
 

@@ -34,8 +34,9 @@ struct reconciler_options {
   runtime_factory start_runtime;
   backoff_profile backoff;
   std::chrono::milliseconds resync = std::chrono::seconds{5};
-  std::chrono::milliseconds nudge =
-      std::chrono::milliseconds{100};       ///< at most one pass in this time
+  /// Passes for changes: one in this time on average, a burst of them at once.
+  std::chrono::milliseconds nudge = std::chrono::milliseconds{100};
+  std::uint32_t nudge_burst = 50;           ///< at least 1
   std::function<std::int64_t()> wall_clock; ///< CLOCK_REALTIME in ns; the system's when empty
 };
 
