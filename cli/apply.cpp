@@ -44,7 +44,9 @@ result<int> apply_file(invocation& line, const std::string& file) {
 void add_apply(CLI::App& app, invocation& line) {
   auto file = std::make_shared<std::string>();
   auto* command = app.add_subcommand("apply", "Write a manifest into the watch directory");
-  command->add_option("-f,--filename", *file, "the manifest; - is stdin")->required();
+  command->add_option("-f,--filename", *file, "the manifest; - is stdin")
+      ->required()
+      ->type_name("FILE");
   command->footer(
       "The manifest is validated first; an invalid or unsupported one changes nothing.\n"
       "\nExamples:\n"

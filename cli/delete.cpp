@@ -45,16 +45,20 @@ void add_delete(CLI::App& app, invocation& line) {
   auto given = std::make_shared<options>();
   auto* command = app.add_subcommand("delete", "Remove manifests from the watch directory");
   auto* names = command->add_option("NAME", given->names, "pods: web, pod/web, or ns/web");
-  auto* file = command->add_option("-f,--filename", given->file, "the pods this manifest names");
+  auto* file =
+      command->add_option("-f,--filename", given->file, "the pods this manifest names; - is stdin")
+          ->type_name("FILE");
   names->excludes(file);
-  command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)");
-  command->require_option(1, 0);
+  command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)")
+      ->type_name("NAMESPACE");
   command->footer("A file that holds further pods is left alone, with an error.\n"
                   "\nExamples:\n"
                   "  tank delete web\n"
                   "  tank delete -f web.yaml");
-  command->callback(
-      [&line, given] { line.action = [&line, given] { return remove(line, *given); }; });
+  command->callback([&line, given] {
+    if (given->names.empty() && given->file.empty()) line.misuse = "NAME or -f FILE is missing";
+    line.action = [&line, given] { return remove(line, *given); };
+  });
 }
 
 } // namespace tank::cli

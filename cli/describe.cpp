@@ -1,6 +1,7 @@
 #include "cli/client.hpp"
 #include "cli/invocation.hpp"
 #include "cli/tables.hpp"
+#include "cli/usage.hpp"
 
 #include <CLI/App.hpp>
 
@@ -39,13 +40,15 @@ result<int> describe(invocation& line, const options& given) {
 void add_describe(CLI::App& app, invocation& line) {
   auto given = std::make_shared<options>();
   auto* command = app.add_subcommand("describe", "All that is known of a pod");
-  command->add_option("WHAT", given->what, "pod")
-      ->required()
-      ->check(CLI::IsMember({"pod", "pods"}));
+  accept_only(*command->add_option("WHAT", given->what, "pod")->required(), {"pod", "pods"});
   command->add_option("NAME", given->name, "web, pod/web, or ns/web")->required();
-  command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)");
-  command->add_option("-o,--output", given->output, "json or yaml, with the normalised manifest")
-      ->check(CLI::IsMember({"json", "yaml"}));
+  command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)")
+      ->type_name("NAMESPACE");
+  accept_only(
+      *command
+           ->add_option("-o,--output", given->output, "json or yaml, with the normalised manifest")
+           ->type_name("FORMAT"),
+      {"json", "yaml"});
   command->footer("Shows the state, the last exit, warnings, and how long each phase of the last\n"
                   "bring-up took.\n\nExamples:\n  tank describe pod web");
   command->callback(

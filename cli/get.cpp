@@ -1,6 +1,7 @@
 #include "cli/client.hpp"
 #include "cli/invocation.hpp"
 #include "cli/tables.hpp"
+#include "cli/usage.hpp"
 
 #include <CLI/App.hpp>
 
@@ -86,9 +87,10 @@ result<int> get_files(invocation& line, const options& given) {
 
 void add_options(CLI::App& command, invocation& line, const std::shared_ptr<options>& given) {
   command.add_option("NAME", given->names, "only these pods");
-  command.add_option("-n,--namespace", given->ns, "only this namespace");
-  command.add_option("-o,--output", given->output, "table, wide, json, yaml or name")
-      ->check(CLI::IsMember({"table", "wide", "json", "yaml", "name"}));
+  command.add_option("-n,--namespace", given->ns, "only this namespace")->type_name("NAMESPACE");
+  accept_only(*command.add_option("-o,--output", given->output, "table, wide, json, yaml or name")
+                   ->type_name("FORMAT"),
+              {"table", "wide", "json", "yaml", "name"});
   command.add_flag("-w,--watch", given->watch, "print again at each change, until Ctrl-C");
   command.callback([&line, given] {
     const bool files = given->what == "files" || given->what == "file";
@@ -103,9 +105,8 @@ void add_options(CLI::App& command, invocation& line, const std::shared_ptr<opti
 void add_get(CLI::App& app, invocation& line) {
   auto given = std::make_shared<options>();
   auto* get = app.add_subcommand("get", "Show pods, or the files of the watch directory");
-  get->add_option("WHAT", given->what, "pods or files")
-      ->required()
-      ->check(CLI::IsMember({"pods", "pod", "po", "files", "file"}));
+  accept_only(*get->add_option("WHAT", given->what, "pods or files")->required(),
+              {"pods", "files", "pod", "po", "file"});
   add_options(*get, line, given);
   get->footer("Examples:\n"
               "  tank get pods\n"

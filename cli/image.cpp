@@ -2,6 +2,7 @@
 #include "cli/client.hpp"
 #include "cli/image_text.hpp"
 #include "cli/invocation.hpp"
+#include "cli/usage.hpp"
 #include "config/pod.hpp"
 #include "oci/reference.hpp"
 #include "oci/store.hpp"
@@ -124,11 +125,16 @@ void add_image(CLI::App& app, invocation& line) {
   auto* image = app.add_subcommand("image", "Import, load, list and remove images");
   image->require_subcommand(1);
   image->fallthrough();
+  image->footer("Examples:\n"
+                "  tank image import rootfs.tar localhost/web:1\n"
+                "  tank image load nginx.tar\n"
+                "  tank image list");
 
   auto* imported = image->add_subcommand("import", "Make an image of one root filesystem archive");
   imported->add_option("ROOTFS", given->source, "a tar: plain, gzip or zstd")->required();
   imported->add_option("NAME", given->name, "what to call it")->required();
   imported->add_option("--change", given->changes, "a Dockerfile line: CMD, ENTRYPOINT, ENV, ...")
+      ->type_name("LINE")
       ->take_all()
       ->allow_extra_args(false);
   imported->footer("Examples:\n"
@@ -143,8 +149,9 @@ void add_image(CLI::App& app, invocation& line) {
   does(loaded, line, given, load);
 
   auto* listed = image->add_subcommand("list", "The images that are here")->alias("ls");
-  listed->add_option("-o,--output", given->output, "table, json or name")
-      ->check(CLI::IsMember({"table", "json", "name"}));
+  accept_only(
+      *listed->add_option("-o,--output", given->output, "table, json or name")->type_name("FORMAT"),
+      {"table", "json", "name"});
   listed->footer("Examples:\n  tank image list");
   does(listed, line, given, list);
 

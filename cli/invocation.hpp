@@ -20,6 +20,8 @@ struct invocation {
   config::settings_overrides flags; ///< of --config, --manifest-dir, ...
   /// Set by the verb that was given; its value is the exit status.
   std::function<result<int>()> action;
+  /// Set by the verb instead when the options contradict each other: one clear sentence.
+  std::string misuse;
 
   /// flag > environment > settings file > default; reads the settings file.
   [[nodiscard]] result<config::settings> settings() const;
@@ -37,6 +39,9 @@ void add_restart(CLI::App& app, invocation& line);
 void add_validate(CLI::App& app, invocation& line);
 void add_image(CLI::App& app, invocation& line);
 void add_version(CLI::App& app, invocation& line);
+
+/// "tank 0.1.0"
+std::string version_line();
 
 /// "web" | "ns/web" | "pod/web" -> namespace and name; an explicit `ns` wins over the default.
 struct pod_name {

@@ -1,6 +1,7 @@
 #include "cli/invocation.hpp"
 #include "cli/log_files.hpp"
 #include "cli/signals.hpp"
+#include "cli/usage.hpp"
 
 #include <CLI/App.hpp>
 
@@ -90,11 +91,14 @@ void add_logs(CLI::App& app, invocation& line) {
   auto given = std::make_shared<options>();
   auto* command = app.add_subcommand("logs", "Print the output of a pod");
   command->add_option("NAME", given->name, "web, pod/web, or ns/web")->required();
-  command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)");
-  command->add_option("-c,--container", given->container, "when the pod has several");
+  command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)")
+      ->type_name("NAMESPACE");
+  command->add_option("-c,--container", given->container, "when the pod has several")
+      ->type_name("NAME");
   auto* follow = command->add_flag("-f,--follow", given->follow,
                                    "go on as it comes, across restarts, until Ctrl-C");
-  command->add_option("--tail", given->tail, "only the last N lines");
+  accept_count(
+      *command->add_option("--tail", given->tail, "only the last N lines")->type_name("N"));
   command->add_flag("--timestamps", given->timestamps, "put its time before each line");
   command->add_flag("-p,--previous", given->previous, "of the run before the last restart")
       ->excludes(follow);

@@ -16,7 +16,8 @@ void add_restart(CLI::App& app, invocation& line) {
   auto given = std::make_shared<options>();
   auto* command = app.add_subcommand("restart", "Stop a pod gracefully and start it afresh");
   command->add_option("NAME", given->names, "web, pod/web, or ns/web")->required();
-  command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)");
+  command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)")
+      ->type_name("NAMESPACE");
   command->footer("Also starts a pod that has ended.\n\nExamples:\n  tank restart web");
   command->callback([&line, given] {
     line.action = [&line, given]() -> result<int> {

@@ -1,9 +1,8 @@
 #include "cli/context.hpp"
 #include "cli/invocation.hpp"
+#include "cli/usage.hpp"
 
 #include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 
 #include <algorithm>
 #include <ostream>
@@ -24,6 +23,7 @@ void add_globals(CLI::App& app, config::settings_overrides& flags) {
   auto dir = [&](const char* name, std::optional<std::string>& value, const char* text) {
     app.add_option_function<std::string>(
            name, [&value](const std::string& given) { value = given; }, text)
+        ->type_name("PATH")
         ->group("Global options");
   };
   dir("--config", flags.config, "settings file (TANK_CONFIG; /etc/tank/tank.yaml)");
@@ -34,32 +34,6 @@ void add_globals(CLI::App& app, config::settings_overrides& flags) {
   dir("--log-dir", flags.log_dir, "output of pods (TANK_LOG_DIR; /var/log/tank)");
 }
 
-/// The innermost command that was named, for "see: tank X --help".
-std::string command_path(const CLI::App& app) {
-  std::string path = "tank";
-  const CLI::App* at = &app;
-  for (auto subs = at->get_subcommands(); !subs.empty(); subs = at->get_subcommands()) {
-    at = subs.front();
-    path += " " + at->get_name();
-  }
-  return path;
-}
-
-std::string usage_text(const CLI::App& app, const CLI::ParseError& error) {
-  const auto left = app.remaining(true);
-  if (error.get_name() == "ExtrasError" && !left.empty()) {
-    const auto& word = left.front();
-    if (app.get_subcommands().empty() && !word.starts_with("-"))
-      return "unknown command '" + word + "'";
-    return (word.starts_with("-") ? "unknown option '" : "unexpected argument '") + word + "'";
-  }
-  std::string text = error.what();
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  while (text.ends_with(' '))
-    text.pop_back();
-  return text;
-}
-
 int usage_error(std::ostream& err, const std::string& text, const std::string& where) {
   err << "tank: " << text << " (see: " << where << " --help)\n";
   return exit_usage;
@@ -68,14 +42,14 @@ int usage_error(std::ostream& err, const std::string& text, const std::string& w
 } // namespace
 
 int run(cli_context& context, std::vector<std::string> args) {
-  CLI::App app{"Runs Kubernetes Pod manifests on this host.", "tank"};
-  app.footer(root_help);
-  app.set_help_all_flag();
+  CLI::App app{"Runs Kubernetes Pod manifests on this host", "tank"};
   app.fallthrough(); // global options may stand behind the command
-  app.require_subcommand(0, 1);
-  app.get_formatter()->column_width(34);
+  app.require_subcommand(1);
+  app.formatter(help_formatter());
+  app.set_help_flag("-h,--help", "this page");
+  app.set_version_flag("--version", version_line(), "the version");
 
-  invocation line{context, {}, {}};
+  invocation line{context, {}, {}, {}};
   add_globals(app, line.flags);
   add_up(app, line);
   add_daemon(app, line);
@@ -88,17 +62,31 @@ int run(cli_context& context, std::vector<std::string> args) {
   add_validate(app, line);
   add_image(app, line);
   add_version(app, line);
+  for (auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    command->group("Commands");
+  app.footer(root_help); // last: commands made after it would inherit it
 
+  // `tank help logs` is what people try first.
+  const bool asks = !args.empty() && args.front() == "help";
+  if (asks) {
+    args.erase(args.begin());
+    args.emplace_back("--help");
+  }
   try {
     std::reverse(args.begin(), args.end()); // CLI11 takes them from the back
     app.parse(args);
-  } catch (const CLI::CallForHelp&) {
+  } catch (const CLI::CallForHelp& wish) {
+    if (asks && !app.remaining(true).empty())
+      return usage_error(context.err, usage_text(app, wish), command_path(app));
     context.out << app.help();
+    return exit_ok;
+  } catch (const CLI::CallForVersion&) {
+    context.out << version_line() << "\n";
     return exit_ok;
   } catch (const CLI::ParseError& error) {
     return usage_error(context.err, usage_text(app, error), command_path(app));
   }
-  if (!line.action) return usage_error(context.err, "a command is missing", command_path(app));
+  if (!line.misuse.empty()) return usage_error(context.err, line.misuse, command_path(app));
 
   auto status = line.action();
   context.out.flush();

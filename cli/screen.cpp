@@ -1,6 +1,7 @@
 #include "cli/screen.hpp"
 
 #include "cli/tables.hpp"
+#include "cli/up_verdict.hpp"
 
 #include <algorithm>
 #include <ostream>
@@ -67,16 +68,16 @@ void screen::show(const instance::view& view) {
   for (const auto& pod : view.pods) {
     auto line = state_line(pod);
     auto& last = last_[pod.key];
-    if (last == line) continue;
+    // Between a workload's end and its report there is a moment without a pid: no news.
+    const bool ending = pod.state == pod_state::running && pod.host_pid <= 0;
+    if (last == line || ending) continue;
     last = line;
     context_.out << line << "\n";
   }
-  const bool up = view.synced && !view.pods.empty() &&
-                  std::all_of(view.pods.begin(), view.pods.end(), [](const auto& p) {
-                    return p.state == pod_state::running || p.state == pod_state::terminal;
-                  });
-  if (up && !all_up_) context_.out << "all " << view.pods.size() << " pods are up\n";
-  all_up_ = all_up_ || up;
+  if (const auto line = up_line(view); !all_up_ && !line.empty()) {
+    context_.out << line << "\n";
+    all_up_ = true;
+  }
   context_.out.flush();
 }
 

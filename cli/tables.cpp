@@ -51,7 +51,8 @@ std::string image_of(const pod_status& pod) {
 }
 
 std::string reason_of(const pod_status& pod) {
-  if (!pod.message.empty()) return printable(pod.message);
+  // "stopping: stopping" says it twice.
+  if (!pod.message.empty() && pod.message != to_string(pod.state)) return printable(pod.message);
   if (pod.state == pod_state::running || !pod.last) return "";
   return printable(pod.last->message.empty() ? pod.last->reason : pod.last->message);
 }

@@ -3,6 +3,7 @@
 #include "cli/signals.hpp"
 #include "cli/tables.hpp"
 #include "cli/up_verdict.hpp"
+#include "cli/usage.hpp"
 
 #include <CLI/App.hpp>
 
@@ -178,14 +179,18 @@ void add_up(CLI::App& app, invocation& line) {
   auto given = std::make_shared<options>();
   auto* command = app.add_subcommand("up", "Run manifests in the foreground until Ctrl-C");
   command->add_option("SOURCE", given->sources, "directories and manifest files")->required();
-  auto* wait = command->add_option("--wait", given->wait, "ready: end well once all pods run")
-                   ->check(CLI::IsMember({"ready"}));
-  command
-      ->add_option("--for", given->until,
-                   "exit: end once all pods with restartPolicy Never or OnFailure have ended")
-      ->check(CLI::IsMember({"exit"}))
-      ->excludes(wait);
-  command->add_option("--timeout", given->timeout, "how long to wait for that, such as 30s or 2m");
+  auto* wait =
+      command->add_option("--wait", given->wait, "end well once all pods run")->type_name("ready");
+  accept_only(*wait, {"ready"});
+  auto* until =
+      command
+          ->add_option("--for", given->until,
+                       "end once all pods with restartPolicy Never or OnFailure have ended")
+          ->type_name("exit");
+  accept_only(*until, {"exit"});
+  until->excludes(wait);
+  command->add_option("--timeout", given->timeout, "how long to wait for that, such as 30s or 2m")
+      ->type_name("TIME");
   command->footer(
       "Shows a live table on a terminal, plain lines otherwise. Ctrl-C stops all pods gracefully, "
       "a\n"
@@ -195,8 +200,15 @@ void add_up(CLI::App& app, invocation& line) {
       "  tank up web.yaml db.yaml\n"
       "  tank up --wait=ready --timeout=30s examples/\n"
       "  tank up --for=exit job.yaml");
-  command->callback(
-      [&line, given] { line.action = [&line, given] { return run_up(line, *given); }; });
+  command->callback([&line, given] {
+    if (!given->timeout.empty()) {
+      const auto time = parse_duration(given->timeout);
+      if (!time) line.misuse = time.error().message();
+      if (given->wait.empty() && given->until.empty())
+        line.misuse = "--timeout is for --wait=ready or --for=exit";
+    }
+    line.action = [&line, given] { return run_up(line, *given); };
+  });
 }
 
 } // namespace tank::cli

@@ -42,6 +42,23 @@ std::optional<up_end> judge_up(const instance::view& view, up_goal goal) {
   return std::nullopt;
 }
 
+std::string up_line(const instance::view& view) {
+  if (!view.synced || view.pods.empty()) return {};
+  std::size_t up = 0;
+  std::size_t failed = 0;
+  for (const auto& p : view.pods) {
+    if (reached(p, up_goal::ready))
+      ++up;
+    else if (p.state == pod_state::terminal)
+      ++failed;
+    else
+      return {};
+  }
+  const auto all = std::to_string(view.pods.size());
+  if (failed == 0) return view.pods.size() == 1 ? "the pod is up" : "all " + all + " pods are up";
+  return std::to_string(up) + " of " + all + " pods are up, " + std::to_string(failed) + " failed";
+}
+
 std::vector<std::string> missing(const instance::view& view, up_goal goal) {
   std::vector<std::string> lines;
   for (const auto& p : view.pods)

@@ -22,6 +22,10 @@ struct up_end {
 };
 std::optional<up_end> judge_up(const instance::view& view, up_goal goal);
 
+/// "all 3 pods are up" once each runs or has ended well; "2 of 3 pods are up, 1 failed" once the
+/// others have failed for good; empty before.
+std::string up_line(const instance::view& view);
+
 /// What is missing when the time is over: one line a pod.
 std::vector<std::string> missing(const instance::view& view, up_goal goal);
 

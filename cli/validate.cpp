@@ -1,6 +1,7 @@
 #include "cli/validate.hpp"
 
 #include "cli/invocation.hpp"
+#include "cli/usage.hpp"
 #include "config/pod.hpp"
 
 #include <CLI/App.hpp>
@@ -74,8 +75,9 @@ void add_validate(CLI::App& app, invocation& line) {
   auto given = std::make_shared<options>();
   auto* command = app.add_subcommand("validate", "Judge manifests; needs no daemon and no root");
   command->add_option("FILE", given->files, "manifests; - is stdin")->required();
-  command->add_option("-o,--output", given->output, "json: print the normalised Pods")
-      ->check(CLI::IsMember({"json"}));
+  accept_only(*command->add_option("-o,--output", given->output, "json: print the normalised Pods")
+                   ->type_name("FORMAT"),
+              {"json"});
   command->footer(
       "One line a finding: path:line:column: field.path: reason. Exit status: 0 valid, 1 invalid\n"
       "or not realisable on one node, 2 wrong usage. 'not supported yet' and warnings leave it "

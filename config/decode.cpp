@@ -1,14 +1,11 @@
 #include "config/decode.hpp"
 
+#include "base/nearest.hpp"
 #include "config/encode.hpp"
 #include "config/schema.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <limits>
-#include <numeric>
-#include <utility>
 
 namespace tank::config {
 
@@ -18,36 +15,13 @@ using reflect::field;
 using reflect::kind;
 using reflect::type;
 
-std::string lower(std::string_view text) {
-  std::string out{text};
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
-
-/// Levenshtein's distance; only for the short keys of the API.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t k = 1; k <= b.size(); ++k) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[k - 1] ? 0 : 1);
-      diagonal = std::exchange(row[k], std::min({replaced, row[k] + 1, row[k - 1] + 1}));
-    }
-  }
-  return row.back();
-}
-
 /// The key that was probably meant; empty when nothing is near. Looks one level down too: a key of
 /// the spec written beside `spec` is a common slip of indentation.
 std::string suggestion(const type& record, std::string_view key) {
-  if (key.size() > 64) return {};
-  const field* best = nullptr;
-  std::size_t best_distance = key.size() < 5 ? 2 : 3;
+  std::vector<std::string> keys;
   for (const field& f : record.fields)
-    if (const auto d = distance(lower(f.key), lower(key)); d < best_distance)
-      best = &f, best_distance = d;
-  if (best != nullptr) return std::string{best->key};
+    keys.emplace_back(f.key);
+  if (auto near = nearest(key, keys); !near.empty()) return near;
   for (const field& f : record.fields) {
     const type* inner = &f.of();
     if (inner->what == kind::optional) inner = &inner->element();

@@ -60,6 +60,14 @@ TEST_CASE("a wrong command line is one clear line and status 2") {
                                                {"ps", "--frob"},
                                                {"logs"},
                                                {"logs", "web", "--tail", "many"},
+                                               {"logs", "web", "--tail", "-3"},
+                                               {"logs", "a", "b"},
+                                               {"help", "frob"},
+                                               {"--run-dir"},
+                                               {"delete", "-n", "x"},
+                                               {"delete", "a", "-f", "b"},
+                                               {"up", "x", "--timeout", "5"},
+                                               {"up", "x", "--wait=ready", "--timeout", "5x"},
                                                {"image"},
                                                {"image", "frob"},
                                                {"apply"},
@@ -72,8 +80,43 @@ TEST_CASE("a wrong command line is one clear line and status 2") {
     CHECK(s.err.str().starts_with("tank: "));
     CHECK(s.out.str().empty());
   }
+  CHECK(s.tank({"\x1b[2J"}) == exit_usage);
+  CHECK(s.err.str().find('\x1b') == std::string::npos);
   s.tank({"frobnicate"});
   CHECK(s.err.str() == "tank: unknown command 'frobnicate' (see: tank --help)\n");
+}
+
+TEST_CASE("a wrong word comes with the one that was meant, or with all there are") {
+  session s;
+  auto said = [&s](std::vector<std::string> args) {
+    s.tank(std::move(args));
+    return s.err.str();
+  };
+  CHECK(said({"aply"}) ==
+        "tank: unknown command 'aply', did you mean 'apply'? (see: tank --help)\n");
+  CHECK(said({"image", "lst"}) ==
+        "tank: unknown command 'lst', did you mean 'list'? (see: tank image --help)\n");
+  CHECK(said({"ps", "--wach"}) ==
+        "tank: unknown option '--wach', did you mean '--watch'? (see: tank ps --help)\n");
+  CHECK(said({"ps", "-o", "xml"}) == "tank: --output: must be table, wide, json, yaml or name, not "
+                                     "'xml' (see: tank ps --help)\n");
+  CHECK(said({"ps", "-o"}) == "tank: --output needs a value (see: tank ps --help)\n");
+  CHECK(said({"image"}) == "tank: a command is missing: one of import, load, list, rm (see: tank "
+                           "image --help)\n");
+}
+
+TEST_CASE("help and version are also found where people look for them") {
+  session s;
+  REQUIRE(s.tank({"logs", "--help"}) == exit_ok);
+  const auto page = s.out.str();
+  CHECK(page.find("Usage: tank logs NAME [OPTIONS]") != std::string::npos);
+  CHECK(s.tank({"help", "logs"}) == exit_ok);
+  CHECK(s.out.str() == page);
+  CHECK(s.tank({"--version"}) == exit_ok);
+  const auto version = s.out.str();
+  CHECK(s.tank({"version"}) == exit_ok);
+  CHECK(s.out.str() == version);
+  CHECK(s.tank({"logs", "help"}) == exit_failed); // a pod may be called so
 }
 
 TEST_CASE("every command has help with an example") {
