@@ -26,6 +26,15 @@ namespace {
 
 constexpr std::chrono::milliseconds adoption_patience{2000};
 
+/// Away from the numbers that the shim's own descriptors get, so that making one of them cannot
+/// hit what is still needed for the others, or for exec.
+result<unique_fd> above_shim_fds(unique_fd fd) {
+  if (fd.get() > protocol::socket_fd) return fd;
+  unique_fd moved{::fcntl(fd.get(), F_DUPFD_CLOEXEC, protocol::socket_fd + 1)};
+  if (!moved) return fail_errno(errno, "duplicate a descriptor for", "the shim");
+  return moved;
+}
+
 /// The shim runs from a sealed copy: through /proc/<pid>/exe a workload could otherwise reach and
 /// overwrite the program every later pod is started with (CVE-2019-5736). One copy serves all
 /// shims, which share its pages; it also survives an upgrade of the file.
@@ -51,7 +60,7 @@ result<unique_fd> load_program(const std::filesystem::path& path) {
   unique_fd program{
       ::open(("/proc/self/fd/" + std::to_string(copy.get())).c_str(), O_RDONLY | O_CLOEXEC)};
   if (!program) return fail_errno(errno, "open the copy of", path);
-  return program;
+  return above_shim_fds(std::move(program));
 }
 
 /// `shim.sock` of a run directory as a socket address: through an fd, since sun_path has 108 bytes.
@@ -74,7 +83,7 @@ struct shim_address {
 };
 
 result<unique_fd> make_socket() {
-  unique_fd fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+  unique_fd fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!fd) return fail_errno(errno, "make a socket", protocol::socket_name);
   return fd;
 }
@@ -96,15 +105,6 @@ result<unique_fd> bind_socket(const std::filesystem::path& run_dir) {
   if (::bind(fd.get(), where.get(), where.size) != 0)
     return fail_errno(errno, "bind the shim's socket in", run_dir);
   return fd;
-}
-
-/// Away from the numbers the shim gets its sockets at, so that one dup2 cannot hit the other's
-/// source.
-result<unique_fd> above_shim_fds(unique_fd fd) {
-  if (fd.get() > protocol::socket_fd) return fd;
-  unique_fd moved{::fcntl(fd.get(), F_DUPFD_CLOEXEC, protocol::socket_fd + 1)};
-  if (!moved) return fail_errno(errno, "duplicate a socket of", "the shim");
-  return moved;
 }
 
 /// posix_spawn's attributes and file actions, freed on every way out.
@@ -199,6 +199,8 @@ class linux_port final : public port {
     if (::connect(fd.get(), where.get(), where.size) != 0) {
       if (errno == ECONNREFUSED)
         return fail(errc::not_found, "find the shim of", run_dir, "nobody listens there");
+      if (errno == EAGAIN) // it accepts nobody any more: stopped, or stuck in the kernel
+        return fail(errc::timeout, "connect to the shim of", run_dir, "it does not answer");
       return fail_errno(errno, "connect to the shim of", run_dir);
     }
     ucred who{};
@@ -225,7 +227,9 @@ class linux_port final : public port {
     const unique_fd fd{::open(dir.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
     if (!fd) return fail_errno(errno, "open the writable layer", dir);
     // Existing ones are an error: a container starts with nothing of its predecessor's.
-    if (::mkdirat(fd.get(), "upper", 0755) != 0) return fail_errno(errno, "make", dir / "upper");
+    // "upper" becomes the container's "/", open to each of its users whatever our umask.
+    if (::mkdirat(fd.get(), "upper", 0755) != 0 || ::fchmodat(fd.get(), "upper", 0755, 0) != 0)
+      return fail_errno(errno, "make", dir / "upper");
     if (::mkdirat(fd.get(), "work", 0700) != 0) return fail_errno(errno, "make", dir / "work");
     return {};
   }

@@ -8,6 +8,7 @@
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 using namespace tank;
 using namespace tank::kernel;
@@ -117,6 +118,29 @@ TEST_CASE("a shim of another mind is survived: short, unknown and unterminated f
   CHECK(failed.container == std::string(sizeof full.container, 'c'));
   CHECK(failed.object == std::string(sizeof full.object, 'o'));
   CHECK(!shim.session->next_event()->has_value());
+}
+
+TEST_CASE("a shim that answers nobody any more blocks no daemon that wants to adopt it") {
+  char name[] = "/tmp/tank-adopt-test.XXXXXX";
+  const std::filesystem::path dir = ::mkdtemp(name);
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  (dir / protocol::socket_name).string().copy(address.sun_path, sizeof address.sun_path - 1);
+  const auto* where = reinterpret_cast<const sockaddr*>(&address);
+  const auto socket = [] {
+    return unique_fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  };
+  const auto stuck = socket();
+  REQUIRE(::bind(stuck.get(), where, sizeof address) == 0);
+  REQUIRE(::listen(stuck.get(), 1) == 0);
+  std::vector<unique_fd> waiting; // daemons that gave up before
+  do
+    waiting.push_back(socket());
+  while (::connect(waiting.back().get(), where, sizeof address) == 0);
+  REQUIRE(errno == EAGAIN);
+  const auto adopted = make_port("/no/such")->adopt_session(dir);
+  REQUIRE(!adopted);
+  CHECK(adopted.error().code == errc::timeout);
+  std::filesystem::remove_all(dir);
 }
 
 TEST_CASE("a replaced session ends once, and then refuses everything") {
