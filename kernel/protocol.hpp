@@ -17,6 +17,8 @@
 ///
 /// The newest connection wins: the shim says `replaced` on the old one and closes it, since a
 /// second daemon can only be the successor of one that hangs. Only the shim's own euid may connect.
+/// `ready`, and `state` of a live container, carry its process as a pidfd (SCM_RIGHTS): a workload
+/// can undo what ties its life to the shim's, so a daemon that sees the shim die ends it itself.
 /// While nobody is connected, events are not queued: `state` tells their sum to the next daemon.
 /// A shim that loses its daemon and holds no container has no purpose and exits.
 #pragma once

@@ -7,8 +7,10 @@
 #include <cstring>
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 namespace tank::kernel {
@@ -213,13 +215,16 @@ static std::optional<session_event> event_of(frame_type type, const container_in
   }
 }
 
-std::optional<session_event> shim_session::take_container(const protocol::container_frame& f) {
+std::optional<session_event> shim_session::take_container(const protocol::container_frame& f,
+                                                          unique_fd process) {
   const auto name = text_of(f.container);
   auto* e = find(name);
   if (e == nullptr) {
     e = &containers_.emplace_back();
     e->known.container = name;
   }
+  if (process) e->process = std::move(process);
+  if (is_terminal(f.at)) e->process.reset();
   // The shim tells facts as it has them now: an early event may carry a later event's values.
   auto& c = e->known;
   c.at = f.at;
@@ -248,7 +253,7 @@ std::optional<session_event> shim_session::take_error(const protocol::error_fram
   return failed_event{name, f.sys, e->known.step, name, -1};
 }
 
-std::optional<session_event> shim_session::take(std::span<const char> packet) {
+std::optional<session_event> shim_session::take(std::span<const char> packet, unique_fd beside) {
   if (packet.size() < sizeof(protocol::header)) return std::nullopt;
   const auto type = read_frame<protocol::header>(packet).type;
   switch (type) {
@@ -260,7 +265,7 @@ std::optional<session_event> shim_session::take(std::span<const char> packet) {
   case frame_type::signaled:
   case frame_type::aborted:
   case frame_type::failed:
-    return take_container(read_frame<protocol::container_frame>(packet));
+    return take_container(read_frame<protocol::container_frame>(packet), std::move(beside));
   case frame_type::error:
     return take_error(read_frame<protocol::error_frame>(packet));
   case frame_type::replaced:
@@ -279,6 +284,36 @@ void shim_session::drop_connection() {
   connection_.reset();
 }
 
+/// recv, with the descriptor that may come along.
+long shim_session::receive(std::span<char> packet, unique_fd& beside) {
+  iovec data{packet.data(), packet.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const auto n = ::recvmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (n < 0) return n;
+  const auto* c = CMSG_FIRSTHDR(&message);
+  if (c != nullptr && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+      c->cmsg_len == CMSG_LEN(sizeof(int))) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(c), sizeof fd);
+    beside.reset(fd);
+  }
+  return n;
+}
+
+/// The shim is dead. A workload dies with it only as long as it has not cleared its parent-death
+/// signal, which prctl or executing a set-user-ID program does.
+void shim_session::end_processes() {
+  for (auto& e : containers_) {
+    if (e.process) ::syscall(SYS_pidfd_send_signal, e.process.get(), SIGKILL, nullptr, 0);
+    e.process.reset();
+  }
+}
+
 /// After the end of the connection: waits (by epoll) for the shim's death, so that it is reaped
 /// here and the caller may remove what it held.
 std::optional<session_event> shim_session::take_end() {
@@ -289,6 +324,7 @@ std::optional<session_event> shim_session::take_end() {
   }
   pollfd dead{pidfd_.get(), POLLIN, 0};
   if (::poll(&dead, 1, 0) <= 0) return std::nullopt;
+  end_processes();
   siginfo_t how{};
   std::string why = "the shim is gone";
   if (::waitid(by_pidfd, static_cast<id_t>(pidfd_.get()), &how, WEXITED | WNOHANG) == 0 &&
@@ -311,7 +347,8 @@ std::optional<session_event> shim_session::take_end() {
 result<std::optional<session_event>> shim_session::next_event() {
   alignas(8) char packet[protocol::max_frame];
   while (connection_) {
-    const auto n = ::recv(connection_.get(), packet, sizeof packet, MSG_DONTWAIT);
+    unique_fd beside;
+    const auto n = receive(packet, beside);
     // A peer that closed with our requests unread resets the connection, and the kernel says so,
     // once, before it hands out the frames that came first: they still count.
     if (n < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
@@ -320,7 +357,7 @@ result<std::optional<session_event>> shim_session::next_event() {
       drop_connection();
       break;
     }
-    if (auto event = take({packet, static_cast<std::size_t>(n)})) return event;
+    if (auto event = take({packet, static_cast<std::size_t>(n)}, std::move(beside))) return event;
   }
   return take_end();
 }
@@ -334,11 +371,12 @@ result<void> shim_session::read_greeting(std::chrono::milliseconds patience) {
     pollfd waiting{connection_.get(), POLLIN, 0};
     if (left.count() <= 0 || ::poll(&waiting, 1, static_cast<int>(left.count())) == 0)
       return fail(errc::timeout, "hear from the shim", std::to_string(pid_), "it does not answer");
-    const auto n = ::recv(connection_.get(), packet, sizeof packet, MSG_DONTWAIT);
+    unique_fd beside;
+    const auto n = receive(packet, beside);
     if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == ECONNRESET)) continue;
     if (n <= 0)
       return fail(errc::unavailable, "hear from the shim", std::to_string(pid_), "it ended");
-    take({packet, static_cast<std::size_t>(n)});
+    take({packet, static_cast<std::size_t>(n)}, std::move(beside));
   }
   return {};
 }

@@ -53,6 +53,7 @@ class shim_session final : public session {
     bool build_sent = false;
     bool proceed_sent = false;
     unsigned held_signals = 0;
+    unique_fd process; ///< pidfd, while it lives
   };
 
   shim_session() = default;
@@ -62,11 +63,14 @@ class shim_session final : public session {
                        const char* doing);
   result<void> send(std::span<const char> bytes, int fd, const char* doing,
                     const std::string& container);
-  std::optional<session_event> take(std::span<const char> packet);
-  std::optional<session_event> take_container(const protocol::container_frame& frame);
+  long receive(std::span<char> packet, unique_fd& beside);
+  std::optional<session_event> take(std::span<const char> packet, unique_fd beside);
+  std::optional<session_event> take_container(const protocol::container_frame& frame,
+                                              unique_fd process);
   std::optional<session_event> take_error(const protocol::error_frame& frame);
   std::optional<session_event> take_end();
   void drop_connection();
+  void end_processes();
 
   unique_fd poll_; ///< epoll over the next two
   unique_fd connection_;

@@ -42,23 +42,28 @@ void container::fail(int sys, const char* step, const char* object) noexcept {
 }
 
 void container::start(const wire::plan_view& plan) noexcept {
-  if (output_.open(plan, &why_) != 0) return finish_as(stage::failed);
+  if (launch(plan)) return enter(stage::ready);
+  checkpoint_.reset();
+  output_.close();
+  finish_as(stage::failed);
+}
+
+// False with `why_` filled.
+bool container::launch(const wire::plan_view& plan) noexcept {
+  if (output_.open(plan, &why_) != 0) return false;
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return fail(errno, "make the checkpoint of", name_);
+    return why_.set(errno, "make the checkpoint of", name_) == 0;
   checkpoint_.reset(ends[0]);
   const unique_fd childs_end{ends[1]};
   int pidfd = -1;
   const pid_t pid = clone_into(CLONE_NEWNS | (plan.new_pid_ns ? CLONE_NEWPID : 0), &pidfd);
   if (pid == 0) run_child(plan, childs_end.get(), output_.childs_end(0), output_.childs_end(1));
+  if (pid < 0) return why_.set(errno, "clone the process of", name_) == 0;
   output_.close_childs_ends();
-  if (pid < 0) {
-    checkpoint_.reset();
-    return fail(errno, "clone the process of", name_);
-  }
   pid_ = pid;
   pidfd_.reset(pidfd);
-  enter(stage::ready);
+  return true;
 }
 
 void container::send(command wanted) noexcept {

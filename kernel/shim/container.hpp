@@ -33,6 +33,8 @@ class container {
   [[nodiscard]] pid_t pid() const noexcept { return is_terminal(at_) ? 0 : pid_; }
   [[nodiscard]] bool ended() const noexcept { return is_terminal(at_); }
   [[nodiscard]] bool parked() const noexcept { return at_ < stage::running; }
+  /// A pidfd; -1 when it has none, or no more.
+  [[nodiscard]] int process() const noexcept { return pidfd_.get(); }
   [[nodiscard]] int checkpoint_fd() const noexcept { return checkpoint_.get(); }
   /// What it writes, and what those that outlive it still write.
   [[nodiscard]] output& streams() noexcept { return output_; }
@@ -52,6 +54,7 @@ class container {
   }
   void fail(int sys, const char* step, const char* object) noexcept;
   void finish_as(stage s) noexcept;
+  bool launch(const wire::plan_view& plan) noexcept;
   void run() noexcept;
   void send(command wanted) noexcept;
 

@@ -126,6 +126,9 @@ int exec_process(const wire::plan_view& plan, int checkpoint, failure* out) noex
   if (entered != 0 && change_directory(cwd, false) != 0) {
     return out->set(errno, "change directory to", cwd);
   }
+  // The kernel may be set up to let a process of another identity be traced (fs.suid_dumpable):
+  // until it is the workload's own program, nobody reads this one (SECURITY.md class 1).
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   // The change of identity disarmed it; and the shim may have died just then.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
     return out->set(errno, "tie to its shim the", "process");

@@ -32,6 +32,12 @@ bool log_file::open(const char* path, std::uint64_t max_bytes, std::uint32_t max
   return directory_ && open_current();
 }
 
+void log_file::close() noexcept {
+  if (lost_ > 0) confess();
+  file_.reset();
+  directory_.reset();
+}
+
 bool log_file::open_current() noexcept {
   constexpr int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   unique_fd fd{::openat(directory_.get(), name_, flags, 0640)};

@@ -17,7 +17,8 @@ class log_file {
  public:
   /// `path` is absolute, its directory exists. False with errno.
   bool open(const char* path, std::uint64_t max_bytes, std::uint32_t max_files) noexcept;
-  [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(directory_); }
+  /// With a last try to say what is missing.
+  void close() noexcept;
 
   // --- the sink of cri_writer (cri.hpp) ---
   /// An empty file is never full: a line larger than `max_bytes` still gets one of its own.

@@ -2,6 +2,7 @@
 // program's whole story is kernel/protocol.hpp and server.cpp.
 #include "kernel/shim/server.hpp"
 
+#include <signal.h>
 #include <sys/prctl.h>
 
 namespace {
@@ -27,6 +28,7 @@ int main() {
   ::prctl(PR_SET_NAME, "tank-shim"); // run from a memfd, its name would be a number
   ::prctl(PR_SET_DUMPABLE, 0);       // nobody reads or traces it, nor the parked child
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  ::signal(SIGXFSZ, SIG_IGN); // where the daemon's files may not grow, log lines are lost
   reset_internal_signals();
   if (::chdir("/") != 0) return 1;           // keeps no mount of the daemon's busy
   shim::close_from(protocol::socket_fd + 1); // what the daemon itself inherited without CLOEXEC

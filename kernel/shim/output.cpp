@@ -38,6 +38,13 @@ void output::close_childs_ends() noexcept {
   write_[1].reset();
 }
 
+void output::close() noexcept {
+  close_childs_ends();
+  for (auto& end : read_)
+    end.reset();
+  log_.close();
+}
+
 output::progress output::read_some(unsigned stream, std::size_t limit, std::size_t* got) noexcept {
   char data[read_size];
   const auto n = ::read(read_[stream].get(), data, limit < sizeof data ? limit : sizeof data);
@@ -45,6 +52,7 @@ output::progress output::read_some(unsigned stream, std::size_t limit, std::size
   if (n <= 0) {
     finish(stream);
     read_[stream].reset();
+    if (!read_[0] && !read_[1]) log_.close(); // an ended container keeps no disk busy
     return progress::none;
   }
   *got += static_cast<std::size_t>(n);

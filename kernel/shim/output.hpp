@@ -20,6 +20,9 @@ class output {
   /// After clone: only the child keeps the writing ends, so that their end is the output's.
   void close_childs_ends() noexcept;
 
+  /// Lets go of everything: there will be no child.
+  void close() noexcept;
+
   [[nodiscard]] int poll_fd(unsigned stream) const noexcept { return read_[stream].get(); }
   void on_readable(unsigned stream) noexcept;
 

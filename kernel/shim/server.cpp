@@ -54,10 +54,26 @@ bool server::send_frame(const Frame& frame, std::size_t size) noexcept {
          static_cast<ssize_t>(size);
 }
 
-// The object is last and mostly short: what is not said is not sent.
-bool server::send_container(const protocol::container_frame& frame) noexcept {
-  return send_frame(frame, offsetof(protocol::container_frame, object) +
-                               strnlen(frame.object, sizeof frame.object - 1) + 1);
+// The object is last and mostly short: what is not said is not sent. `process` is a pidfd to go
+// beside it, or -1.
+bool server::send_container(const protocol::container_frame& frame, int process) noexcept {
+  const std::size_t size = offsetof(protocol::container_frame, object) +
+                           strnlen(frame.object, sizeof frame.object - 1) + 1;
+  if (process < 0) return send_frame(frame, size);
+  iovec data{const_cast<protocol::container_frame*>(&frame), size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof process)] = {};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  auto* c = CMSG_FIRSTHDR(&message);
+  c->cmsg_level = SOL_SOCKET;
+  c->cmsg_type = SCM_RIGHTS;
+  c->cmsg_len = CMSG_LEN(sizeof process);
+  std::memcpy(CMSG_DATA(c), &process, sizeof process);
+  return ::sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(size);
 }
 
 void server::send_error(frame_type about, int sys, const char* step, const char* name) noexcept {
@@ -207,7 +223,7 @@ bool server::greet() noexcept {
   bool sent = send_frame(hello);
   for (auto* c : containers_) {
     if (c == nullptr) continue;
-    sent = sent && send_container(c->describe());
+    sent = sent && send_container(c->describe(), c->process());
     c->told_all();
   }
   return sent && send_frame(protocol::header{frame_type::info_end});
@@ -283,7 +299,7 @@ void server::flush() noexcept {
   for (auto* c : containers_) {
     if (c == nullptr) continue;
     while (connection_ && c->untold(&frame)) {
-      if (!send_container(frame)) {
+      if (!send_container(frame, frame.at == stage::ready ? c->process() : -1)) {
         // Full: told when it drains. Anything else is the end of this daemon, which poll will show.
         return;
       }

@@ -35,7 +35,7 @@ class server {
   read_status read_frame(packet* out, int flags) noexcept;
   template <class Frame>
   bool send_frame(const Frame& frame, std::size_t size = sizeof(Frame)) noexcept;
-  bool send_container(const protocol::container_frame& frame) noexcept;
+  bool send_container(const protocol::container_frame& frame, int process) noexcept;
   void send_error(protocol::frame_type about, int sys, const char* step,
                   const char* name = "") noexcept;
 

@@ -14,6 +14,7 @@
 ///                           if that did not end it (a pid namespace's init survives most signals)
 ///   sleep                   waits for a signal; SIGTERM and SIGINT end it with exit 0
 ///   ignore-term             waits; ignores SIGTERM
+///   untie                   clears the signal it would get at its parent's death
 ///   print TEXT...           prints the arguments with spaces between and a newline
 ///   complain TEXT...        the same on stderr
 ///   read PATH               copies the file to stdout
@@ -202,6 +203,7 @@ int stream_verb(const char* verb, long count) noexcept {
 
 int wait_verb(const char* verb, const times& t) noexcept {
   if (same(verb, "first-sleep")) put_times(t);
+  if (same(verb, "untie")) return check(verb, "", sys(__NR_prctl, 1 /* PR_SET_PDEATHSIG */, 0));
   if (same(verb, "ignore-term")) wait_for_end(true);
   if (same(verb, "sleep") || same(verb, "first-sleep")) wait_for_end(false);
   return -1;
