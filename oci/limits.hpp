@@ -13,6 +13,8 @@ struct unpack_limits {
   std::uint64_t max_metadata = 64ULL << 20; ///< names and modes kept in memory while unpacking
   std::uint64_t max_header = 16ULL << 20;   ///< of one entry: names, attributes, sparse map
   std::uint64_t max_document = 8ULL << 20;  ///< one manifest, index or config: bytes
+  std::uint64_t max_record = 2ULL << 20;    ///< what is kept of a config for each name, as JSON
+  std::uint32_t max_names = 256;            ///< that one archive gives to its images
   std::uint32_t max_layers = 500;           ///< of one image; overlay itself takes 500
   bool operator==(const unpack_limits&) const = default;
 

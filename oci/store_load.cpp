@@ -82,7 +82,13 @@ class loader {
                 "use 'tank image import'");
   }
 
-  result<image_record> add(const candidate& c) { return c.manifest ? add_oci(c) : add_docker(c); }
+  result<image_record> add(const candidate& c) {
+    auto record = TANK_TRY(c.manifest ? add_oci(c) : add_docker(c));
+    if (to_json(record).size() > limits_.max_record)
+      return fail(errc::limit, "load", "image",
+                  "its config is larger than " + std::to_string(limits_.max_record) + " bytes");
+    return record;
+  }
 
  private:
   result<std::vector<candidate>> find_oci() {
@@ -270,19 +276,23 @@ result<std::vector<image>> store::load(const std::filesystem::path& source, cons
     return fail(errc::invalid, "load", source,
                 "it holds " + std::to_string(found->size()) + " images, one name is not enough");
   // All are read and verified before the first becomes visible.
-  std::vector<image_record> records;
+  std::vector<std::pair<image_record, std::vector<reference>>> read;
+  std::size_t all = 0;
   for (const auto& c : *found) {
-    const auto names = TANK_TRY(names_for(c, name));
+    auto names = TANK_TRY(names_for(c, name));
+    if ((all += names.size()) > options_.limits.max_names)
+      return fail(errc::limit, "load", source,
+                  "more than " + std::to_string(options_.limits.max_names) + " names");
     auto record = load.add(c);
     if (!record) return wrap(std::move(record).error(), "load", source);
-    for (const auto& n : names) {
-      record->name = n.to_string();
-      records.push_back(*record);
-    }
+    read.emplace_back(*std::move(record), std::move(names));
   }
   std::vector<image> out;
-  for (auto& record : records)
-    out.push_back(TANK_TRY(session.commit(std::move(record))));
+  for (auto& [record, names] : read)
+    for (const auto& n : names) {
+      record.name = n.to_string();
+      out.push_back(TANK_TRY(session.commit(record)));
+    }
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -166,4 +167,45 @@ TEST_CASE("no device node of a layer exists in the store") {
     CHECK(!S_ISBLK(stat_of(e.path()).st_mode));
   CHECK(stat_of(made.layers.at(0) / "dev/mem").st_mode == 0);
   CHECK(stat_of(made.layers.at(0) / "f").st_mode != 0);
+}
+
+TEST_CASE("a disk that fills up at any write is a clear error and leaves the store as it was") {
+  const scratch s;
+  const auto disk = s.dir / "disk";
+  fs::create_directory(disk);
+  REQUIRE(::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=4m,mode=700") == 0);
+  auto opened = store::open(disk / "images", {.limits = {}, .rootless = {}, .durable = true});
+  REQUIRE(opened);
+  auto& images = *opened;
+  import(images, s, "first:1", tar_builder{}.dir("etc").file("etc/conf", "kept").bytes());
+  tar_builder big;
+  for (int i = 0; i < 8; ++i)
+    big.dir("d" + std::to_string(i)).file("d" + std::to_string(i) + "/f", std::string(20'000, 'x'));
+  put(s.dir / "big.tar", big.bytes());
+  const auto name = parse_reference("second:1").value();
+  unsigned failures = 0;
+  bool fits = false;
+  for (std::size_t left = 0; !fits; left += 8192) {
+    CAPTURE(left);
+    struct statvfs now {};
+    REQUIRE(::statvfs(disk.c_str(), &now) == 0);
+    const std::size_t available = now.f_bavail * now.f_frsize;
+    REQUIRE(available > left); // else it never fits
+    put(disk / "filler", std::string(available - left, 'f'));
+    const auto done = images.import_rootfs(s.dir / "big.tar", name, {}, "");
+    fs::remove(disk / "filler");
+    fits = done.has_value();
+    if (fits) break;
+    ++failures;
+    CHECK(done.error().message().find("No space left on device") != std::string::npos);
+    CHECK(fs::is_empty(disk / "images/tmp"));
+    CHECK(images.list()->size() == 1);
+    CHECK(!images.resolve("second:1"));
+    CHECK(slurp(images.resolve("first:1")->layers.at(0) / "etc/conf") == "kept");
+  }
+  CHECK(failures > 20);
+  CHECK(images.list()->size() == 2);
+  CHECK(images.remove(name, {}));
+  CHECK(std::distance(fs::directory_iterator{disk / "images/layers"}, {}) == 1);
+  CHECK(::umount2(disk.c_str(), MNT_DETACH) == 0);
 }

@@ -275,6 +275,26 @@ TEST_CASE("a docker-save archive is loaded with all its images and shared layers
   CHECK(f.images.load(f.s.dir / "save.tar", &name).error().code == errc::invalid);
 }
 
+TEST_CASE("an archive with very many names or a very large config is refused") {
+  fixture f;
+  const auto archive = [&](unsigned names, std::size_t label) {
+    std::string tags;
+    for (unsigned i = 0; i < names; ++i)
+      tags += (i == 0 ? "\"a:" : ",\"a:") + std::to_string(i) + "\"";
+    const auto config =
+        config_of({one_file("x")}, R"({"Labels":{"l":")" + std::string(label, 'v') + R"("}})");
+    tar_builder tar;
+    tar.file("l.tar", one_file("x")).file("c.json", config);
+    tar.file("manifest.json",
+             R"([{"Config":"c.json","RepoTags":[)" + tags + R"(],"Layers":["l.tar"]}])");
+    return f.images.load(f.tar("many.tar", tar.bytes()), nullptr);
+  };
+  CHECK(archive(257, 1).error().code == errc::limit);
+  CHECK(archive(1, 2 << 20).error().code == errc::limit);
+  CHECK(f.entries("refs") == 0);
+  CHECK(archive(256, 1)->size() == 256);
+}
+
 TEST_CASE("paths of a docker-save archive stay inside of it") {
   fixture f;
   put(f.s.dir / "secret.json", config_of({one_file("x")}));
