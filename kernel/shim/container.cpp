@@ -8,16 +8,21 @@
 
 namespace tank::kernel::shim {
 
-// Whether execve passed its point of no return in `pid`. A closed checkpoint alone does not say so:
-// a child killed between proceed and execve closes it too. The kernel clears PF_FORKNOEXEC before
-// it closes CLOEXEC fds, and a zombie still shows its flags.
-static bool has_executed(pid_t pid) noexcept {
-  constexpr unsigned long fork_no_exec = 0x40;
+// Opened while there are descriptors to be had: a shim that can get none any more still has to tell
+// what runs.
+static unique_fd open_stat(pid_t pid) noexcept {
   char path[40] = "/proc/";
   std::strcpy(put_decimal(path + 6, static_cast<std::uint64_t>(pid)), "/stat");
-  const unique_fd fd{::open(path, O_RDONLY | O_CLOEXEC)};
+  return unique_fd{::open(path, O_RDONLY | O_CLOEXEC)};
+}
+
+// Whether execve passed its point of no return in the process of `stat`. A closed checkpoint alone
+// does not say so: a child killed between proceed and execve closes it too. The kernel clears
+// PF_FORKNOEXEC before it closes CLOEXEC fds, and a zombie still shows its flags.
+static bool has_executed(const unique_fd& stat) noexcept {
+  constexpr unsigned long fork_no_exec = 0x40;
   char text[512];
-  const auto n = fd ? ::read(fd.get(), text, sizeof text - 1) : -1;
+  const auto n = ::pread(stat.get(), text, sizeof text - 1, 0);
   if (n <= 0) return false;
   text[n] = '\0';
   const char* at = std::strrchr(text, ')'); // the name before it may hold anything
@@ -63,6 +68,12 @@ bool container::launch(const wire::plan_view& plan) noexcept {
   output_.close_childs_ends();
   pid_ = pid;
   pidfd_.reset(pidfd);
+  stat_ = open_stat(pid);
+  if (!stat_) {
+    has_failed_ = true; // told when it is gone
+    why_.set(errno, "watch the process of", name_);
+    send_signal(pidfd, SIGKILL);
+  }
   return true;
 }
 
@@ -105,6 +116,7 @@ verdict container::request(verb what, std::int32_t value) noexcept {
 
 void container::run() noexcept {
   started_ns_ = realtime_ns();
+  stat_.reset();
   enter(stage::running);
   for (unsigned i = 0; i < held_count_; ++i)
     send_signal(pidfd_.get(), held_[i]);
@@ -119,7 +131,7 @@ void container::on_checkpoint() noexcept {
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) {
       checkpoint_.reset();
-      if (proceeding_ && !has_failed_ && at_ == stage::built && has_executed(pid_)) run();
+      if (proceeding_ && !has_failed_ && at_ == stage::built && has_executed(stat_)) run();
       return;
     }
     if (said.failed != 0) {
@@ -136,6 +148,7 @@ void container::on_exit(const siginfo_t& how) noexcept {
   on_checkpoint(); // what it said before it went comes first
   checkpoint_.reset();
   pidfd_.reset();
+  stat_.reset();
   output_.drain();
   result_ = how.si_status;
   core_dumped_ = how.si_code == CLD_DUMPED;

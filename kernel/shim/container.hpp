@@ -69,6 +69,7 @@ class container {
   unsigned pending_ = 0;
   pid_t pid_ = 0;
   unique_fd pidfd_;
+  unique_fd stat_; ///< /proc/<pid>/stat, until it runs
   unique_fd checkpoint_;
   std::int32_t result_ = 0;
   std::int64_t started_ns_ = 0;

@@ -126,3 +126,21 @@ TEST_CASE("what a workload gets to stand on does not depend on the daemon's umas
   REQUIRE(::stat((room.dir / "web" / "upper").c_str(), &upper) == 0);
   CHECK((upper.st_mode & 0777) == 0755); // it becomes the container's "/", for every user
 }
+
+TEST_CASE("a shim that can open no file any more still tells what runs and how it ended") {
+  shim_room room;
+  auto s = room.start();
+  REQUIRE(s->create(shell_plan("web", "exit 5")));
+  REQUIRE(s->build("web"));
+  expect<ready_event>(*s);
+  expect<built_event>(*s);
+  rlimit before{};
+  REQUIRE(::prlimit(s->shim_pid(), RLIMIT_NOFILE, nullptr, &before) == 0);
+  const rlimit none{6, before.rlim_max}; // poll(2) wants as many as it is asked about
+  REQUIRE(::prlimit(s->shim_pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
+  REQUIRE(s->proceed("web"));
+  expect<running_event>(*s);
+  CHECK(expect<exited_event>(*s).code == 5);
+  REQUIRE(::prlimit(s->shim_pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
+  finish(*s);
+}
