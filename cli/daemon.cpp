@@ -6,6 +6,7 @@
 
 #include <CLI/App.hpp>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -27,12 +28,19 @@ void log_to_stderr(const std::string& level) {
 /// One log line for each change of a pod's state.
 void log_changes(const instance::view& view, std::map<std::string, std::string>& last) {
   for (const auto& pod : view.pods) {
+    if (ends_now(pod)) continue;
     auto line = state_line(pod);
     auto& before = last[pod.key];
     if (before == line) continue;
     before = line;
     spdlog::info("{}", line);
   }
+  std::erase_if(last, [&](const auto& known) {
+    const bool there = std::any_of(view.pods.begin(), view.pods.end(),
+                                   [&](const auto& pod) { return pod.key == known.first; });
+    if (!there) spdlog::info("pod/{} is gone", short_name(known.first));
+    return !there;
+  });
 }
 
 void tell_manager(const cli_context& context, std::string_view state) {

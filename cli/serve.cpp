@@ -1,14 +1,11 @@
 #include "cli/serve.hpp"
 
-#include <unistd.h>
-
 namespace tank::cli {
 
 result<start_options> make_start_options(const cli_context& context,
                                          const config::settings& settings, directories dirs,
                                          std::vector<std::filesystem::path> sources) {
-  if (::geteuid() != 0)
-    return fail(errc::denied, "run pods as", "this user", "it needs root", "use sudo");
+  if (!context.is_root) return fail(errc::denied, "run pods", "", "only root can", "use sudo");
   start_options options;
   const auto shim = TANK_TRY(find_shim(context.executable, settings.shim));
   options.port = context.make_port(shim);

@@ -150,8 +150,11 @@ result<int> run_up(invocation& line, const options& given) {
   std::vector<fs::path> sources;
   for (const auto& source : given.sources) {
     std::error_code ec;
+    if (source.empty()) return fail(errc::invalid, "read a source", "", "its name is empty");
     auto path = fs::canonical(source, ec);
     if (ec) return fail_errno(ec.value(), "read", source);
+    if (!fs::is_directory(path, ec) && !fs::is_regular_file(path, ec))
+      return fail(errc::invalid, "run", source, "it is neither a directory nor a regular file");
     sources.push_back(std::move(path));
   }
   const auto goal = !given.until.empty()  ? up_goal::exit
