@@ -22,6 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 using clock = std::chrono::steady_clock;
 
+/// Signals closer together are one wish: timeout(1) sends its own to us and to our group.
+constexpr std::chrono::milliseconds one_wish{250};
+
 struct options {
   std::vector<std::string> sources;
   std::string wait;
@@ -124,14 +127,16 @@ class up_loop {
 
   void on_signals(screen& shown) {
     while (signals_.next() != 0) {
-      if (stopping_ && signalled_) {
+      const auto now = clock::now();
+      if (signalled_at_ && now - *signalled_at_ < one_wish) continue;
+      if (stopping_ && signalled_at_) {
         shown.say("killing all pods");
         begin_stop(std::chrono::seconds{0});
       } else {
         if (!stopping_) shown.say("stopping all pods (again to kill them)");
         begin_stop(std::nullopt);
       }
-      signalled_ = true;
+      signalled_at_ = now;
     }
   }
 
@@ -142,7 +147,7 @@ class up_loop {
   std::optional<clock::time_point> deadline_;
   std::vector<std::string> problems_;
   bool stopping_ = false;
-  bool signalled_ = false;
+  std::optional<clock::time_point> signalled_at_;
 };
 
 result<int> run_up(invocation& line, const options& given) {
