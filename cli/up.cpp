@@ -48,28 +48,12 @@ result<std::chrono::milliseconds> parse_duration(const std::string& text) {
   return std::chrono::milliseconds{std::stoll(text.substr(0, digits)) * factor};
 }
 
-/// An `up` without a run directory of its own choice gets a private one, so that it never meets a
-/// daemon; it is removed at the end.
-class private_run_dir {
- public:
-  private_run_dir(directories& dirs, bool chosen) {
-    if (chosen) return;
-    dirs.run_dir /= "up-" + std::to_string(::getpid());
-    path_ = dirs.run_dir;
-  }
-  private_run_dir(const private_run_dir&) = delete;
-  private_run_dir& operator=(const private_run_dir&) = delete;
-  ~private_run_dir() {
-    if (path_.empty()) return;
-    // Only what is known to be ours and empty of pods: a tree that still holds one must stay.
-    for (const auto* name : {"lock", "pods", ""})
-      ::remove((path_ / name).c_str());
-    ::rmdir(path_.c_str());
-  }
-
- private:
-  fs::path path_;
-};
+/// An `up` may run beside a daemon and beside other ones: it shares their images, and nothing else.
+/// What it makes goes with the instance.
+void set_apart(directories& dirs, bool run_dir_chosen) {
+  if (!run_dir_chosen) dirs.run_dir /= "up-" + std::to_string(::getpid());
+  dirs.pod_state_dir = dirs.private_pod_states();
+}
 
 class up_loop {
  public:
@@ -88,6 +72,10 @@ class up_loop {
       const auto view = tank_.look();
       shown.show(view);
       if (view.stopped) break;
+      if (!view.failed.empty()) {
+        problems_.push_back(view.failed);
+        break;
+      }
       if (!stopping_) decide(view);
       wait();
       on_signals(shown);
@@ -169,7 +157,8 @@ result<int> run_up(invocation& line, const options& given) {
   if (!given.timeout.empty()) deadline = clock::now() + TANK_TRY(parse_duration(given.timeout));
 
   const bool chosen = line.flags.run_dir || line.context.env("TANK_RUN_DIR").value_or("") != "";
-  const private_run_dir own{settings.dirs, chosen};
+  set_apart(settings.dirs, chosen);
+  log_to_stderr("warn");
   auto signals = TANK_TRY(termination_signals::take(false));
   auto start =
       TANK_TRY(make_start_options(line.context, settings, settings.dirs, std::move(sources)));
