@@ -21,7 +21,8 @@ change_kind judge_change(std::uint32_t mask) noexcept {
   if ((mask & IN_Q_OVERFLOW) != 0) return change_kind::lost;
   if ((mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0)
     return change_kind::moved;
-  if ((mask & (IN_CREATE | IN_MODIFY)) != 0) return change_kind::partial;
+  if ((mask & IN_MODIFY) != 0) return change_kind::open;
+  if ((mask & IN_CREATE) != 0) return change_kind::partial;
   return change_kind::complete;
 }
 

@@ -16,7 +16,8 @@ namespace tank {
 /// What one event means for a reader of the files.
 enum class change_kind : std::uint8_t {
   complete, ///< written and closed, moved in or out, removed: look at once
-  partial,  ///< being written, or just created: wait until it is quiet
+  partial,  ///< just created: wait until it is quiet
+  open,     ///< being written by a program that has it open: `complete` comes when it closes it
   moved,    ///< the directories themselves changed: attach() anew, then look
   lost,     ///< the kernel dropped events: look at everything
 };

@@ -17,9 +17,7 @@ class manifest_watcher final : public role {
  public:
   manifest_watcher(caf::actor_config& cfg, watcher_options options)
       : role(cfg)
-      , options_(std::move(options)) {
-    if (!options_.memory) options_.memory = std::make_shared<watcher_memory>();
-  }
+      , options_(std::move(options)) {}
 
   const char* name() const override { return "tank.manifest_watcher"; }
 
@@ -31,7 +29,7 @@ class manifest_watcher final : public role {
         [this](const fd_ready& m) { on_events(m); },
         [this](const scan_due& m) { on_due(m); },
         [this](const scan_done& m) { on_scanned(*m.result); },
-        [this](const get_files&) { return file_list{options_.memory->set.files()}; },
+        [this](const get_files&) { return file_list{set_.files()}; },
         [this](const rescan_files&) {
           auto promise = make_response_promise();
           asking_.push_back(promise);
@@ -78,9 +76,15 @@ class manifest_watcher final : public role {
         soon = true;
         writing_.insert(c.path);
         break;
+      case change_kind::open:
+        writing_.insert(c.path);
+        open_.insert(c.path);
+        idle_.erase(c.path);
+        break;
       case change_kind::complete:
         now = true;
         writing_.erase(c.path);
+        open_.erase(c.path);
         break;
       case change_kind::moved:
         attach = true;
@@ -88,6 +92,7 @@ class manifest_watcher final : public role {
       case change_kind::lost:
         now = true;
         writing_.clear();
+        open_.clear();
         break;
       }
     }
@@ -101,12 +106,21 @@ class manifest_watcher final : public role {
   void on_due(const scan_due& m) {
     if (m.serial == 0) {
       announce_ = true;
+      give_up_waiting();
       compat::send_after(this, self(), options_.rescan, scan_due{0});
     } else {
       if (m.serial != quiet_serial_) return; // something was written since
-      writing_.clear();
+      writing_ = open_;
     }
     scan();
+  }
+
+  /// The prefix of a manifest may be one itself, so a file that is open is not read, however quiet.
+  /// But a change that no close follows (truncate(2)) must show some time: after a whole period.
+  void give_up_waiting() {
+    for (const auto& path : idle_)
+      if (open_.erase(path) > 0) writing_.erase(path);
+    idle_ = open_;
   }
 
   // --- looking -----------------------------------------------------------------------------------
@@ -118,10 +132,8 @@ class manifest_watcher final : public role {
     }
     scanning_ = true;
     answering_.swap(asking_);
-    scan_request request{.sources = options_.sources,
-                         .known = options_.memory->marks,
-                         .writing = writing_,
-                         .judge = options_.judge};
+    scan_request request{
+        .sources = options_.sources, .known = marks_, .writing = writing_, .judge = options_.judge};
     run_job(*options_.jobs, self(), [request = std::move(request)] {
       return scan_done{std::make_shared<const scan_result>(scan_manifests(request))};
     });
@@ -132,16 +144,16 @@ class manifest_watcher final : public role {
     if (found.why) {
       complain(*found.why); // no conclusion from a listing that failed: all stays as it is
     } else {
-      options_.memory->marks = found.marks;
-      const auto change = options_.memory->set.apply(found.files);
+      marks_ = found.marks;
+      const auto change = set_.apply(found.files);
       if (change.files) report_errors();
       if (change.desired || announce_) {
         announce_ = false;
-        compat::send(this, options_.reconciler(), options_.memory->set.desired());
+        compat::send(this, options_.reconciler(), set_.desired());
       }
     }
     for (auto& p : answering_)
-      p.deliver(file_list{options_.memory->set.files()});
+      p.deliver(file_list{set_.files()});
     answering_.clear();
     if (std::exchange(again_, false)) scan();
   }
@@ -150,28 +162,32 @@ class manifest_watcher final : public role {
 
   void report_errors() {
     std::set<std::string> lines;
-    for (const auto& file : options_.memory->set.files())
+    for (const auto& file : set_.files())
       lines.insert(file.errors.begin(), file.errors.end());
     for (const auto& line : lines)
-      if (!reported_.contains(line)) spdlog::error("event=manifest_refused error=\"{}\"", line);
+      if (!reported_.contains(line)) spdlog::error("{}", line);
     reported_ = std::move(lines);
   }
 
   void complain(const error& why) {
     auto text = why.message();
     if (text == complaint_) return; // said already; it comes back every few seconds
-    spdlog::error("event=watch_failed error=\"{}\"", text);
+    spdlog::error("{}", text);
     complaint_ = std::move(text);
   }
 
   watcher_options options_;
   std::optional<directory_watch> watch_;
   fd_subscription subscription_;  ///< of watch_: declared after it, gone before it
-  std::set<std::string> writing_; ///< being written; not to be read before it is quiet
+  std::set<std::string> writing_; ///< not to be read yet: just created, or open for writing
+  std::set<std::string> open_;    ///< of these: until the writer closes it
+  std::set<std::string> idle_;    ///< of these: no event since the last periodic look
   std::uint64_t quiet_serial_ = 0;
   bool scanning_ = false;
   bool again_ = false;
-  bool announce_ = true;                         ///< the first state is news, also when it is empty
+  bool announce_ = true; ///< the first state is news, also when it is empty
+  std::shared_ptr<const file_marks> marks_;
+  manifest_set set_;
   std::vector<caf::response_promise> asking_;    ///< for the next scan
   std::vector<caf::response_promise> answering_; ///< by the scan under way
   std::set<std::string> reported_;

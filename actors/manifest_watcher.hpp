@@ -2,7 +2,8 @@
 ///
 /// Looks when inotify says so and every `rescan` besides (a symlink's target, a network file system
 /// and a dropped event show only then). A file that was closed, moved or removed is looked at at
-/// once; one that is being written when it has been quiet for `quiet`. Listing, reading and parsing
+/// once; one that was just created when it has been quiet for `quiet`; one that is being written
+/// when it is closed, or nothing happened to it for a whole `rescan`. Listing, reading and parsing
 /// happen in a worker, one scan at a time.
 ///
 /// Messages it takes (runtime_messages.hpp): get_files -> file_list; rescan_files -> file_list,
@@ -12,7 +13,6 @@
 #pragma once
 
 #include "actors/manifest_scan.hpp"
-#include "actors/manifest_set.hpp"
 #include "actors/poller.hpp"
 #include "actors/worker.hpp"
 
@@ -27,13 +27,6 @@
 
 namespace tank {
 
-/// What a watcher leaves to its successor: without it, a file that is wrong just now would have no
-/// last good version any more, and its pods would be stopped. Used by one watcher at a time.
-struct watcher_memory {
-  manifest_set set;
-  std::shared_ptr<const file_marks> marks;
-};
-
 struct watcher_options {
   std::vector<std::filesystem::path> sources; ///< absolute: directories and single files
   std::function<caf::actor()> reconciler;     ///< the one of now
@@ -42,8 +35,7 @@ struct watcher_options {
   std::chrono::milliseconds rescan = std::chrono::seconds{20};
   std::chrono::milliseconds quiet = std::chrono::milliseconds{100};
   std::function<parsed_file(const std::string& file, std::string_view text)>
-      judge;                              ///< judge_manifest
-  std::shared_ptr<watcher_memory> memory; ///< empty: of its own, gone with it
+      judge; ///< judge_manifest
 };
 
 caf::actor spawn_manifest_watcher(caf::actor_system& sys, watcher_options options);

@@ -217,8 +217,6 @@ result<launch_inputs> plan_launch(const launch_request& r) {
   out.plan.process = process_of(r, hostname);
   out.plan.log.path = r.dirs.pod_log(r.pod.metadata.ns, r.pod.metadata.name, r.uid) /
                       r.container.name / (std::to_string(r.restart) + ".log");
-  out.plan.log.max_bytes = r.log.max_bytes;
-  out.plan.log.max_files = r.log.max_files;
   return out;
 }
 
@@ -237,6 +235,8 @@ error explain_failure(const kernel::failed_event& failed, const launch_inputs& i
   else if (failed.step.starts_with("exec") && failed.sys == EACCES)
     e.hint =
         "not an executable file for uid " + std::to_string(p.uid) + "; check command and runAsUser";
+  else if (failed.step.starts_with("exec") && failed.sys == EISDIR)
+    e.hint = "not a program; check command";
   else if (failed.step.starts_with("exec") && failed.sys == ENOEXEC)
     e.hint = "not a program for this machine: another architecture, or a script without #!";
   else if (failed.object == p.cwd && !p.create_cwd && failed.sys == ENOENT)

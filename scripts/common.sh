@@ -30,12 +30,10 @@ need_root() {
   exit 2
 }
 
-# build DIR [meson options] [-- targets]: configures when needed, and compiles, all or the targets.
+# build DIR [meson options]: configures when needed, and compiles.
 build() {
-  local dir=$1 options=()
+  local dir=$1
   shift
-  while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1") && shift; done
-  [ $# -eq 0 ] || shift
-  [ -f "$dir/build.ninja" ] || meson setup "$dir" "${options[@]}" >&2 || exit 1
-  meson compile -C "$dir" "$@" >&2 || exit 1
+  [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >&2 || exit 1
+  meson compile -C "$dir" >&2 || exit 1
 }

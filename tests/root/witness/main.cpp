@@ -23,6 +23,8 @@
 ///   mkdir PATH, rm PATH, mknod PATH (a null device), chmod MODE(octal) PATH
 ///   ls PATH                 names, one a line
 ///   mode PATH               octal st_mode, without following a link
+///   lock PATH               makes the file and locks it as long as this program lives; fails with
+///                           errno 11 when another one holds it
 ///   cat                     copies stdin to stdout
 ///   spew BYTES              that many 'x' without a newline
 ///   lines N                 "line 0" .. "line N-1"
@@ -112,6 +114,13 @@ int write_file(const char* verb, const char* path, const char* text, long flags)
   return check(verb, path, n);
 }
 
+int lock_file(const char* path) noexcept {
+  const long fd = sys(__NR_openat, AT_FDCWD, arg(path), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return failed("lock", path, fd);
+  constexpr long exclusive_now = 2 | 4; // LOCK_EX | LOCK_NB
+  return check("lock", path, sys(__NR_flock, fd, exclusive_now));
+}
+
 int list(const char* path) noexcept {
   alignas(8) static char names[32 * 1024];
   const long dir = sys(__NR_openat, AT_FDCWD, arg(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -180,6 +189,7 @@ void put_times(const times& t) noexcept {
 int path_verb(const char* verb, const char* path) noexcept {
   if (same(verb, "read")) return read_file(path);
   if (same(verb, "ls")) return list(path);
+  if (same(verb, "lock")) return lock_file(path);
   if (same(verb, "mode")) return show_mode(path);
   if (same(verb, "mkdir")) return check(verb, path, sys(__NR_mkdirat, AT_FDCWD, arg(path), 0755));
   if (same(verb, "rm")) return check(verb, path, sys(__NR_unlinkat, AT_FDCWD, arg(path), 0));
