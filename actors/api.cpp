@@ -103,11 +103,11 @@ class api_server final : public role {
       socklen_t size = sizeof peer;
       if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
       if (peer.uid != 0 && peer.uid != ::geteuid()) {
-        spdlog::warn("api: refused a client of uid {}", peer.uid);
+        spdlog::warn("event=client_refused uid={}", peer.uid);
         continue;
       }
       if (clients_.size() >= options_.max_clients) {
-        spdlog::warn("api: refused a client: {} are connected", clients_.size());
+        spdlog::warn("event=client_refused connected={}", clients_.size());
         continue;
       }
       auto subscribed = options_.fds->watch(fd.get(), EPOLLIN, self());

@@ -146,6 +146,16 @@ auto request(Self* self, const Dst& dst, std::chrono::milliseconds timeout, Msg&
 #endif
 }
 
+/// A request without a deadline: an answer, an error, or the end of `dst` ends it.
+template <class Self, class Dst, class Msg>
+auto ask(Self* self, const Dst& dst, Msg&& m) {
+#if TANK_CAF_LEGACY
+  return self->request(dst, caf::infinite, std::forward<Msg>(m));
+#else
+  return self->mail(std::forward<Msg>(m)).request(dst, caf::infinite);
+#endif
+}
+
 // --- errors and messages as values ---------------------------------------------------------------
 
 inline bool is_normal(const caf::error& e) {

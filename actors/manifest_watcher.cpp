@@ -17,7 +17,9 @@ class manifest_watcher final : public role {
  public:
   manifest_watcher(caf::actor_config& cfg, watcher_options options)
       : role(cfg)
-      , options_(std::move(options)) {}
+      , options_(std::move(options)) {
+    if (!options_.memory) options_.memory = std::make_shared<watcher_memory>();
+  }
 
   const char* name() const override { return "tank.manifest_watcher"; }
 
@@ -29,7 +31,7 @@ class manifest_watcher final : public role {
         [this](const fd_ready& m) { on_events(m); },
         [this](const scan_due& m) { on_due(m); },
         [this](const scan_done& m) { on_scanned(*m.result); },
-        [this](const get_files&) { return file_list{set_.files()}; },
+        [this](const get_files&) { return file_list{options_.memory->set.files()}; },
         [this](const rescan_files&) {
           auto promise = make_response_promise();
           asking_.push_back(promise);
@@ -132,8 +134,10 @@ class manifest_watcher final : public role {
     }
     scanning_ = true;
     answering_.swap(asking_);
-    scan_request request{
-        .sources = options_.sources, .known = marks_, .writing = writing_, .judge = options_.judge};
+    scan_request request{.sources = options_.sources,
+                         .known = options_.memory->marks,
+                         .writing = writing_,
+                         .judge = options_.judge};
     run_job(*options_.jobs, self(), [request = std::move(request)] {
       return scan_done{std::make_shared<const scan_result>(scan_manifests(request))};
     });
@@ -144,16 +148,16 @@ class manifest_watcher final : public role {
     if (found.why) {
       complain(*found.why); // no conclusion from a listing that failed: all stays as it is
     } else {
-      marks_ = found.marks;
-      const auto change = set_.apply(found.files);
+      options_.memory->marks = found.marks;
+      const auto change = options_.memory->set.apply(found.files);
       if (change.files) report_errors();
       if (change.desired || announce_) {
         announce_ = false;
-        compat::send(this, options_.reconciler(), set_.desired());
+        compat::send(this, options_.reconciler(), options_.memory->set.desired());
       }
     }
     for (auto& p : answering_)
-      p.deliver(file_list{set_.files()});
+      p.deliver(file_list{options_.memory->set.files()});
     answering_.clear();
     if (std::exchange(again_, false)) scan();
   }
@@ -162,17 +166,17 @@ class manifest_watcher final : public role {
 
   void report_errors() {
     std::set<std::string> lines;
-    for (const auto& file : set_.files())
+    for (const auto& file : options_.memory->set.files())
       lines.insert(file.errors.begin(), file.errors.end());
     for (const auto& line : lines)
-      if (!reported_.contains(line)) spdlog::error("{}", line);
+      if (!reported_.contains(line)) spdlog::error("event=manifest_refused error=\"{}\"", line);
     reported_ = std::move(lines);
   }
 
   void complain(const error& why) {
     auto text = why.message();
     if (text == complaint_) return; // said already; it comes back every few seconds
-    spdlog::error("{}", text);
+    spdlog::error("event=watch_failed error=\"{}\"", text);
     complaint_ = std::move(text);
   }
 
@@ -185,9 +189,7 @@ class manifest_watcher final : public role {
   std::uint64_t quiet_serial_ = 0;
   bool scanning_ = false;
   bool again_ = false;
-  bool announce_ = true; ///< the first state is news, also when it is empty
-  std::shared_ptr<const file_marks> marks_;
-  manifest_set set_;
+  bool announce_ = true;                         ///< the first state is news, also when it is empty
   std::vector<caf::response_promise> asking_;    ///< for the next scan
   std::vector<caf::response_promise> answering_; ///< by the scan under way
   std::set<std::string> reported_;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "actors/manifest_scan.hpp"
+#include "actors/manifest_set.hpp"
 #include "actors/poller.hpp"
 #include "actors/worker.hpp"
 
@@ -27,6 +28,13 @@
 
 namespace tank {
 
+/// What a watcher leaves to its successor: without it, a file that is wrong just now would have no
+/// last good version any more, and its pods would be stopped. Used by one watcher at a time.
+struct watcher_memory {
+  manifest_set set;
+  std::shared_ptr<const file_marks> marks;
+};
+
 struct watcher_options {
   std::vector<std::filesystem::path> sources; ///< absolute: directories and single files
   std::function<caf::actor()> reconciler;     ///< the one of now
@@ -35,7 +43,8 @@ struct watcher_options {
   std::chrono::milliseconds rescan = std::chrono::seconds{20};
   std::chrono::milliseconds quiet = std::chrono::milliseconds{100};
   std::function<parsed_file(const std::string& file, std::string_view text)>
-      judge; ///< judge_manifest
+      judge;                              ///< judge_manifest
+  std::shared_ptr<watcher_memory> memory; ///< empty: of its own, gone with it
 };
 
 caf::actor spawn_manifest_watcher(caf::actor_system& sys, watcher_options options);

@@ -217,6 +217,8 @@ result<launch_inputs> plan_launch(const launch_request& r) {
   out.plan.process = process_of(r, hostname);
   out.plan.log.path = r.dirs.pod_log(r.pod.metadata.ns, r.pod.metadata.name, r.uid) /
                       r.container.name / (std::to_string(r.restart) + ".log");
+  out.plan.log.max_bytes = r.log.max_bytes;
+  out.plan.log.max_files = r.log.max_files;
   return out;
 }
 

@@ -28,6 +28,13 @@
 
 namespace tank {
 
+/// Of one container's log; see kernel::log_spec.
+struct log_limits {
+  std::uint64_t max_bytes = 10 * 1024 * 1024;
+  std::uint32_t max_files = 5;
+  bool operator==(const log_limits&) const = default;
+};
+
 /// What a plan is made from; borrowed for the call.
 struct launch_request {
   const config::pod& pod;
@@ -39,6 +46,7 @@ struct launch_request {
   const directories& dirs;
   std::string_view uid;
   std::uint32_t restart = 0; ///< number of the log file
+  log_limits log;
 };
 
 /// An emptyDir to be made; exists as long as the pod, over its restarts.

@@ -80,9 +80,9 @@ static result<void> make_empty_dir(const empty_dir& dir) {
 
 static result<void> write_etc(const launch_inputs& in) {
   TANK_TRY(make_directories(in.etc_dir));
-  TANK_TRY(write_file_atomic(in.etc_dir / "hosts", in.etc.hosts));
-  TANK_TRY(write_file_atomic(in.etc_dir / "hostname", in.etc.hostname));
-  return write_file_atomic(in.etc_dir / "resolv.conf", in.etc.resolv_conf);
+  TANK_TRY(write_new_file(in.etc_dir / "hosts", in.etc.hosts));
+  TANK_TRY(write_new_file(in.etc_dir / "hostname", in.etc.hostname));
+  return write_new_file(in.etc_dir / "resolv.conf", in.etc.resolv_conf);
 }
 
 /// What a new daemon needs to recognise the pod that this shim runs.
@@ -121,12 +121,15 @@ result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& por
                                       .host = *r.host,
                                       .dirs = r.dirs,
                                       .uid = r.uid,
-                                      .restart = r.restart}));
+                                      .restart = r.restart,
+                                      .log = r.log}));
   for (const auto& path : inputs.host_paths)
     TANK_TRY(check_host_path(path));
   TANK_TRY(make_directories_of(r, inputs, port));
   TANK_TRY(write_etc(inputs));
-  TANK_TRY(write_file_atomic(inputs.sandbox.run_dir / "pod.json", pod_record(r), 0600));
+  // The run directory is fresh and on tmpfs, and nobody reads it before there is a shim: plain
+  // files will do. The record comes last: where it is, all is.
+  TANK_TRY(write_new_file(inputs.sandbox.run_dir / "pod.json", pod_record(r), 0600));
   return inputs;
 }
 

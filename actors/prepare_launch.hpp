@@ -22,6 +22,7 @@ struct prepare_request {
   directories dirs;
   std::string uid;
   std::uint32_t restart = 0;
+  log_limits log;
 };
 result<launch_inputs> prepare_launch(const prepare_request& request, kernel::port& port);
 

@@ -22,29 +22,58 @@ std::int64_t system_wall_clock() {
   return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
+} // namespace
+
+struct reconciler_memory::state {
+  explicit state(const backoff_profile& backoff) : core(backoff) {}
+  reconciler_core core;
+  std::map<std::uint64_t, caf::actor> runtimes; ///< alive, by generation
+  std::map<caf::actor_addr, caf::actor> watchers;
+};
+
+reconciler_memory::reconciler_memory(const backoff_profile& backoff)
+    : state_{std::make_unique<state>(backoff)} {}
+
+reconciler_memory::~reconciler_memory() {
+  end_runtimes();
+}
+
+std::vector<caf::actor> reconciler_memory::end_runtimes() {
+  std::vector<caf::actor> told;
+  // Told, not only dropped: a pending timer would keep a runtime for its time.
+  for (const auto& [generation, runtime] : std::exchange(state_->runtimes, {})) {
+    compat::send_exit(runtime, caf::make_error(caf::exit_reason::user_shutdown));
+    told.push_back(runtime);
+  }
+  state_->watchers.clear();
+  return told;
+}
+
 class reconciler : public role {
  public:
   reconciler(caf::actor_config& cfg, reconciler_options options)
       : role(cfg)
-      , options_(std::move(options))
-      , core_(options_.backoff) {
+      , options_(std::move(options)) {
     if (!options_.wall_clock) options_.wall_clock = system_wall_clock;
+    if (!options_.memory) options_.memory = std::make_shared<reconciler_memory>(options_.backoff);
+    memory_ = options_.memory->state_.get();
   }
 
   const char* name() const override { return "tank.reconciler"; }
 
   caf::behavior make_behavior() override {
+    take_over();
     compat::send_after(this, self(), options_.resync, resync_due{});
     return {
         [this](const desired_state& m) {
-          core_.set_desired(m);
+          memory_->core.set_desired(m);
           nudge();
         },
-        [this](const pod_running& m) { carry_out(core_.running(m, at())); },
-        [this](const pod_progress& m) { carry_out(core_.progress(m)); },
-        [this](const pod_ended& m) { carry_out(core_.ended(m)); },
+        [this](const pod_running& m) { carry_out(memory_->core.running(m, at())); },
+        [this](const pod_progress& m) { carry_out(memory_->core.progress(m)); },
+        [this](const pod_ended& m) { carry_out(memory_->core.ended(m)); },
         [this](const runtime_down& m) { on_down(m); },
-        [this](const restart_due& m) { carry_out(core_.due(m.key, m.generation, at())); },
+        [this](const restart_due& m) { carry_out(memory_->core.due(m.key, m.generation, at())); },
         [this](const pass_due&) {
           pass_pending_ = false;
           count_pass();
@@ -54,10 +83,10 @@ class reconciler : public role {
           pass();
           compat::send_after(this, self(), options_.resync, resync_due{});
         },
-        [this](const list_pods&) { return pod_list{core_.list()}; },
+        [this](const list_pods&) { return pod_list{memory_->core.list()}; },
         [this](const get_pod& m) { return answer_status("get", m.key); },
         [this](const restart_pod& m) -> caf::result<pod_status> {
-          auto effects = core_.restart(m.key, at());
+          auto effects = memory_->core.restart(m.key, at());
           if (!effects) return to_error(effects.error());
           carry_out(*effects);
           return answer_status("restart", m.key);
@@ -68,7 +97,7 @@ class reconciler : public role {
         },
         [this](const stop_all_pods& m) { return on_stop_all(m); },
         [this](const watch_pods& m) { on_watch(m.to); },
-        [this](const watcher_down& m) { watchers_.erase(m.who); },
+        [this](const watcher_down& m) { memory_->watchers.erase(m.who); },
     };
   }
 
@@ -77,8 +106,8 @@ class reconciler : public role {
     for (auto& waiting : std::exchange(stop_waiters_, {}))
       waiting.deliver(to_error(error{
           errc::unavailable, 0, "stop", "all pods", "the reconciler ended before the pods", {}}));
-    runtimes_.clear();
-    watchers_.clear();
+    memory_ = nullptr;
+    options_.memory.reset();
   }
 
  private:
@@ -102,7 +131,41 @@ class reconciler : public role {
   /// Resyncs do not count: they must not delay a change.
   void count_pass() { bucket_empty_at_ = std::max(bucket_empty_at_, now()) + options_.nudge; }
 
-  void pass() { carry_out(core_.pass(at())); }
+  /// What a predecessor left. A runtime that ended meanwhile says so at once.
+  void take_over() {
+    for (const auto& run : memory_->core.live_runs()) {
+      const auto it = memory_->runtimes.find(run.generation);
+      if (it == memory_->runtimes.end()) {
+        // decided, and failed before it was done
+        compat::send(this, self(),
+                     runtime_down{run.key,
+                                  run.generation,
+                                  {stop_class::abnormal, "bring_up_failed", 0, "never started"}});
+        continue;
+      }
+      watch_runtime(it->second, run.key, run.generation);
+      compat::send(this, it->second, own_runtime{self()});
+      if (run.stopping) compat::send(this, it->second, stop_pod{});
+    }
+    for (const auto& [addr, to] : memory_->watchers) {
+      watch_watcher(to);
+      for (auto& status : memory_->core.list())
+        compat::send(this, to, pod_changed{std::move(status)});
+    }
+  }
+
+  void watch_runtime(const caf::actor& runtime, const std::string& key, std::uint64_t generation) {
+    compat::watch(runtime, self(), [key, generation](const caf::error& why) {
+      return runtime_down{key, generation, classify(why)};
+    });
+  }
+
+  void watch_watcher(const caf::actor& to) {
+    compat::watch(to, self(),
+                  [addr = to.address()](const caf::error&) { return watcher_down{addr}; });
+  }
+
+  void pass() { carry_out(memory_->core.pass(at())); }
 
   void carry_out(const reconcile_effects& effects) {
     for (const auto& e : effects)
@@ -120,15 +183,13 @@ class reconciler : public role {
                        {stop_class::abnormal, "bring_up_failed", 0, "cannot start a runtime"}});
       return;
     }
-    compat::watch(runtime, self(), [key = e.key, generation = e.generation](const caf::error& why) {
-      return runtime_down{key, generation, classify(why)};
-    });
-    runtimes_[e.generation] = std::move(runtime);
+    watch_runtime(runtime, e.key, e.generation);
+    memory_->runtimes[e.generation] = std::move(runtime);
   }
 
   void carry_out(const stop_run& e) {
-    const auto it = runtimes_.find(e.generation);
-    if (it != runtimes_.end()) compat::send(this, it->second, stop_pod{e.grace});
+    const auto it = memory_->runtimes.find(e.generation);
+    if (it != memory_->runtimes.end()) compat::send(this, it->second, stop_pod{e.grace});
   }
 
   void carry_out(const wake_run& e) {
@@ -136,9 +197,9 @@ class reconciler : public role {
   }
 
   void carry_out(const status_changed& e) {
-    if (watchers_.empty()) return;
-    const auto status = core_.status(e.key);
-    for (const auto& [addr, to] : watchers_) {
+    if (memory_->watchers.empty()) return;
+    const auto status = memory_->core.status(e.key);
+    for (const auto& [addr, to] : memory_->watchers) {
       if (status)
         compat::send(this, to, pod_changed{*status});
       else
@@ -147,29 +208,31 @@ class reconciler : public role {
   }
 
   void on_down(const runtime_down& m) {
-    if (runtimes_.erase(m.generation) > 0 || m.why.cls == stop_class::abnormal) log_end(m);
-    carry_out(core_.down(m.key, m.generation, m.why, at()));
-    if (!core_.idle()) return;
+    if (memory_->runtimes.erase(m.generation) > 0 || m.why.cls == stop_class::abnormal) log_end(m);
+    carry_out(memory_->core.down(m.key, m.generation, m.why, at()));
+    if (!memory_->core.idle()) return;
     for (auto& waiting : std::exchange(stop_waiters_, {}))
       waiting.deliver(pods_stopped{});
   }
 
   static void log_end(const runtime_down& m) {
     if (m.why.cls == stop_class::abnormal)
-      spdlog::warn("pod {} run {}: {}", m.key, m.generation, to_string(m.why));
+      spdlog::warn("event=pod_ended pod={} run={} reason=\"{}\"", m.key, m.generation,
+                   to_string(m.why));
     else
-      spdlog::info("pod {} run {}: {}", m.key, m.generation, to_string(m.why));
+      spdlog::info("event=pod_ended pod={} run={} reason=\"{}\"", m.key, m.generation,
+                   to_string(m.why));
   }
 
   caf::result<pod_status> answer_status(const char* verb, const std::string& key) {
-    if (auto status = core_.status(key)) return *std::move(status);
+    if (auto status = memory_->core.status(key)) return *std::move(status);
     return to_error(error{errc::not_found, 0, verb, key, "no such pod", {}});
   }
 
   caf::response_promise on_stop_all(const stop_all_pods& m) {
     auto promise = make_response_promise();
-    carry_out(core_.stop_all(m.grace));
-    if (core_.idle())
+    carry_out(memory_->core.stop_all(m.grace));
+    if (memory_->core.idle())
       promise.deliver(pods_stopped{});
     else
       stop_waiters_.push_back(promise);
@@ -177,23 +240,18 @@ class reconciler : public role {
   }
 
   void on_watch(const caf::actor& to) {
-    const auto addr = to.address();
-    if (!watchers_.emplace(addr, to).second) return;
-    compat::watch(to, self(), [addr](const caf::error&) { return watcher_down{addr}; });
-    for (auto& status : core_.list())
+    if (!memory_->watchers.emplace(to.address(), to).second) return;
+    watch_watcher(to);
+    for (auto& status : memory_->core.list())
       compat::send(this, to, pod_changed{std::move(status)});
   }
 
   reconciler_options options_;
-  reconciler_core core_;
-  std::map<std::uint64_t, caf::actor> runtimes_; ///< alive, by generation
-  std::map<caf::actor_addr, caf::actor> watchers_;
+  reconciler_memory::state* memory_ = nullptr; ///< of options_.memory
   std::vector<caf::response_promise> stop_waiters_;
   std::chrono::steady_clock::time_point bucket_empty_at_; ///< of the nudges
   bool pass_pending_ = false;
 };
-
-} // namespace
 
 caf::actor spawn_reconciler(caf::actor_system& sys, reconciler_options options) {
   return sys.spawn<reconciler>(std::move(options));

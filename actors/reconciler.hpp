@@ -27,11 +27,33 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <vector>
 
 namespace tank {
 
+/// What a reconciler leaves to its successor: its state, who watches it, and the runtimes, which
+/// are alive through it (in OTP: a table with an heir). Used by one reconciler at a time, and by
+/// its maker before the first and after the last.
+class reconciler_memory {
+ public:
+  explicit reconciler_memory(const backoff_profile& backoff);
+  reconciler_memory(const reconciler_memory&) = delete;
+  reconciler_memory& operator=(const reconciler_memory&) = delete;
+  /// Ends the runtimes that are left (each shuts its shim down).
+  ~reconciler_memory();
+  /// Tells the runtimes to end; they do so soon.
+  std::vector<caf::actor> end_runtimes();
+
+ private:
+  friend class reconciler;
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
 struct reconciler_options {
   runtime_factory start_runtime;
+  std::shared_ptr<reconciler_memory> memory; ///< empty: of its own, gone with it
   backoff_profile backoff;
   std::chrono::milliseconds resync = std::chrono::seconds{5};
   /// Passes for changes: one in this time on average, a burst of them at once.
@@ -40,8 +62,15 @@ struct reconciler_options {
   std::function<std::int64_t()> wall_clock; ///< CLOCK_REALTIME in ns; the system's when empty
 };
 
-/// The runtimes it started stay when it ends abnormally (they hold running workloads); an orderly
-/// exit (user_shutdown) is not a way to stop pods: send stop_all_pods first.
+/// With a shared memory its end, whatever the reason, touches no runtime: the next reconciler with
+/// that memory owns them, learns of those that ended meanwhile, and goes on where this one was:
+/// nothing runs twice, no count is lost, watchers stay. What is lost is what was on its way to this
+/// one: a desired state (sent again with the watcher's next periodic look), and questions (answered
+/// by an error). State that makes each successor fail is beyond this: the supervisor gives up.
+/// Runtimes are its children in all but restart, which is why no dynamic supervisor stands between:
+/// starting one is one call here, and would be a round of messages there.
+///
+/// Its end is not a way to stop pods: send stop_all_pods first.
 caf::actor spawn_reconciler(caf::actor_system& sys, reconciler_options options);
 
 } // namespace tank

@@ -162,7 +162,7 @@ reconcile_effects reconciler_core::pass(const instant& now) {
 reconcile_effects reconciler_core::running(const pod_running& m, const instant& now) {
   auto* e = current(m.key, m.generation);
   if (e == nullptr || !e->alive) return {};
-  e->running_since = now.mono;
+  if (!e->running_since) e->running_since = now.mono; // a runtime may say it again
   e->status.host_pid = m.host_pid;
   e->status.started_ns = m.started_ns;
   e->status.phases = m.phases;
@@ -293,6 +293,13 @@ reconcile_effects reconciler_core::stop_all(std::optional<std::chrono::seconds> 
       out.emplace_back(status_changed{key});
     }
   }
+  return out;
+}
+
+std::vector<reconciler_core::live_run> reconciler_core::live_runs() const {
+  std::vector<live_run> out;
+  for (const auto& [key, e] : entries_)
+    if (e.alive) out.push_back({key, e.generation, e.status.state == pod_state::stopping});
   return out;
 }
 

@@ -76,6 +76,14 @@ class reconciler_core {
   /// Final: nothing is started after it.
   reconcile_effects stop_all(std::optional<std::chrono::seconds> grace);
 
+  /// The runs that are thought to be alive.
+  struct live_run {
+    std::string key;
+    std::uint64_t generation = 0;
+    bool stopping = false;
+    bool operator==(const live_run&) const = default;
+  };
+  [[nodiscard]] std::vector<live_run> live_runs() const;
   /// No runtime is alive.
   [[nodiscard]] bool idle() const;
   [[nodiscard]] std::optional<pod_status> status(const std::string& key) const;

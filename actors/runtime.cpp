@@ -62,6 +62,10 @@ class runtime final : public role {
           e.serial = m.serial;
           feed(std::move(e));
         },
+        [this](const own_runtime& m) {
+          args_.owner = m.owner;
+          if (machine_.state() == runtime_state::running) report_running();
+        },
         [this](const stop_pod& m) {
           if (!machine_.stop_asked()) progress("stopping");
           runtime_event e{.kind = kind::stop};
@@ -110,7 +114,7 @@ class runtime final : public role {
   }
 
   void on_cleaned(const launch_cleaned& m) {
-    if (m.why) spdlog::warn("pod {}: {}", args_.key, m.why->message());
+    if (m.why) spdlog::warn("event=clean_failed pod={} error=\"{}\"", args_.key, m.why->message());
     feed(plain(kind::cleaned));
   }
 
@@ -194,13 +198,17 @@ class runtime final : public role {
     case act::clean:
       return clean();
     case act::report_running:
-      return compat::send(this, args_.owner,
-                          pod_running{args_.key, args_.generation, machine_.host_pid(),
-                                      machine_.started_ns(), phases_});
+      return report_running();
     case act::finish:
       compat::send(this, args_.owner, pod_ended{args_.key, args_.generation, machine_.how()});
       return stop(machine_.reason());
     }
+  }
+
+  void report_running() {
+    compat::send(this, args_.owner,
+                 pod_running{args_.key, args_.generation, machine_.host_pid(),
+                             machine_.started_ns(), phases_});
   }
 
   void progress(std::string text) {
@@ -210,7 +218,15 @@ class runtime final : public role {
   void resolve() {
     const auto& image = args_.what.pod->spec.containers.front().image;
     progress("resolving image '" + image + "'");
-    compat::send(this, options_->image_store(), resolve_image{image, the_ticket, self()});
+    // The answer is a message; what is asked for here is to hear when there is nobody to give one.
+    compat::ask(this, options_->image_store(), resolve_image{image, the_ticket, self()})
+        .then([] {},
+              [this, image](const caf::error&) {
+                on_image(
+                    {the_ticket, nullptr,
+                     fail(errc::unavailable, "resolve image", image, "the image store has ended")
+                         .value()});
+              });
   }
 
   void prepare() {
@@ -219,7 +235,8 @@ class runtime final : public role {
                             .host = options_->host,
                             .dirs = options_->dirs,
                             .uid = args_.what.uid,
-                            .restart = args_.restarts};
+                            .restart = args_.restarts,
+                            .log = options_->log};
     run_job(*options_->jobs, self(), [request = std::move(request), options = options_] {
       auto made = options->prepare(request, *options->port);
       if (!made) return launch_prepared{nullptr, std::move(made).error()};

@@ -3,12 +3,14 @@
 ///
 /// runtime_machine.hpp decides; this actor turns messages into its events and carries out its
 /// actions. It obeys stop_pod at any time. Its owner gets pod_progress, pod_running and pod_ended
-/// (runtime_args.hpp); then the actor stops with the stop_reason that matches.
+/// (runtime_args.hpp); then the actor stops with the stop_reason that matches. own_runtime gives it
+/// another owner.
 ///
 /// Should the actor itself fail (an exception, a kill), it shuts its shim down on the way out; what
 /// is left on disk is removed by the next run of the pod or by the janitor.
 #pragma once
 
+#include "actors/plan_launch.hpp"
 #include "actors/pod_storage.hpp"
 #include "actors/poller.hpp"
 #include "actors/runtime_args.hpp"
@@ -36,6 +38,7 @@ struct runtime_options {
   std::shared_ptr<const kernel::host_facts> host;
   std::shared_ptr<pod_storage> storage; ///< null: nobody removes emptyDirs meanwhile
   directories dirs;
+  log_limits log;
   runtime_settings patience; ///< only the limits are read; the rest comes from each pod
 
   /// prepare_launch and clean_launch (prepare_launch.hpp) unless a test puts its own here.

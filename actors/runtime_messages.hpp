@@ -73,6 +73,22 @@ struct runtime_timer {
   bool operator==(const runtime_timer&) const = default;
 };
 
+/// The successor of a reconciler that failed, to each runtime: from now on it is the owner. A
+/// runtime whose workload runs says so again.
+struct own_runtime {
+  caf::actor owner;
+  bool operator==(const own_runtime&) const = default;
+};
+
+// --- observer, to itself
+// ---------------------------------------------------------------------------
+
+/// It is time to ask again for what nobody answered.
+struct observer_due {
+  bool stopping = false;
+  bool operator==(const observer_due&) const = default;
+};
+
 // --- janitor, to itself
 // ---------------------------------------------------------------------------
 

@@ -2,132 +2,38 @@
 
 #include "actors/api.hpp"
 #include "actors/image_store.hpp"
+#include "actors/instance_dirs.hpp"
 #include "actors/manifest_set.hpp"
 #include "actors/manifest_watcher.hpp"
 #include "actors/message_types.hpp"
+#include "actors/observer.hpp"
+#include "actors/pod_storage.hpp"
 #include "actors/reconciler.hpp"
-#include "actors/role.hpp"
+#include "actors/roles.hpp"
 #include "actors/runtime.hpp"
+#include "actors/stop_reason.hpp"
+#include "actors/supervisor.hpp"
 #include "actors/worker.hpp"
-#include "base/file.hpp"
 #include "oci/store.hpp"
 
-#include <map>
-#include <mutex>
-
-#include <fcntl.h>
-#include <sys/eventfd.h>
-#include <sys/file.h>
+#include <exception>
+#include <optional>
 
 namespace tank {
 namespace {
-
-/// These answers have no deadline of ours: a grace period may be any length.
-constexpr std::chrono::hours as_long_as_it_takes{24 * 365};
-
-/// What the observer saw, for another thread.
-class board {
- public:
-  board() : event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {}
-
-  template <class Change>
-  void change(Change apply) {
-    {
-      const std::lock_guard lock{mutex_};
-      apply(pods_, now_);
-    }
-    ::eventfd_write(event_.get(), 1);
-  }
-  instance::view look() {
-    eventfd_t count = 0;
-    ::eventfd_read(event_.get(), &count);
-    const std::lock_guard lock{mutex_};
-    instance::view view = now_;
-    for (const auto& [key, pod] : pods_)
-      view.pods.push_back(pod);
-    return view;
-  }
-  [[nodiscard]] int fd() const noexcept { return event_.get(); }
-
- private:
-  unique_fd event_;
-  std::mutex mutex_;
-  std::map<std::string, pod_status> pods_;
-  instance::view now_;
-};
-
-class observer final : public role {
- public:
-  observer(caf::actor_config& cfg, std::shared_ptr<board> to, caf::actor reconciler,
-           caf::actor watcher)
-      : role(cfg)
-      , to_(std::move(to))
-      , reconciler_(std::move(reconciler))
-      , watcher_(std::move(watcher)) {}
-
-  const char* name() const override { return "tank.observer"; }
-
-  caf::behavior make_behavior() override {
-    compat::send(this, reconciler_, watch_pods{self()});
-    compat::request(this, watcher_, as_long_as_it_takes, rescan_files{})
-        .then([this](const file_list& got) { on_files(got); }, [](const caf::error&) {});
-    return {
-        [this](const pod_changed& m) {
-          to_->change([&](auto& pods, auto&) { pods[m.status.key] = m.status; });
-        },
-        [this](const pod_removed& m) {
-          to_->change([&](auto& pods, auto&) { pods.erase(m.key); });
-        },
-        [this](const stop_all_pods& m) {
-          compat::request(this, reconciler_, as_long_as_it_takes, m)
-              .then([this](const pods_stopped&) { on_stopped(); },
-                    [this](const caf::error&) { on_stopped(); });
-        },
-    };
-  }
-
- private:
-  void on_files(const file_list& got) {
-    to_->change([&](auto&, auto& now) { now.files = got.files; });
-    compat::request(this, reconciler_, as_long_as_it_takes, sync_pods{})
-        .then([this](const pods_synced&) { on_synced(); }, [](const caf::error&) {});
-  }
-  /// One list, so that "synced" never shows before the pods do.
-  void on_synced() {
-    compat::request(this, reconciler_, as_long_as_it_takes, list_pods{})
-        .then(
-            [this](const pod_list& got) {
-              to_->change([&](auto& pods, auto& now) {
-                for (const auto& pod : got.pods)
-                  pods[pod.key] = pod;
-                now.synced = true;
-              });
-            },
-            [](const caf::error&) {});
-  }
-  void on_stopped() {
-    to_->change([](auto&, auto& now) { now.stopped = true; });
-  }
-
-  std::shared_ptr<board> to_;
-  caf::actor reconciler_;
-  caf::actor watcher_;
-};
 
 struct scheduler_config : caf::actor_system_config {
   scheduler_config() { compat::set_scheduler(*this, 2); }
 };
 
-result<unique_fd> lock_run_dir(const directories& dirs) {
-  const auto path = dirs.lock_file();
-  unique_fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
-  if (!fd) return fail_errno(errno, "open", path.string());
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return fail_errno(errno, "lock", path.string());
-    return fail(errc::conflict, "lock", path.string(), "another tank runs with this run directory",
-                "stop it, or choose another --run-dir");
+/// A crash of a role is repaired by starting it again; one that a manifest can cause would come
+/// again at once. So what judges manifests, which are untrusted, ends at that manifest.
+parsed_file judge_or_refuse(const std::string& file, std::string_view text) {
+  try {
+    return judge_manifest(file, text);
+  } catch (const std::exception& e) {
+    return unreadable_manifest(file, fail(errc::internal, "judge", file, e.what()).value());
   }
-  return fd;
 }
 
 } // namespace
@@ -135,76 +41,151 @@ result<unique_fd> lock_run_dir(const directories& dirs) {
 /// In the order of construction; destroyed in reverse: the actors end before what serves them.
 struct instance::parts {
   start_options options;
-  unique_fd lock;
-  std::shared_ptr<board> seen = std::make_shared<board>();
+  std::unique_ptr<instance_dirs> own;
+  std::shared_ptr<status_board> board = std::make_shared<status_board>();
   std::shared_ptr<fd_source> fds;
-  std::shared_ptr<job_runner> jobs;
+  std::shared_ptr<thread_pool> jobs;
+  std::shared_ptr<reconciler_memory> memory;
+  std::shared_ptr<role_table> roles = std::make_shared<role_table>();
   scheduler_config config;
   std::unique_ptr<caf::actor_system> system;
-  caf::actor images;
-  caf::actor reconciler;
-  caf::actor watcher;
-  caf::actor api;
-  caf::actor watching;
+  caf::actor root;
 
   result<void> open();
-  void spawn(std::shared_ptr<const unique_fd> listener);
+  ~parts();
 
-  ~parts() {
-    // Outermost first: nobody asks for what is gone, and no desired state comes in any more.
-    for (auto* a : {&api, &watching, &watcher, &reconciler, &images}) {
-      if (*a) caf::anon_send_exit(*a, caf::exit_reason::user_shutdown);
-      *a = nullptr;
-    }
-    system.reset();
-    if (lock) ::unlink(options.dirs.control_socket().c_str());
-  }
+ private:
+  child_spec role(const std::string& name, std::function<caf::actor(caf::actor_system&)> spawn);
+  [[nodiscard]] std::function<caf::actor()> current(std::string name) const;
+  child_spec image_store(std::shared_ptr<const oci::store> store);
+  child_spec reconciler(std::shared_ptr<pod_storage> storage);
+  child_spec manifest_watcher();
+  child_spec observer();
+  child_spec janitor(std::shared_ptr<pod_storage> storage);
+  child_spec api(std::shared_ptr<const unique_fd> listener);
+  result<void> supervise(std::vector<child_spec> children);
 };
 
 result<void> instance::parts::open() {
   const auto& dirs = options.dirs;
-  for (const auto& dir : {dirs.state_dir, dirs.run_dir, dirs.log_dir, dirs.pod_states(),
-                          dirs.pod_runs(), dirs.pod_logs()})
-    TANK_TRY(make_directories(dir));
-  lock = TANK_TRY(lock_run_dir(dirs));
-  auto store = std::make_shared<oci::store>(TANK_TRY(oci::store::open(dirs.images())));
+  own = TANK_TRY(instance_dirs::open(dirs, options.port));
+  auto store = std::make_shared<const oci::store>(TANK_TRY(oci::store::open(dirs.images())));
   auto listener =
       std::make_shared<const unique_fd>(TANK_TRY(listen_control_socket(dirs.control_socket())));
   fds = TANK_TRY(poller::create());
   jobs = std::make_shared<thread_pool>(4);
+  memory = std::make_shared<reconciler_memory>(options.backoff);
+  auto storage = std::make_shared<pod_storage>(dirs, options.port, jobs);
   init_message_types();
   system = std::make_unique<caf::actor_system>(config);
-  images = spawn_image_store(
-      *system, {[store](std::string_view name) { return store->resolve(name); }, jobs});
-  spawn(std::move(listener));
+  // Who is asked comes before who asks; all end in the reverse order: nobody asks for what is gone.
+  return supervise({image_store(std::move(store)), reconciler(storage), manifest_watcher(),
+                    observer(), janitor(storage), api(std::move(listener))});
+}
+
+result<void> instance::parts::supervise(std::vector<child_spec> children) {
+  // Ten in a minute are more than bad luck.
+  const supervisor_flags flags{.intensity = 10, .period = std::chrono::minutes{1}};
+  root = TANK_TRY(spawn_supervisor(*system, flags, std::move(children)));
+  root->attach_functor([board = board](const caf::error& why) {
+    board->set_failed("tank's own parts fail too often: " + to_string(classify(why)));
+  });
   return {};
 }
 
-void instance::parts::spawn(std::shared_ptr<const unique_fd> listener) {
+instance::parts::~parts() {
+  if (root) {
+    caf::scoped_actor self{*system};
+    compat::send_exit(root, caf::make_error(caf::exit_reason::user_shutdown));
+    self->wait_for(root);
+    root = nullptr;
+    for (const auto& runtime : memory->end_runtimes())
+      self->wait_for(runtime);
+  }
+  roles->clear(); // nobody looks any more
+  system.reset();
+  if (jobs) jobs->stop();
+}
+
+// --- the roles -----------------------------------------------------------------------------------
+
+child_spec instance::parts::role(const std::string& name,
+                                 std::function<caf::actor(caf::actor_system&)> spawn) {
+  child_spec spec;
+  spec.id = name;
+  spec.start = [name, spawn = std::move(spawn), roles = roles](caf::actor_system& sys) {
+    auto made = spawn(sys);
+    roles->set(name, made);
+    return start_answer{std::move(made)};
+  };
+  return spec;
+}
+
+std::function<caf::actor()> instance::parts::current(std::string name) const {
+  return [name = std::move(name), roles = roles] { return roles->get(name); };
+}
+
+child_spec instance::parts::image_store(std::shared_ptr<const oci::store> store) {
+  return role("image_store", [store = std::move(store), jobs = jobs](caf::actor_system& sys) {
+    return spawn_image_store(
+        sys, {[store](std::string_view name) { return store->resolve(name); }, jobs});
+  });
+}
+
+child_spec instance::parts::reconciler(std::shared_ptr<pod_storage> storage) {
   runtime_options runtimes;
   runtimes.port = options.port;
   runtimes.jobs = jobs;
   runtimes.fds = fds;
-  runtimes.image_store = [a = images] { return a; };
+  runtimes.image_store = current("image_store");
   runtimes.host = std::make_shared<const kernel::host_facts>(options.host);
+  runtimes.storage = std::move(storage);
   runtimes.dirs = options.dirs;
+  runtimes.log = options.logs;
   reconciler_options reconciling;
   reconciling.start_runtime = make_runtime_factory(std::move(runtimes));
-  reconciling.backoff = options.backoff;
+  reconciling.memory = memory;
   reconciling.wall_clock = options.wall_clock;
-  reconciler = spawn_reconciler(*system, std::move(reconciling));
-  watcher_options watching_files;
-  watching_files.sources = options.sources;
-  watching_files.reconciler = [a = reconciler] { return a; };
-  watching_files.jobs = jobs;
-  watching_files.fds = fds;
-  watching_files.rescan = options.rescan;
-  watching_files.judge = judge_manifest;
-  watcher = spawn_manifest_watcher(*system, std::move(watching_files));
-  watching = system->spawn<observer>(seen, reconciler, watcher);
-  api = spawn_api(*system, {std::move(listener), fds, [a = reconciler] { return a; },
-                            [a = watcher] { return a; }, options.version});
+  return role("reconciler",
+              [reconciling](caf::actor_system& sys) { return spawn_reconciler(sys, reconciling); });
 }
+
+child_spec instance::parts::manifest_watcher() {
+  watcher_options watching;
+  watching.sources = options.sources;
+  watching.reconciler = current("reconciler");
+  watching.jobs = jobs;
+  watching.fds = fds;
+  watching.rescan = options.rescan;
+  watching.judge = judge_or_refuse;
+  watching.memory = std::make_shared<watcher_memory>();
+  return role("manifest_watcher",
+              [watching](caf::actor_system& sys) { return spawn_manifest_watcher(sys, watching); });
+}
+
+child_spec instance::parts::observer() {
+  const observer_options watching{board, current("reconciler"), current("manifest_watcher")};
+  return role("observer",
+              [watching](caf::actor_system& sys) { return spawn_observer(sys, watching); });
+}
+
+child_spec instance::parts::janitor(std::shared_ptr<pod_storage> storage) {
+  const janitor_options cleaning{.reconciler = current("reconciler"),
+                                 .storage = std::move(storage)};
+  return role("janitor",
+              [cleaning](caf::actor_system& sys) { return spawn_janitor(sys, cleaning); });
+}
+
+child_spec instance::parts::api(std::shared_ptr<const unique_fd> listener) {
+  const api_options serving{.listener = std::move(listener),
+                            .fds = fds,
+                            .reconciler = current("reconciler"),
+                            .watcher = current("manifest_watcher"),
+                            .version = options.version};
+  return role("api", [serving](caf::actor_system& sys) { return spawn_api(sys, serving); });
+}
+
+// --- the outside ---------------------------------------------------------------------------------
 
 result<std::unique_ptr<instance>> instance::start(start_options options) {
   auto p = std::make_unique<parts>();
@@ -217,17 +198,18 @@ instance::instance(std::unique_ptr<parts> p) : parts_{std::move(p)} {}
 instance::~instance() = default;
 
 int instance::fd() const noexcept {
-  return parts_->seen->fd();
+  return parts_->board->fd();
 }
 
 instance::view instance::look() {
-  return parts_->seen->look();
+  return parts_->board->look();
 }
 
 void instance::stop(std::optional<std::chrono::seconds> grace) {
-  // No new desired state; what runs is stopped by the reconciler.
-  caf::anon_send_exit(parts_->watcher, caf::exit_reason::user_shutdown);
-  compat::anon_send(parts_->watching, stop_all_pods{grace});
+  // The order stays on the board, in case this observer fails before it is carried out.
+  parts_->board->order_stop({grace});
+  if (const auto observer = parts_->roles->get("observer"))
+    compat::anon_send(observer, observer_due{true});
 }
 
 } // namespace tank

@@ -19,7 +19,7 @@ void log_report(const supervisor_report& r) {
                      : r.kind == what::child_terminated ? "ended"
                      : r.kind == what::shutdown_failed  ? "did not stop as asked"
                                                         : "was restarted too often";
-  spdlog::error("supervisor: child '{}' {}: {}", r.id, text, r.reason);
+  spdlog::error("event=supervisor_report child={} what=\"{}\" reason=\"{}\"", r.id, text, r.reason);
 }
 
 /// The shell: carries out what the core decides.

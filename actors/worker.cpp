@@ -24,7 +24,9 @@ class thread_pool::core {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
-  ~core() {
+  ~core() { stop(); }
+
+  void stop() {
     {
       const std::lock_guard lock{mutex_};
       stopped_ = true;
@@ -32,6 +34,7 @@ class thread_pool::core {
     wake_.notify_all();
     for (auto& t : threads_)
       t.join();
+    threads_.clear();
   }
 
   void submit(std::function<void()> job) {
@@ -68,6 +71,10 @@ class thread_pool::core {
 thread_pool::thread_pool(std::size_t threads) : core_(std::make_unique<core>(threads)) {}
 
 thread_pool::~thread_pool() = default;
+
+void thread_pool::stop() {
+  core_->stop();
+}
 
 void thread_pool::submit(std::function<void()> job) {
   core_->submit(std::move(job));

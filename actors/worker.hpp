@@ -48,6 +48,8 @@ class thread_pool final : public job_runner {
   ~thread_pool() override;
 
   void submit(std::function<void()> job) override;
+  /// What the destructor does, for a pool that others still point at; later jobs are dropped.
+  void stop();
 
  private:
   class core;

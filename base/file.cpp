@@ -71,6 +71,16 @@ result<void> write_file_atomic(const std::filesystem::path& path, std::string_vi
   return {};
 }
 
+result<void> write_new_file(const std::filesystem::path& path, std::string_view content,
+                            mode_t mode) {
+  const unique_fd fd{
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)};
+  if (!fd) return fail_errno(errno, "create", path);
+  TANK_TRY(write_all(fd.get(), content, path));
+  if (::fchmod(fd.get(), mode) != 0) return fail_errno(errno, "chmod", path);
+  return {};
+}
+
 result<void> make_directories(const std::filesystem::path& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) == 0) return {};
   if (errno == ENOENT && path.has_parent_path() && path.parent_path() != path) {

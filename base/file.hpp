@@ -24,6 +24,11 @@ result<std::string> read_all(int fd, std::size_t limit, const std::string& name)
 result<void> write_file_atomic(const std::filesystem::path& path, std::string_view content,
                                mode_t mode = 0644);
 
+/// Makes a file that is not there yet, whatever the umask; errc::exists. A few syscalls and no
+/// fsync: for a tmpfs, and for what is made anew after a crash.
+result<void> write_new_file(const std::filesystem::path& path, std::string_view content,
+                            mode_t mode = 0644);
+
 /// mkdir -p; every directory made gets `mode`, existing ones are left alone.
 result<void> make_directories(const std::filesystem::path& path, mode_t mode = 0700);
 

@@ -4,6 +4,8 @@
 ///     state_dir     /var/lib/tank/                           0700
 ///                     images/{blobs,layers,refs,tmp}/        the content store (oci/store.hpp)
 ///                     pods/<uid>/<container>/{upper,work}/   writable layers, gone with the pod
+///                     pods/<uid>/volumes/<name>/             emptyDirs, gone with the pod
+///                     up-<hash>/<uid>/...                    the same of one `tank up`
 ///     run_dir       /run/tank/                               0700, on tmpfs: gone at reboot
 ///                     lock  tank.sock                        one daemon; its control socket
 ///                     pods/<uid>/                            one directory per live pod
@@ -15,6 +17,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace tank {
@@ -26,9 +29,17 @@ struct directories {
   std::filesystem::path state_dir = "/var/lib/tank";
   std::filesystem::path run_dir = "/run/tank";
   std::filesystem::path log_dir = "/var/log/tank";
+  /// What pods write; empty: state_dir/pods. Two instances that share a state_dir (for its images)
+  /// must not share this one: each removes here what it does not know.
+  std::filesystem::path pod_state_dir;
 
   [[nodiscard]] std::filesystem::path images() const { return state_dir / "images"; }
-  [[nodiscard]] std::filesystem::path pod_states() const { return state_dir / "pods"; }
+  [[nodiscard]] std::filesystem::path pod_states() const {
+    return pod_state_dir.empty() ? state_dir / "pods" : pod_state_dir;
+  }
+  /// A pod_state_dir for an instance that is not the only one: as private as its run_dir, and found
+  /// again by the next instance with the same run_dir, which sweeps it.
+  [[nodiscard]] std::filesystem::path private_pod_states() const;
   [[nodiscard]] std::filesystem::path pod_state(std::string_view uid) const {
     return pod_states() / uid;
   }
@@ -49,5 +60,15 @@ struct directories {
 
   bool operator==(const directories&) const = default;
 };
+
+inline std::filesystem::path directories::private_pod_states() const {
+  std::uint64_t hash = 0xcbf29ce484222325; // FNV-1a
+  for (const unsigned char c : run_dir.lexically_normal().native())
+    hash = (hash ^ c) * 0x100000001b3;
+  std::string name = "up-";
+  for (int shift = 60; shift >= 0; shift -= 4)
+    name += "0123456789abcdef"[(hash >> shift) & 15];
+  return state_dir / name;
+}
 
 } // namespace tank

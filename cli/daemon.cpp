@@ -6,38 +6,38 @@
 
 #include <CLI/App.hpp>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
 #include <poll.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 namespace tank::cli {
 namespace {
 
-void log_to_stderr(const std::string& level) {
-  auto logger =
-      std::make_shared<spdlog::logger>("tank", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  logger->set_level(spdlog::level::from_str(level));
-  spdlog::set_default_logger(std::move(logger));
-}
-
 /// One log line for each change of a pod's state.
 void log_changes(const instance::view& view, std::map<std::string, std::string>& last) {
   for (const auto& pod : view.pods) {
+    if (ends_now(pod)) continue;
     auto line = state_line(pod);
     auto& before = last[pod.key];
     if (before == line) continue;
     before = line;
-    spdlog::info("{}", line);
+    spdlog::info("event=pod_changed pod={} state={} line=\"{}\"", pod.key, to_string(pod.state),
+                 line);
   }
+  std::erase_if(last, [&](const auto& known) {
+    const bool there = std::any_of(view.pods.begin(), view.pods.end(),
+                                   [&](const auto& pod) { return pod.key == known.first; });
+    if (!there) spdlog::info("pod/{} is gone", short_name(known.first));
+    return !there;
+  });
 }
 
 void tell_manager(const cli_context& context, std::string_view state) {
   if (auto told = notify(context.env("NOTIFY_SOCKET").value_or(""), state); !told)
-    spdlog::warn("{}", told.error().message());
+    spdlog::warn("event=notify_failed error=\"{}\"", told.error().message());
 }
 
 result<int> run_daemon(invocation& line) {
@@ -48,7 +48,8 @@ result<int> run_daemon(invocation& line) {
   auto start = TANK_TRY(
       make_start_options(line.context, settings, settings.dirs, {settings.dirs.manifest_dir}));
   auto tank = TANK_TRY(instance::start(std::move(start)));
-  spdlog::info("tank " TANK_VERSION " watches {}", settings.dirs.manifest_dir.string());
+  spdlog::info("event=started version=" TANK_VERSION " manifests={}",
+               settings.dirs.manifest_dir.string());
   tell_manager(line.context, "READY=1");
 
   std::map<std::string, std::string> last;
@@ -57,17 +58,18 @@ result<int> run_daemon(invocation& line) {
     const auto view = tank->look();
     log_changes(view, last);
     if (view.stopped) break;
+    if (!view.failed.empty()) return fail(errc::internal, "run", "the daemon", view.failed);
     std::array<pollfd, 2> fds{pollfd{tank->fd(), POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0}};
     ::poll(fds.data(), fds.size(), -1);
     while (signals.next() != 0) {
       if (stopping) continue;
       stopping = true;
-      spdlog::info("stopping all pods");
+      spdlog::info("event=stopping");
       tell_manager(line.context, "STOPPING=1");
       tank->stop(std::nullopt);
     }
   }
-  spdlog::info("stopped");
+  spdlog::info("event=stopped");
   return exit_ok;
 }
 

@@ -61,10 +61,18 @@ result<int> get_pods(invocation& line, const options& given) {
     return exit_ok;
   }
   TANK_TRY(daemon.start_watch());
-  for (;;) {
-    auto pods = TANK_TRY(daemon.next_watch());
-    print_pods(line, given, TANK_TRY(choose(std::move(pods), given)));
+  const bool table = given.output == "table" || given.output == "wide";
+  std::optional<std::string> before;
+  while (line.context.out) {
+    auto all = TANK_TRY(daemon.next_watch());
+    const auto pods = TANK_TRY(choose(std::move(all), given));
+    // Not every change shows in a table: ages aside, the same one is not printed twice.
+    auto now = table ? pod_table(pods, 0, {given.output == "wide", true, 0}) : "";
+    if (table && now == before) continue;
+    before = std::move(now);
+    print_pods(line, given, pods);
   }
+  return exit_ok;
 }
 
 result<int> get_files(invocation& line, const options& given) {

@@ -5,6 +5,9 @@
 #include <filesystem>
 #include <system_error>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 namespace tank::cli {
 namespace {
 
@@ -24,6 +27,7 @@ result<config::settings> invocation::settings() const {
 }
 
 result<pod_name> parse_pod_name(std::string_view text, const std::string& ns) {
+  if (text.empty()) return fail(errc::invalid, "find a pod", "", "its name is empty");
   pod_name pod;
   std::string_view left = text;
   if (left.starts_with("pod/")) left.remove_prefix(4);
@@ -44,13 +48,22 @@ result<pod_name> parse_pod_name(std::string_view text, const std::string& ns) {
   };
   // It becomes part of a path: nothing but the letters of a DNS name.
   if (!plain(pod.name) || !plain(pod.ns) || pod.name.starts_with("."))
-    return fail(errc::invalid, "understand", std::string{text}, "it is no name of a pod");
+    return fail(errc::invalid, "understand", std::string{text}, "it is no name of a pod",
+                "write web, pod/web, or namespace/web");
   return pod;
 }
 
 result<std::string> read_manifest(const cli_context& context, const std::string& file) {
   if (file == "-") return read_all(context.in_fd, max_manifest, "<stdin>");
-  return read_file(file, max_manifest);
+  if (file.empty())
+    return fail(errc::invalid, "read a manifest", "", "the name of its file is empty");
+  // `tank apply -f <(generate)` names a pipe: what somebody types may be any kind of file.
+  const unique_fd fd{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd) return fail_errno(errno, "open", file);
+  struct stat st {};
+  if (::fstat(fd.get(), &st) == 0 && S_ISDIR(st.st_mode))
+    return fail_errno(EISDIR, "read", file, "name its files, such as " + file + "/*.yaml");
+  return read_all(fd.get(), max_manifest, file);
 }
 
 } // namespace tank::cli

@@ -52,10 +52,10 @@ result<void> drain_log(int fd, const std::string& name, cri_parser& parser,
                        const cri_parser::sink& give);
 
 /// Goes on where `read_log` ended: gives what is written from now on, across rotation, restarts and
-/// edits of the pod. Waits on inotify and `stop_fd`; returns when `stop_fd` is readable or the
-/// pod's logs are gone.
+/// edits of the pod. Waits on inotify and `stop_fd`; returns when `stop_fd` is readable, nobody
+/// reads `out_fd` any more (-1: not looked at), or the pod's logs are gone.
 result<void> follow_log(const directories& dirs, const log_query& query, log_run run,
                         unique_fd live, cri_parser& parser, const cri_parser::sink& give,
-                        int stop_fd);
+                        int stop_fd, int out_fd = -1);
 
 } // namespace tank::cli

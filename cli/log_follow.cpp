@@ -39,7 +39,7 @@ class follower {
       , parser_{parser}
       , give_{give} {}
 
-  result<void> run(int stop_fd) {
+  result<void> run(int stop_fd, int out_fd) {
     inotify_ = unique_fd{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
     if (!inotify_) return fail_errno(errno, "watch", dirs_.pod_logs().string());
     bool names_changed = true;
@@ -48,10 +48,12 @@ class follower {
       if (names_changed) watch_all();
       TANK_TRY(drain());
       if (names_changed && !TANK_TRY(catch_up())) return {};
-      std::array<pollfd, 2> fds{pollfd{inotify_.get(), POLLIN, 0}, pollfd{stop_fd, POLLIN, 0}};
+      // `out_fd` only for its end: a reader that went away would otherwise show at the next write.
+      std::array<pollfd, 3> fds{pollfd{inotify_.get(), POLLIN, 0}, pollfd{stop_fd, POLLIN, 0},
+                                pollfd{out_fd, 0, 0}};
       if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR)
         return fail_errno(errno, "watch", dirs_.pod_logs().string());
-      if (fds[1].revents != 0) return {};
+      if (fds[1].revents != 0 || fds[2].revents != 0) return {};
       names_changed = read_events();
     }
   }
@@ -154,8 +156,8 @@ class follower {
 
 result<void> follow_log(const directories& dirs, const log_query& query, log_run run,
                         unique_fd live, cri_parser& parser, const cri_parser::sink& give,
-                        int stop_fd) {
-  return follower{dirs, query, std::move(run), std::move(live), parser, give}.run(stop_fd);
+                        int stop_fd, int out_fd) {
+  return follower{dirs, query, std::move(run), std::move(live), parser, give}.run(stop_fd, out_fd);
 }
 
 } // namespace tank::cli

@@ -47,8 +47,8 @@ class printer {
   std::ostream* last_ = nullptr;
 };
 
-result<int> follow(const directories& dirs, log_query query, const log_run& run, unique_fd live,
-                   cri_parser& parser, printer& print) {
+result<int> follow(const cli_context& context, const directories& dirs, log_query query,
+                   const log_run& run, unique_fd live, cri_parser& parser, printer& print) {
   query.container = run.container_dir.filename().string();
   auto signals = TANK_TRY(termination_signals::take(false));
   print.flush();
@@ -56,7 +56,8 @@ result<int> follow(const directories& dirs, log_query query, const log_run& run,
     print(entry);
     print.flush();
   };
-  TANK_TRY(follow_log(dirs, query, run, std::move(live), parser, give, signals.fd()));
+  TANK_TRY(
+      follow_log(dirs, query, run, std::move(live), parser, give, signals.fd(), context.out_fd));
   return exit_ok;
 }
 
@@ -80,7 +81,8 @@ result<int> logs(invocation& line, const options& given) {
   if (!given.follow) parser.finish(give);
   for (const auto& entry : last)
     print(entry);
-  if (given.follow) return follow(settings.dirs, query, run, std::move(live), parser, print);
+  if (given.follow)
+    return follow(line.context, settings.dirs, query, run, std::move(live), parser, print);
   print.flush();
   return exit_ok;
 }

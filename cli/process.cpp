@@ -7,14 +7,31 @@
 #include <iostream>
 #include <system_error>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace tank::cli {
 
+namespace {
+
+/// A closed 0, 1 or 2 would be the number of the next file that is opened, and output would go
+/// there. They are opened so that their use fails, as if they were closed still.
+void open_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    const int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    if (::open("/dev/null", mode) < 0) return; // the lowest free number: this one
+  }
+}
+
+} // namespace
+
 int run_process(int argc, char** argv) {
+  open_standard_streams();
   std::ios::sync_with_stdio(false);
   std::error_code ec;
   cli_context context{std::cout, std::cerr};
+  context.is_root = ::geteuid() == 0;
   context.out_is_tty = ::isatty(STDOUT_FILENO) == 1;
   context.env = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());

@@ -25,7 +25,11 @@ void add_restart(CLI::App& app, invocation& line) {
       auto daemon = TANK_TRY(client::connect(settings.dirs.control_socket()));
       for (const auto& name : given->names) {
         const auto wanted = TANK_TRY(parse_pod_name(name, given->ns));
-        TANK_TRY(daemon.restart(wanted.key()));
+        auto done = daemon.restart(wanted.key());
+        if (!done && done.error().code == errc::not_found)
+          return fail(errc::not_found, "restart", "pod/" + short_name(wanted.key()),
+                      "no such pod is desired", "see: tank get pods");
+        TANK_TRY(std::move(done));
         line.context.out << "pod/" << short_name(wanted.key()) << " restarted\n";
       }
       return exit_ok;

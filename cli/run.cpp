@@ -1,5 +1,6 @@
 #include "cli/context.hpp"
 #include "cli/invocation.hpp"
+#include "cli/tables.hpp"
 #include "cli/usage.hpp"
 
 #include <CLI/App.hpp>
@@ -32,6 +33,22 @@ void add_globals(CLI::App& app, config::settings_overrides& flags) {
   dir("--state-dir", flags.state_dir, "images, writable layers (TANK_STATE_DIR; /var/lib/tank)");
   dir("--run-dir", flags.run_dir, "socket, live pods (TANK_RUN_DIR; /run/tank)");
   dir("--log-dir", flags.log_dir, "output of pods (TANK_LOG_DIR; /var/log/tank)");
+}
+
+/// Ends a run: what was printed must have arrived, or the status would lie.
+int finish(cli_context& context, int status) {
+  context.out.flush();
+  if (context.out) return status;
+  context.err << "tank: cannot write the output (is the disk full, or stdout closed?)\n";
+  return status == exit_ok ? exit_failed : status;
+}
+
+int failed(cli_context& context, error why) {
+  context.out.flush();
+  if (why.code == errc::denied && why.hint.empty() && !context.is_root)
+    why.hint = "run this as root";
+  context.err << "tank: " << printable(why.message()) << "\n";
+  return exit_failed;
 }
 
 int usage_error(std::ostream& err, const std::string& text, const std::string& where) {
@@ -79,20 +96,17 @@ int run(cli_context& context, std::vector<std::string> args) {
     if (asks && !app.remaining(true).empty())
       return usage_error(context.err, usage_text(app, wish), command_path(app));
     context.out << app.help();
-    return exit_ok;
+    return finish(context, exit_ok);
   } catch (const CLI::CallForVersion&) {
     context.out << version_line() << "\n";
-    return exit_ok;
+    return finish(context, exit_ok);
   } catch (const CLI::ParseError& error) {
     return usage_error(context.err, usage_text(app, error), command_path(app));
   }
   if (!line.misuse.empty()) return usage_error(context.err, line.misuse, command_path(app));
 
   auto status = line.action();
-  context.out.flush();
-  if (status) return *status;
-  context.err << "tank: " << status.error().message() << "\n";
-  return exit_failed;
+  return status ? finish(context, *status) : failed(context, std::move(status.error()));
 }
 
 } // namespace tank::cli

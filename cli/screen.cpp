@@ -66,11 +66,10 @@ void screen::show(const instance::view& view) {
     return;
   }
   for (const auto& pod : view.pods) {
+    if (ends_now(pod)) continue;
     auto line = state_line(pod);
     auto& last = last_[pod.key];
-    // Between a workload's end and its report there is a moment without a pid: no news.
-    const bool ending = pod.state == pod_state::running && pod.host_pid <= 0;
-    if (last == line || ending) continue;
+    if (last == line) continue;
     last = line;
     context_.out << line << "\n";
   }

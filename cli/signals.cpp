@@ -10,8 +10,10 @@ result<termination_signals> termination_signals::take(bool ignore_hangup) {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
-  // Without `ignore_hangup` a lost terminal is a wish to end, as Ctrl-C is.
+  // Without `ignore_hangup` a lost terminal, or reader, is a wish to end, as Ctrl-C is.
   sigaddset(&set, SIGHUP);
+  // A reader of the output that went away must not kill us with pods running.
+  sigaddset(&set, SIGPIPE);
   taken.hangup_ = ignore_hangup;
   if (const int sys = pthread_sigmask(SIG_BLOCK, &set, &taken.before_); sys != 0)
     return fail_errno(sys, "block", "signals");
@@ -36,7 +38,7 @@ int termination_signals::next() {
   for (;;) {
     signalfd_siginfo info{};
     if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return 0;
-    if (hangup_ && info.ssi_signo == SIGHUP) continue;
+    if (hangup_ && (info.ssi_signo == SIGHUP || info.ssi_signo == SIGPIPE)) continue;
     return static_cast<int>(info.ssi_signo);
   }
 }

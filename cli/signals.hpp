@@ -8,9 +8,9 @@
 
 namespace tank::cli {
 
-/// Blocks SIGINT, SIGTERM (and ignores SIGHUP, when asked: a daemon without a terminal) for this
-/// thread and those it starts later; they arrive at `fd()`. Restores the mask when it ends. Make it
-/// before the first thread.
+/// Blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE (and ignores the last two, when asked: a daemon does
+/// not depend on who reads its output) for this thread and those it starts later; they arrive at
+/// `fd()`. Restores the mask when it ends. Make it before the first thread.
 class termination_signals {
  public:
   static result<termination_signals> take(bool ignore_hangup);

@@ -57,6 +57,13 @@ std::string reason_of(const pod_status& pod) {
   return printable(pod.last->message.empty() ? pod.last->reason : pod.last->message);
 }
 
+/// The same for a table, where the state has said "backing off 10s" already.
+std::string short_reason_of(const pod_status& pod) {
+  if (pod.state == pod_state::backing_off && pod.last && !pod.last->message.empty())
+    return printable(pod.last->message);
+  return reason_of(pod);
+}
+
 std::string milliseconds(std::chrono::microseconds us) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.3f ms", static_cast<double>(us.count()) / 1000.0);
@@ -160,7 +167,7 @@ std::string pod_table(const std::vector<pod_status>& pods, std::int64_t now_ns,
       r.push_back(pod.uid);
       r.push_back(printable(pod.file));
     }
-    r.push_back(reason_of(pod));
+    r.push_back(short_reason_of(pod));
     rows.push_back(std::move(r));
   }
   return aligned(rows, style.width);
@@ -221,11 +228,16 @@ std::string describe_pod(const pod_status& pod, std::int64_t now_ns) {
   add("  Network:", milliseconds(t.network));
   add("  Limits:", milliseconds(t.limits));
   add("  Proceed:", milliseconds(t.proceed));
+  if (pod.warnings.empty()) add("Warnings:", "none");
   std::string text = aligned(rows, 0);
-  text += pod.warnings.empty() ? "Warnings:           none\n" : "Warnings:\n";
+  if (!pod.warnings.empty()) text += "Warnings:\n";
   for (const auto& w : pod.warnings)
     text += "  " + printable(w) + "\n";
   return text;
+}
+
+bool ends_now(const pod_status& pod) {
+  return pod.state == pod_state::running && pod.host_pid <= 0;
 }
 
 std::string state_line(const pod_status& pod) {

@@ -33,6 +33,9 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows, std::size
 /// One plain line about a pod's state, without time: "pod/web running, pid 4711".
 std::string state_line(const pod_status& pod);
 
+/// Between a workload's end and its report: still "running", without a pid. No news for a line.
+bool ends_now(const pod_status& pod);
+
 /// "web", or "ns/web" outside of the namespace default.
 std::string short_name(const std::string& key);
 

@@ -22,6 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 using clock = std::chrono::steady_clock;
 
+/// Signals closer together are one wish: timeout(1) sends its own to us and to our group.
+constexpr std::chrono::milliseconds one_wish{250};
+
 struct options {
   std::vector<std::string> sources;
   std::string wait;
@@ -45,28 +48,12 @@ result<std::chrono::milliseconds> parse_duration(const std::string& text) {
   return std::chrono::milliseconds{std::stoll(text.substr(0, digits)) * factor};
 }
 
-/// An `up` without a run directory of its own choice gets a private one, so that it never meets a
-/// daemon; it is removed at the end.
-class private_run_dir {
- public:
-  private_run_dir(directories& dirs, bool chosen) {
-    if (chosen) return;
-    dirs.run_dir /= "up-" + std::to_string(::getpid());
-    path_ = dirs.run_dir;
-  }
-  private_run_dir(const private_run_dir&) = delete;
-  private_run_dir& operator=(const private_run_dir&) = delete;
-  ~private_run_dir() {
-    if (path_.empty()) return;
-    // Only what is known to be ours and empty of pods: a tree that still holds one must stay.
-    for (const auto* name : {"lock", "pods", ""})
-      ::remove((path_ / name).c_str());
-    ::rmdir(path_.c_str());
-  }
-
- private:
-  fs::path path_;
-};
+/// An `up` may run beside a daemon and beside other ones: it shares their images, and nothing else.
+/// What it makes goes with the instance.
+void set_apart(directories& dirs, bool run_dir_chosen) {
+  if (!run_dir_chosen) dirs.run_dir /= "up-" + std::to_string(::getpid());
+  dirs.pod_state_dir = dirs.private_pod_states();
+}
 
 class up_loop {
  public:
@@ -85,6 +72,10 @@ class up_loop {
       const auto view = tank_.look();
       shown.show(view);
       if (view.stopped) break;
+      if (!view.failed.empty()) {
+        problems_.push_back(view.failed);
+        break;
+      }
       if (!stopping_) decide(view);
       wait();
       on_signals(shown);
@@ -124,14 +115,16 @@ class up_loop {
 
   void on_signals(screen& shown) {
     while (signals_.next() != 0) {
-      if (stopping_ && signalled_) {
+      const auto now = clock::now();
+      if (signalled_at_ && now - *signalled_at_ < one_wish) continue;
+      if (stopping_ && signalled_at_) {
         shown.say("killing all pods");
         begin_stop(std::chrono::seconds{0});
       } else {
         if (!stopping_) shown.say("stopping all pods (again to kill them)");
         begin_stop(std::nullopt);
       }
-      signalled_ = true;
+      signalled_at_ = now;
     }
   }
 
@@ -142,7 +135,7 @@ class up_loop {
   std::optional<clock::time_point> deadline_;
   std::vector<std::string> problems_;
   bool stopping_ = false;
-  bool signalled_ = false;
+  std::optional<clock::time_point> signalled_at_;
 };
 
 result<int> run_up(invocation& line, const options& given) {
@@ -150,8 +143,11 @@ result<int> run_up(invocation& line, const options& given) {
   std::vector<fs::path> sources;
   for (const auto& source : given.sources) {
     std::error_code ec;
+    if (source.empty()) return fail(errc::invalid, "read a source", "", "its name is empty");
     auto path = fs::canonical(source, ec);
     if (ec) return fail_errno(ec.value(), "read", source);
+    if (!fs::is_directory(path, ec) && !fs::is_regular_file(path, ec))
+      return fail(errc::invalid, "run", source, "it is neither a directory nor a regular file");
     sources.push_back(std::move(path));
   }
   const auto goal = !given.until.empty()  ? up_goal::exit
@@ -161,7 +157,8 @@ result<int> run_up(invocation& line, const options& given) {
   if (!given.timeout.empty()) deadline = clock::now() + TANK_TRY(parse_duration(given.timeout));
 
   const bool chosen = line.flags.run_dir || line.context.env("TANK_RUN_DIR").value_or("") != "";
-  const private_run_dir own{settings.dirs, chosen};
+  set_apart(settings.dirs, chosen);
+  log_to_stderr("warn");
   auto signals = TANK_TRY(termination_signals::take(false));
   auto start =
       TANK_TRY(make_start_options(line.context, settings, settings.dirs, std::move(sources)));

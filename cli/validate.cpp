@@ -1,6 +1,7 @@
 #include "cli/validate.hpp"
 
 #include "cli/invocation.hpp"
+#include "cli/tables.hpp"
 #include "cli/usage.hpp"
 #include "config/pod.hpp"
 
@@ -40,7 +41,7 @@ result<int> validate(invocation& line, const options& given) {
   for (const auto& file : given.files) {
     auto text = read_manifest(context, file);
     if (!text) { // the other files are judged all the same
-      context.err << "tank: " << text.error().message() << "\n";
+      context.err << "tank: " << printable(text.error().message()) << "\n";
       valid = false;
       continue;
     }
@@ -59,10 +60,10 @@ result<int> validate(invocation& line, const options& given) {
 
 void print_diagnostics(std::ostream& to, const config::manifest& parsed, const std::string& file) {
   for (const auto& d : parsed.diagnostics)
-    to << config::format(d, file) << "\n";
+    to << printable(config::format(d, file)) << "\n";
   for (const auto& doc : parsed.pods)
     for (const auto& d : doc.diagnostics)
-      to << config::format(d, file) << "\n";
+      to << printable(config::format(d, file)) << "\n";
 }
 
 bool all_runnable(const config::manifest& parsed) {

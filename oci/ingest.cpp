@@ -111,9 +111,11 @@ result<ingest> ingest::begin(const store_layout& layout, const store_options& op
   const auto path = layout.tmp() / name;
   if (::mkdir(path.c_str(), 0700) != 0) return fail_errno(errno, "create directory", path);
   ingest session{layout, options, std::move(lock), std::move(name)};
-  for (const auto& record : TANK_TRY(read_records(layout)))
-    for (const auto& l : record.layers)
-      session.pairs_.emplace(l.blob, l.diff_id);
+  // Only to spare work: a record that cannot be read must not keep other images out.
+  if (const auto records = read_records(layout))
+    for (const auto& record : *records)
+      for (const auto& l : record.layers)
+        session.pairs_.emplace(l.blob, l.diff_id);
   return session;
 }
 

@@ -176,9 +176,12 @@ result<void> store::remove(const reference& name,
                            const std::vector<std::filesystem::path>& in_use) {
   const store_layout layout{root_};
   const auto lock = TANK_TRY(lock_store(layout, LOCK_EX, true));
-  const auto record = TANK_TRY(find_record(layout, name));
-  const auto path = layout.ref(record.name);
-  if (::unlink(path.c_str()) != 0) return fail_errno(errno, "remove", record.name);
+  const auto record = find_record(layout, name);
+  // Also one that cannot be read goes by its name: nothing else would ever get rid of it.
+  if (!record && (record.error().code == errc::not_found || !name.digest.empty()))
+    return tl::make_unexpected(record.error());
+  const auto known = record ? record->name : name.to_string();
+  if (::unlink(layout.ref(known).c_str()) != 0) return fail_errno(errno, "remove", known);
   return collect(layout, in_use);
 }
 

@@ -30,10 +30,12 @@ need_root() {
   exit 2
 }
 
-# build DIR [meson options]: configures when needed, and compiles.
+# build DIR [meson options] [-- targets]: configures when needed, and compiles, all or the targets.
 build() {
-  local dir=$1
+  local dir=$1 options=()
   shift
-  [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >&2 || exit 1
-  meson compile -C "$dir" >&2 || exit 1
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1") && shift; done
+  [ $# -eq 0 ] || shift
+  [ -f "$dir/build.ninja" ] || meson setup "$dir" "${options[@]}" >&2 || exit 1
+  meson compile -C "$dir" "$@" >&2 || exit 1
 }

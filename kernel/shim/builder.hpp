@@ -9,8 +9,8 @@ namespace tank::kernel::shim {
 /// What the steps of one container share. `root` is the mount that becomes "/"; -1 until the
 /// overlay step made it.
 struct builder {
-  fd_holder root;
-  fd_holder empty_dir; ///< a read-only tmpfs, attached over the first masked directory
+  unique_fd root;
+  unique_fd empty_dir; ///< a read-only tmpfs, attached over the first masked directory
   bool pivoted = false;
   const char* late_directory = nullptr; ///< to be made before the root turns read-only; or null
   failure* out = nullptr;

@@ -5,7 +5,7 @@
 #include "kernel/protocol.hpp"
 #include "kernel/shim/child.hpp"
 #include "kernel/shim/output.hpp"
-#include "kernel/shim/sys.hpp"
+#include "kernel/shim/syscalls.hpp"
 #include "kernel/stage.hpp"
 
 namespace tank::kernel::shim {

@@ -34,11 +34,11 @@ int set_limits(const wire::process_view& p, failure* out) noexcept {
 /// -1 with errno. Resolved as a mount target is, so that a working directory can be neither a
 /// descriptor somebody forgot to close nor anything else outside (SECURITY.md class 2).
 int change_directory(const char* path, bool make) noexcept {
-  const fd_holder root{::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
-  if (!root.valid()) return -1;
-  const fd_holder dir{
+  const unique_fd root{::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!root) return -1;
+  const unique_fd dir{
       open_target(root.get(), path, {.kind = make ? make_kind::directory : make_kind::nothing})};
-  if (!dir.valid() || ::fchdir(dir.get()) != 0) return -1;
+  if (!dir || ::fchdir(dir.get()) != 0) return -1;
   // The kernel's own word on where that is: "(unreachable)..." when it is not below our root.
   char where[4096];
   if (::syscall(SYS_getcwd, where, sizeof where) < 0) {
@@ -66,14 +66,14 @@ int clear_inheritable() noexcept {
 
 /// The raw calls: libc's would want to tell threads that we do not have.
 int become(const wire::process_view& p, failure* out) noexcept {
-  char number[11];
-  format_number(p.gid, number);
+  char number[21];
+  *put_decimal(number, p.gid) = '\0';
   if (::syscall(SYS_setgroups, static_cast<std::size_t>(p.groups.count), p.groups.items) != 0) {
     return out->set(errno, "set the supplementary groups of", "process");
   }
   if (::syscall(SYS_setresgid, p.gid, p.gid, p.gid) != 0)
     return out->set(errno, "set group", number);
-  format_number(p.uid, number);
+  *put_decimal(number, p.uid) = '\0';
   // keep-caps and its kin would carry capabilities over the change of user.
   if (::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0 && errno != EPERM) {
     return out->set(errno, "reset the secure bits of", "process");

@@ -1,7 +1,7 @@
 #include "kernel/shim/log_file.hpp"
 
 #include "kernel/shim/cri.hpp"
-#include "kernel/shim/sys.hpp"
+#include "kernel/shim/syscalls.hpp"
 
 #include <cerrno>
 #include <cstdio> // renameat

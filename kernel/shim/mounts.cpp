@@ -34,18 +34,18 @@ bool apply_options(int fs, const char* data) noexcept {
 }
 
 /// Opens what a mask or read_only step names: 1 found, 0 there is none (to be skipped), -1 failed.
-int open_existing(builder& b, const char* path, const char* verb, fd_holder& it) noexcept {
+int open_existing(builder& b, const char* path, const char* verb, unique_fd& it) noexcept {
   it.reset(open_target(b.root.get(), path, {}));
-  if (it.valid()) return 1;
+  if (it) return 1;
   if (errno == ENOENT || errno == ENOTDIR) return 0;
   return b.out->set(errno, verb, path);
 }
 
 /// The container's own null device, and nothing that merely has its name (SECURITY.md class 4).
 int open_null(builder& b) noexcept {
-  fd_holder it{open_target(b.root.get(), "/dev/null", {})};
+  unique_fd it{open_target(b.root.get(), "/dev/null", {})};
   struct stat st {};
-  if (!it.valid() || ::fstat(it.get(), &st) != 0) return -1;
+  if (!it || ::fstat(it.get(), &st) != 0) return -1;
   if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)) {
     errno = ENODEV;
     return -1;
@@ -54,11 +54,11 @@ int open_null(builder& b) noexcept {
 }
 
 int mask_file(builder& b, int target, const char* path) noexcept {
-  const fd_holder null{open_null(b)};
-  if (!null.valid()) return b.out->set(errno, "mask with /dev/null", path);
-  const fd_holder mount{clone_mount(null.get(), "", false)};
+  const unique_fd null{open_null(b)};
+  if (!null) return b.out->set(errno, "mask with /dev/null", path);
+  const unique_fd mount{clone_mount(null.get(), "", false)};
   constexpr std::uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-  if (!mount.valid() || change_mount(mount.get(), attributes, MS_PRIVATE, false) != 0 ||
+  if (!mount || change_mount(mount.get(), attributes, MS_PRIVATE, false) != 0 ||
       attach_mount(mount.get(), target) != 0) {
     return b.out->set(errno, "mask", path);
   }
@@ -69,16 +69,16 @@ int mask_file(builder& b, int target, const char* path) noexcept {
 int mask_directory(builder& b, int target, const char* path) noexcept {
   constexpr std::uint64_t attributes =
       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-  if (!b.empty_dir.valid()) {
-    fd_holder made{new_filesystem("tmpfs", "size=0,nr_inodes=1,mode=555", attributes)};
-    if (!made.valid() || attach_mount(made.get(), target) != 0) {
+  if (!b.empty_dir) {
+    unique_fd made{new_filesystem("tmpfs", "size=0,nr_inodes=1,mode=555", attributes)};
+    if (!made || attach_mount(made.get(), target) != 0) {
       return b.out->set(errno, "mask", path);
     }
     b.empty_dir.reset(made.release());
     return 0;
   }
-  const fd_holder mount{clone_mount(b.empty_dir.get(), "", false)};
-  if (!mount.valid() || attach_mount(mount.get(), target) != 0) {
+  const unique_fd mount{clone_mount(b.empty_dir.get(), "", false)};
+  if (!mount || attach_mount(mount.get(), target) != 0) {
     return b.out->set(errno, "mask", path);
   }
   return 0;
@@ -87,8 +87,8 @@ int mask_directory(builder& b, int target, const char* path) noexcept {
 } // namespace
 
 int new_filesystem(const char* type, const char* data, std::uint64_t attributes) noexcept {
-  const fd_holder fs{::fsopen(type, FSOPEN_CLOEXEC)};
-  if (!fs.valid()) return -1;
+  const unique_fd fs{::fsopen(type, FSOPEN_CLOEXEC)};
+  if (!fs) return -1;
   ::fsconfig(fs.get(), FSCONFIG_SET_STRING, "source", type, 0); // what mountinfo shows, no more
   if (!apply_options(fs.get(), data)) return -1;
   if (::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return -1;
@@ -114,35 +114,35 @@ int mount_filesystem(builder& b, const wire::filesystem_view& s) noexcept {
     return b.out->set(ENODEV, "mount a filesystem of unknown type on", s.target.c_str());
   }
   append(verb, sizeof verb, " on");
-  const fd_holder target{
+  const unique_fd target{
       open_target(b.root.get(), s.target.c_str(), {.kind = make_kind::directory})};
-  if (!target.valid()) return b.out->set(errno, verb, s.target.c_str());
+  if (!target) return b.out->set(errno, verb, s.target.c_str());
   if (check_mountable(b, target.get(), verb, s.target.c_str()) != 0) return -1;
-  const fd_holder mount{new_filesystem(s.type.c_str(), s.data.c_str(), mount_attributes(s.flags))};
-  if (!mount.valid() || attach_mount(mount.get(), target.get()) != 0) {
+  const unique_fd mount{new_filesystem(s.type.c_str(), s.data.c_str(), mount_attributes(s.flags))};
+  if (!mount || attach_mount(mount.get(), target.get()) != 0) {
     return b.out->set(errno, verb, s.target.c_str());
   }
   return 0;
 }
 
 int bind_source(builder& b, const wire::bind_view& s) noexcept {
-  const fd_holder source{::open(s.source.c_str(), O_PATH | O_CLOEXEC)};
+  const unique_fd source{::open(s.source.c_str(), O_PATH | O_CLOEXEC)};
   struct stat st {};
-  if (!source.valid() || ::fstat(source.get(), &st) != 0) {
+  if (!source || ::fstat(source.get(), &st) != 0) {
     return b.out->set(errno, "open the source of a mount", s.source.c_str());
   }
   constexpr const char* verb = "bind on";
   const bool directory = S_ISDIR(st.st_mode);
-  const fd_holder target{open_target(b.root.get(), s.target.c_str(),
+  const unique_fd target{open_target(b.root.get(), s.target.c_str(),
                                      {.kind = directory ? make_kind::directory : make_kind::file,
                                       .mode = directory ? mode_t{0755} : mode_t{0644}})};
-  if (!target.valid()) return b.out->set(errno, verb, s.target.c_str());
+  if (!target) return b.out->set(errno, verb, s.target.c_str());
   if (check_mountable(b, target.get(), verb, s.target.c_str()) != 0) return -1;
-  const fd_holder mount{clone_mount(source.get(), "", s.recursive && directory)};
+  const unique_fd mount{clone_mount(source.get(), "", s.recursive && directory)};
   const std::uint64_t attributes =
       mount_attributes(s.flags) | (s.read_only ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0);
   // Read-only means all of it: a writable mount below a read-only volume would be a hole.
-  if (!mount.valid() || change_mount(mount.get(), attributes, MS_PRIVATE, s.recursive) != 0 ||
+  if (!mount || change_mount(mount.get(), attributes, MS_PRIVATE, s.recursive) != 0 ||
       attach_mount(mount.get(), target.get()) != 0) {
     return b.out->set(errno, verb, s.target.c_str());
   }
@@ -151,10 +151,10 @@ int bind_source(builder& b, const wire::bind_view& s) noexcept {
 
 int protect(builder& b, const wire::read_only_view& s) noexcept {
   constexpr const char* verb = "make read-only";
-  fd_holder target;
+  unique_fd target;
   if (const int found = open_existing(b, s.target.c_str(), verb, target); found <= 0) return found;
-  const fd_holder mount{clone_mount(target.get(), "", true)};
-  if (!mount.valid() || change_mount(mount.get(), MOUNT_ATTR_RDONLY, MS_PRIVATE, true) != 0 ||
+  const unique_fd mount{clone_mount(target.get(), "", true)};
+  if (!mount || change_mount(mount.get(), MOUNT_ATTR_RDONLY, MS_PRIVATE, true) != 0 ||
       attach_mount(mount.get(), target.get()) != 0) {
     return b.out->set(errno, verb, s.target.c_str());
   }
@@ -162,7 +162,7 @@ int protect(builder& b, const wire::read_only_view& s) noexcept {
 }
 
 int mask(builder& b, const wire::mask_view& s) noexcept {
-  fd_holder target;
+  unique_fd target;
   if (const int found = open_existing(b, s.target.c_str(), "mask", target); found <= 0) {
     return found;
   }

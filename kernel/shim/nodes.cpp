@@ -15,19 +15,19 @@ namespace {
 /// device. Read-only, so that its mode and owner on the host stay out of reach; that does not keep
 /// a device from being written.
 int bind_device(int parent, const char* name, const wire::device_view& s) noexcept {
-  const fd_holder host{open_in(AT_FDCWD, "/dev", O_PATH | O_DIRECTORY, 0)};
-  if (!host.valid()) return -1;
-  const fd_holder node{::openat(host.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+  const unique_fd host{open_in(AT_FDCWD, "/dev", O_PATH | O_DIRECTORY, 0)};
+  if (!host) return -1;
+  const unique_fd node{::openat(host.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC)};
   struct stat st {};
-  if (!node.valid() || ::fstat(node.get(), &st) != 0) return -1;
+  if (!node || ::fstat(node.get(), &st) != 0) return -1;
   if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(s.major, s.minor)) {
     errno = ENODEV;
     return -1;
   }
-  const fd_holder place{
+  const unique_fd place{
       ::openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0600)};
-  const fd_holder mount{clone_mount(node.get(), "", false)};
-  if (!place.valid() || !mount.valid() ||
+  const unique_fd mount{clone_mount(node.get(), "", false)};
+  if (!place || !mount ||
       change_mount(mount.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
                    MS_PRIVATE, false) != 0) {
     return -1;
@@ -40,8 +40,8 @@ int bind_device(int parent, const char* name, const wire::device_view& s) noexce
 int make_device(builder& b, const wire::device_view& s) noexcept {
   constexpr const char* verb = "make the device";
   const char* name = nullptr;
-  const fd_holder parent{open_parent(b.root.get(), s.target.c_str(), &name)};
-  if (!parent.valid()) return b.out->set(errno, verb, s.target.c_str());
+  const unique_fd parent{open_parent(b.root.get(), s.target.c_str(), &name)};
+  if (!parent) return b.out->set(errno, verb, s.target.c_str());
   if (::mknodat(parent.get(), name, S_IFCHR | (s.mode & 07777), makedev(s.major, s.minor)) == 0) {
     return 0;
   }
@@ -52,8 +52,8 @@ int make_device(builder& b, const wire::device_view& s) noexcept {
 int make_symlink(builder& b, const wire::symlink_view& s) noexcept {
   constexpr const char* verb = "make the symbolic link";
   const char* name = nullptr;
-  const fd_holder parent{open_parent(b.root.get(), s.link.c_str(), &name)};
-  if (!parent.valid()) return b.out->set(errno, verb, s.link.c_str());
+  const unique_fd parent{open_parent(b.root.get(), s.link.c_str(), &name)};
+  if (!parent) return b.out->set(errno, verb, s.link.c_str());
   if (::symlinkat(s.target.c_str(), parent.get(), name) == 0) return 0;
   const int error = errno;
   char now[PATH_MAX];
@@ -68,10 +68,10 @@ int make_symlink(builder& b, const wire::symlink_view& s) noexcept {
 int make_directory(builder& b, const wire::directory_view& s) noexcept {
   constexpr const char* verb = "make the directory";
   bool made = false;
-  const fd_holder it{open_target(
+  const unique_fd it{open_target(
       b.root.get(), s.target.c_str(),
       {.kind = make_kind::directory, .mode = static_cast<mode_t>(s.mode & 07777), .made = &made})};
-  if (!it.valid()) return b.out->set(errno, verb, s.target.c_str());
+  if (!it) return b.out->set(errno, verb, s.target.c_str());
   struct stat st {};
   if (::fstat(it.get(), &st) != 0) return b.out->set(errno, verb, s.target.c_str());
   if (!S_ISDIR(st.st_mode)) return b.out->set(ENOTDIR, verb, s.target.c_str());

@@ -1,6 +1,6 @@
 #include "kernel/shim/output.hpp"
 
-#include "kernel/shim/sys.hpp"
+#include "kernel/shim/syscalls.hpp"
 
 #include <cerrno>
 

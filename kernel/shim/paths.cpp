@@ -79,13 +79,13 @@ class walker {
   [[nodiscard]] bool is_last() const noexcept { return *skip_slashes(rest_) == '\0'; }
 
   bool step(const char* name, const make_options& make) noexcept {
-    fd_holder parent{
+    unique_fd parent{
         open_in(root_, done_[0] == '\0' ? "." : done_, O_PATH | O_DIRECTORY, in_root_no_links)};
-    if (!parent.valid()) return false;
+    if (!parent) return false;
     // A second attempt: somebody may have made it between the look and the making.
     for (int attempt = 0; attempt < 2; ++attempt) {
-      const fd_holder it{::openat(parent.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC)};
-      if (it.valid()) return descend(it.get(), name);
+      const unique_fd it{::openat(parent.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+      if (it) return descend(it.get(), name);
       if (errno != ENOENT || make.kind == make_kind::nothing) return false;
       if (!create(parent.get(), name, make)) return false;
     }

@@ -24,8 +24,8 @@ constexpr std::uint64_t root_attributes = MOUNT_ATTR_NODEV;
 struct layers {
   int lower[max_layers];
   std::uint32_t count = 0;
-  fd_holder upper;
-  fd_holder work;
+  unique_fd upper;
+  unique_fd work;
 
   layers() noexcept = default;
   layers(const layers&) = delete;
@@ -48,16 +48,16 @@ int open_layers(builder& b, const wire::overlay_view& s, layers& l) noexcept {
     if (l.lower[l.count] < 0) return b.out->set(errno, verb, s.lower.items[l.count]);
   }
   l.upper.reset(open_directory(s.upper.c_str()));
-  if (!l.upper.valid()) return b.out->set(errno, "open the upper directory", s.upper.c_str());
+  if (!l.upper) return b.out->set(errno, "open the upper directory", s.upper.c_str());
   l.work.reset(open_directory(s.work.c_str()));
-  if (!l.work.valid()) return b.out->set(errno, "open the work directory", s.work.c_str());
+  if (!l.work) return b.out->set(errno, "open the work directory", s.work.c_str());
   return 0;
 }
 
 /// A detached overlay mount; -1 with EINVAL where overlayfs takes no descriptors.
 int overlay_by_fd(const layers& l) noexcept {
-  const fd_holder fs{::fsopen("overlay", FSOPEN_CLOEXEC)};
-  if (!fs.valid()) return -1;
+  const unique_fd fs{::fsopen("overlay", FSOPEN_CLOEXEC)};
+  if (!fs) return -1;
   const auto set_fd = [&](const char* key, int fd) {
     return ::fsconfig(fs.get(), FSCONFIG_SET_FD, key, nullptr, fd) == 0;
   };
@@ -88,10 +88,10 @@ int attach_root(builder& b, int mount, const char* object) noexcept {
 int bind_root(builder& b, const wire::overlay_view& s) noexcept {
   const char* dir = s.lower.count == 1 ? s.lower.items[0] : "";
   if (s.lower.count != 1) return b.out->set(EINVAL, "make the root filesystem from", dir);
-  const fd_holder source{::open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)};
-  if (!source.valid()) return b.out->set(errno, "open the root directory", dir);
+  const unique_fd source{::open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!source) return b.out->set(errno, "open the root directory", dir);
   b.root.reset(clone_mount(source.get(), "", true));
-  if (!b.root.valid() || change_mount(b.root.get(), 0, MS_PRIVATE, true) != 0 ||
+  if (!b.root || change_mount(b.root.get(), 0, MS_PRIVATE, true) != 0 ||
       change_mount(b.root.get(), root_attributes, 0, false) != 0) {
     return b.out->set(errno, "bind the root directory", dir);
   }
@@ -105,8 +105,8 @@ int mount_overlay_by_string(const int* lower, std::uint32_t count, int upper, in
   bool fits = true;
   const auto add = [&](const char* text) { fits = fits && append(data, sizeof data, text); };
   const auto add_fd = [&](const char* key, int fd) {
-    char number[11];
-    format_number(static_cast<unsigned>(fd), number);
+    char number[21];
+    *put_decimal(number, static_cast<unsigned>(fd)) = '\0';
     add(key);
     add("/proc/self/fd/");
     add(number);
@@ -133,8 +133,7 @@ int mount_overlay_by_string(const int* lower, std::uint32_t count, int upper, in
 }
 
 int make_root(builder& b, const wire::overlay_view& s) noexcept {
-  if (b.root.valid())
-    return b.out->set(EBUSY, "make a second root filesystem from", s.upper.c_str());
+  if (b.root) return b.out->set(EBUSY, "make a second root filesystem from", s.upper.c_str());
   if (s.upper.empty()) return bind_root(b, s);
   layers l;
   if (open_layers(b, s, l) != 0) return -1;
@@ -145,16 +144,16 @@ int make_root(builder& b, const wire::overlay_view& s) noexcept {
   }
   if (errno == EINVAL || errno == EBADF || errno == EOPNOTSUPP) {
     b.root.reset(mount_overlay_by_string(l.lower, l.count, l.upper.get(), l.work.get()));
-    if (b.root.valid()) return 0;
+    if (b.root) return 0;
   }
   return b.out->set(errno, "mount overlay on", s.upper.c_str());
 }
 
 int pivot(builder& b, const wire::pivot_view& s) noexcept {
   if (s.read_only_root && b.late_directory != nullptr) {
-    const fd_holder made{
+    const unique_fd made{
         open_target(b.root.get(), b.late_directory, {.kind = make_kind::directory})};
-    if (!made.valid()) return b.out->set(errno, "make the directory", b.late_directory);
+    if (!made) return b.out->set(errno, "make the directory", b.late_directory);
   }
   // With both arguments the new root, the old one ends up stacked on it: no directory of the image
   // is needed to hold it for the moment until it is let go.

@@ -24,8 +24,8 @@ const char* find_path(const wire::text_list& env) noexcept {
 /// Appends " (needs <interpreter>)" when the file is a script that can be read.
 void name_interpreter(const char* file, char* object, std::size_t room) noexcept {
   char head[256];
-  const fd_holder fd{::open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-  if (!fd.valid()) return;
+  const unique_fd fd{::open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (!fd) return;
   const ssize_t n = ::read(fd.get(), head, sizeof head - 1);
   if (n < 3 || head[0] != '#' || head[1] != '!') return;
   head[n] = '\0';

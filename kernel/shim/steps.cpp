@@ -13,7 +13,7 @@ int dispatch(builder& b, const wire::step_view& s) noexcept {
   using enum wire::step_kind;
   if (s.kind == fault) return b.out->set(s.fault.sys, "carry out a step made to fail", "fault");
   if (s.kind == overlay) return make_root(b, s.overlay);
-  if (!b.root.valid()) return b.out->set(EINVAL, "build without a root filesystem", "plan");
+  if (!b.root) return b.out->set(EINVAL, "build without a root filesystem", "plan");
   if (b.pivoted && s.kind != wire::step_kind::mask && s.kind != read_only) {
     return b.out->set(EINVAL, "carry out a step behind the pivot", "plan");
   }

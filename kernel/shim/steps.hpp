@@ -1,14 +1,14 @@
 /// What the parked child does inside its own namespaces: the seam between the shim's life cycle
-/// (shim.cpp, child.cpp) and the executor (steps.cpp, process.cpp).
+/// (server.cpp, container.cpp, child.cpp) and the executor (steps.cpp, exec.cpp).
 ///
 /// All of it runs between clone and exec in a single-threaded static program: no heap, no
 /// exceptions, fixed buffers only. Every function returns 0, or -1 with `out` filled.
 #pragma once
 
+#include "kernel/shim/syscalls.hpp"
 #include "kernel/wire.hpp"
 
 #include <cstdint>
-#include <cstring>
 
 namespace tank::kernel::shim {
 
@@ -23,16 +23,9 @@ struct failure {
   /// Fills all but the index; returns -1, to be returned by the caller.
   int set(int error, const char* what, const char* on) noexcept {
     sys = error;
-    copy(step, sizeof step, what);
-    copy(object, sizeof object, on);
+    copy_text(step, what);
+    copy_text(object, on);
     return -1;
-  }
-
- private:
-  static void copy(char* to, std::size_t room, const char* from) noexcept {
-    const std::size_t n = strnlen(from, room - 1);
-    std::memcpy(to, from, n);
-    to[n] = '\0';
   }
 };
 

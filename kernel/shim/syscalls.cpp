@@ -41,19 +41,6 @@ std::uint64_t mount_attributes(std::uint32_t ms_flags) noexcept {
   return out;
 }
 
-std::size_t format_number(unsigned value, char* out) noexcept {
-  char digits[11];
-  std::size_t n = 0;
-  do {
-    digits[n++] = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value != 0);
-  for (std::size_t i = 0; i < n; ++i)
-    out[i] = digits[n - 1 - i];
-  out[n] = '\0';
-  return n;
-}
-
 bool append(char* buffer, std::size_t room, const char* text) noexcept {
   const std::size_t used = strnlen(buffer, room);
   const std::size_t more = std::strlen(text);

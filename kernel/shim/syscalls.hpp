@@ -1,41 +1,25 @@
-/// System calls that the distribution's libc does not wrap, and the little every part of the
-/// executor needs. errno reports, as usual.
+/// System calls that the distribution's libc does not wrap, and the smallest helpers around those
+/// it does: no heap, no exceptions, no stdio, usable between clone and exec. errno reports, as
+/// usual.
 #pragma once
+
+#include "base/unique_fd.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <linux/openat2.h>
+#include <cstring>
+#include <ctime>
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 namespace tank::kernel::shim {
-
-/// Sole owner of a descriptor (base/unique_fd.hpp without what it drags in).
-class fd_holder {
- public:
-  fd_holder() noexcept = default;
-  explicit fd_holder(int fd) noexcept : fd_(fd) {}
-  fd_holder(const fd_holder&) = delete;
-  fd_holder& operator=(const fd_holder&) = delete;
-  ~fd_holder() { reset(); }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  [[nodiscard]] bool valid() const noexcept { return fd_ >= 0; }
-  void reset(int fd = -1) noexcept {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = fd;
-  }
-  int release() noexcept {
-    const int fd = fd_;
-    fd_ = -1;
-    return fd;
-  }
-
- private:
-  int fd_ = -1;
-};
 
 /// openat2(2). EAGAIN, which the kernel gives when a rename raced with "..", is tried again a
 /// bounded number of times.
@@ -64,10 +48,50 @@ int change_mount(int mount, std::uint64_t set, std::uint64_t propagation, bool r
 /// MS_* of mount(2) as MOUNT_ATTR_*. Flags without a counterpart are ignored.
 std::uint64_t mount_attributes(std::uint32_t ms_flags) noexcept;
 
-/// Decimal text of `value`; `out` has room for 11 bytes. Returns the length.
-std::size_t format_number(unsigned value, char* out) noexcept;
-
 /// Appends `text` to the NUL-terminated string in `buffer`; false when it does not fit.
 bool append(char* buffer, std::size_t room, const char* text) noexcept;
+
+/// Copies a C string, cut to fit; `to` is always terminated.
+template <std::size_t N>
+void copy_text(char (&to)[N], const char* from) noexcept {
+  const std::size_t n = strnlen(from, N - 1);
+  std::memcpy(to, from, n);
+  std::memset(to + n, 0, N - n);
+}
+
+/// Decimal, without stdio. Returns the end; the caller's room is at least 20 bytes.
+inline char* put_decimal(char* to, std::uint64_t value) noexcept {
+  char digits[20];
+  int n = 0;
+  do
+    digits[n++] = static_cast<char>('0' + value % 10);
+  while ((value /= 10) != 0);
+  while (n > 0)
+    *to++ = digits[--n];
+  return to;
+}
+
+inline std::int64_t realtime_ns() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+/// clone3 with a copied address space: returns as fork(2) does, and a pidfd in the parent.
+inline pid_t clone_into(std::uint64_t namespaces, int* pidfd) noexcept {
+  clone_args args{};
+  args.flags = CLONE_PIDFD | namespaces;
+  args.pidfd = reinterpret_cast<std::uint64_t>(pidfd);
+  args.exit_signal = SIGCHLD;
+  return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+}
+
+inline int send_signal(int pidfd, int signum) noexcept {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signum, nullptr, 0));
+}
+
+inline void close_from(unsigned first) noexcept {
+  ::syscall(SYS_close_range, first, ~0u, 0);
+}
 
 } // namespace tank::kernel::shim

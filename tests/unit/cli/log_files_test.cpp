@@ -111,11 +111,11 @@ namespace {
 /// Follows in a thread; `expect` waits for the next text.
 class following {
  public:
-  explicit following(logs& l) : stop_{::eventfd(0, EFD_CLOEXEC)} {
+  explicit following(logs& l, int out_fd = -1) : stop_{::eventfd(0, EFD_CLOEXEC)} {
     const log_query query{"default", "web", "main", false};
     const auto run = find_log(l.dirs, query);
     REQUIRE(run);
-    thread_ = std::thread{[this, &l, query, run = *run] {
+    thread_ = std::thread{[this, &l, query, out_fd, run = *run] {
       cri_parser parser;
       unique_fd live;
       const cri_parser::sink give = [this](const log_entry& e) {
@@ -123,9 +123,9 @@ class following {
         texts_.push_back(e.text);
         changed_.notify_all();
       };
-      done_ =
-          read_log(run, parser, give, &live).has_value() &&
-          follow_log(l.dirs, query, run, std::move(live), parser, give, stop_.get()).has_value();
+      done_ = read_log(run, parser, give, &live).has_value() &&
+              follow_log(l.dirs, query, run, std::move(live), parser, give, stop_.get(), out_fd)
+                  .has_value();
     }};
   }
   ~following() { stop(); }
@@ -193,4 +193,17 @@ TEST_CASE("following ends when the logs of the pod are removed") {
   CHECK(f.next() == "one");
   fs::remove_all(l.dirs.pod_log("default", "web", "u1"));
   CHECK(f.ends_by_itself());
+}
+
+TEST_CASE("following ends when nobody reads its output any more") {
+  logs l;
+  l.write("u", "0.log", line("a"));
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+  unique_fd reader{ends[0]};
+  const unique_fd writer{ends[1]};
+  following f{l, writer.get()};
+  CHECK(f.next() == "a");
+  reader.reset();
+  CHECK(f.ends_by_itself()); // without a line to write
 }

@@ -4,8 +4,12 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <map>
 #include <sstream>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 using namespace tank;
 using namespace tank::cli;
@@ -18,6 +22,7 @@ struct session {
   std::ostringstream out;
   std::ostringstream err;
   std::map<std::string, std::string> env;
+  bool root = true;
 
   session() {
     for (const auto* name : {"MANIFEST", "STATE", "RUN", "LOG"})
@@ -27,6 +32,7 @@ struct session {
     out.str("");
     err.str("");
     cli_context context{out, err};
+    context.is_root = root;
     context.env = [this](const std::string& name) -> std::optional<std::string> {
       const auto at = env.find(name);
       return at == env.end() ? std::nullopt : std::optional{at->second};
@@ -188,6 +194,56 @@ TEST_CASE("apply and delete change the watch directory and say so") {
   CHECK(s.out.str() == "pod/web deleted\n");
   CHECK(s.tank({"delete", "pod/web"}) == exit_failed);
   CHECK(one_line(s.err.str()));
+}
+
+TEST_CASE("output that cannot be written is a failure") {
+  session s;
+  s.out.setstate(std::ios::badbit);
+  CHECK(s.tank({"version"}) == exit_failed);
+  CHECK(s.err.str().starts_with("tank: cannot write the output"));
+  CHECK(s.tank({"--help"}) == exit_failed);
+}
+
+TEST_CASE("who is not root is told so at once") {
+  session s;
+  s.root = false;
+  const auto file = s.file("web.yaml", web);
+  for (const std::vector<std::string>& args : {std::vector<std::string>{"up", file}, {"daemon"}}) {
+    CHECK(s.tank(args) == exit_failed);
+    CHECK(s.err.str() == "tank: cannot run pods: only root can (use sudo)\n");
+  }
+}
+
+TEST_CASE("a manifest may come through a pipe that has a name") {
+  session s;
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+  unique_fd reader{ends[0]};
+  unique_fd writer{ends[1]};
+  REQUIRE(::write(writer.get(), web.data(), web.size()) == static_cast<ssize_t>(web.size()));
+  writer.reset();
+  CHECK(s.tank({"apply", "-f", "/proc/self/fd/" + std::to_string(reader.get())}) == exit_ok);
+  CHECK(slurp(s.dir.path() / "MANIFEST/web.yaml") == web);
+}
+
+TEST_CASE("names from outside cannot break the one line of a failure") {
+  session s;
+  for (const std::vector<std::string>& args :
+       {std::vector<std::string>{"apply", "-f", "a\n\x1b[2J"},
+        {"validate", "b\nc"},
+        {"up", "d\ne"},
+        {"logs", "f\ng"},
+        {"image", "rm", "h\ni"},
+        {"validate", ""},
+        {"validate", "/"},
+        {"apply", "-f", ""},
+        {"logs", ""},
+        {"up", ""}}) {
+    CHECK(s.tank(args) == exit_failed);
+    CHECK_MESSAGE(one_line(s.err.str()), s.err.str());
+    CHECK(s.err.str().find('\x1b') == std::string::npos);
+    CHECK(s.err.str().starts_with("tank: cannot "));
+  }
 }
 
 TEST_CASE("a flag beats the environment, before and behind the command") {

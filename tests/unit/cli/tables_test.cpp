@@ -40,6 +40,28 @@ TEST_CASE("the table aligns its columns and names pods outside of default in ful
         "prod/database   backing off 5s   12         3m    Error\n");
 }
 
+TEST_CASE("what the state says is not said again as its reason") {
+  auto p = pod("default/web", pod_state::stopping);
+  p.message = "stopping";
+  CHECK(state_line(p) == "pod/web stopping");
+  p = pod("default/web", pod_state::backing_off);
+  p.message = "back-off 10s: exited with code 3";
+  p.last = last_exit{"Error", 3, 0, "exited with code 3", t0, t0};
+  p.restart_at_ns = t0 + 10 * second;
+  CHECK(pod_table({p}, t0).find("backing off 10s   0          0s    exited with code 3\n") !=
+        std::string::npos);
+  CHECK(state_line(p) == "pod/web backing off: back-off 10s: exited with code 3");
+}
+
+TEST_CASE("a running pod without a pid is about to end") {
+  auto p = pod("default/web", pod_state::running);
+  CHECK(ends_now(p));
+  p.host_pid = 4711;
+  CHECK_FALSE(ends_now(p));
+  p = pod("default/web", pod_state::starting);
+  CHECK_FALSE(ends_now(p));
+}
+
 TEST_CASE("a finished pod shows how its workload ended") {
   auto p = pod("default/job", pod_state::terminal);
   p.last = last_exit{"Completed", 0, 0, "", t0, t0};

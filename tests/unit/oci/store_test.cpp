@@ -275,6 +275,22 @@ TEST_CASE("a docker-save archive is loaded with all its images and shared layers
   CHECK(f.images.load(f.s.dir / "save.tar", &name).error().code == errc::invalid);
 }
 
+TEST_CASE("a record that cannot be read stops nobody else, and can be removed by its name") {
+  fixture f;
+  f.import("good:1", one_file("good"));
+  f.import("bad:1", one_file("bad"));
+  for (const auto& e : fs::directory_iterator{f.root() / "refs"})
+    if (slurp(e.path()).find("/bad:1") != std::string::npos) put(e.path(), R"({"version":2})");
+  CHECK(f.images.resolve("good:1"));
+  CHECK(f.images.resolve("bad:1").error().message().find("another version") != std::string::npos);
+  f.import("new:1", one_file("new"));
+  CHECK(!f.images.remove(named("new:1"), {})); // whose layers are still needed nobody can tell
+  const auto removed = f.images.remove(named("bad:1"), {});
+  CHECK_MESSAGE(removed, removed.error().message());
+  CHECK(f.images.list()->size() == 1);
+  CHECK(f.entries("layers") == 1);
+}
+
 TEST_CASE("an archive with very many names or a very large config is refused") {
   fixture f;
   const auto archive = [&](unsigned names, std::size_t label) {
