@@ -45,6 +45,7 @@ static result<void> create_host_path(const host_path& wanted) {
   const unique_fd fd{
       ::open(wanted.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
   if (!fd && errno != EEXIST) return fail_errno(errno, "create file", wanted.path);
+  if (fd && ::fchmod(fd.get(), 0644) != 0) return fail_errno(errno, "chmod", wanted.path);
   return {};
 }
 

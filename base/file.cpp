@@ -81,11 +81,19 @@ result<void> write_new_file(const std::filesystem::path& path, std::string_view 
   return {};
 }
 
+/// The mode of a directory just made, less what the umask took from it.
+static result<void> set_mode(const std::filesystem::path& path, mode_t mode) {
+  // Not by path: whoever owns the parent could have put a link there meanwhile.
+  const unique_fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  if (!fd || ::fchmod(fd.get(), mode) != 0) return fail_errno(errno, "chmod", path);
+  return {};
+}
+
 result<void> make_directories(const std::filesystem::path& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) == 0) return {};
+  if (::mkdir(path.c_str(), mode) == 0) return set_mode(path, mode);
   if (errno == ENOENT && path.has_parent_path() && path.parent_path() != path) {
     TANK_TRY(make_directories(path.parent_path(), mode));
-    if (::mkdir(path.c_str(), mode) == 0) return {};
+    if (::mkdir(path.c_str(), mode) == 0) return set_mode(path, mode);
   }
   if (errno != EEXIST) return fail_errno(errno, "create directory", path);
   struct stat st {};

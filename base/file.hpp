@@ -29,7 +29,7 @@ result<void> write_file_atomic(const std::filesystem::path& path, std::string_vi
 result<void> write_new_file(const std::filesystem::path& path, std::string_view content,
                             mode_t mode = 0644);
 
-/// mkdir -p; every directory made gets `mode`, existing ones are left alone.
+/// mkdir -p; every directory made gets `mode` whatever the umask, existing ones are left alone.
 result<void> make_directories(const std::filesystem::path& path, mode_t mode = 0700);
 
 } // namespace tank

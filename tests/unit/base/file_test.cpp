@@ -46,3 +46,16 @@ TEST_CASE("directories are made with all parents, once") {
   REQUIRE(write_file_atomic(s.dir / "f", ""));
   CHECK(make_directories(s.dir / "f/x").error().code == errc::not_found);
 }
+
+TEST_CASE("directories get the mode that was asked for, whatever the umask") {
+  const scratch s;
+  const auto before = ::umask(0077);
+  const auto made = make_directories(s.dir / "a/b", 0755);
+  ::umask(before);
+  REQUIRE(made);
+  for (const auto& path : {s.dir / "a", s.dir / "a/b"}) {
+    struct stat st {};
+    REQUIRE(::stat(path.c_str(), &st) == 0);
+    CHECK((st.st_mode & 07777) == 0755);
+  }
+}
