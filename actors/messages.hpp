@@ -56,8 +56,7 @@ struct last_exit {
   bool operator==(const last_exit&) const = default;
 };
 
-// --- desired state: manifest_watcher -> reconciler
-// -------------------------------------------------
+// --- desired state: manifest_watcher -> reconciler ----------------------------------------------
 
 /// One pod that shall run. `hash` is its identity: equal hash, nothing to do.
 struct desired_pod {
@@ -123,8 +122,7 @@ struct pod_progress {
   bool operator==(const pod_progress&) const = default;
 };
 
-// --- to a runtime
-// ----------------------------------------------------------------------------------
+// --- to a runtime -------------------------------------------------------------------------------
 
 /// Graceful stop: stop signal, grace period, SIGKILL. `grace` overrides the pod's
 /// terminationGracePeriodSeconds. The runtime stops with shutdown/stopped when all is cleaned up.
@@ -133,8 +131,7 @@ struct stop_pod {
   bool operator==(const stop_pod&) const = default;
 };
 
-// --- observed state: reconciler -> api, cli
-// --------------------------------------------------------
+// --- observed state: reconciler -> api, cli -----------------------------------------------------
 
 enum class pod_state : std::uint8_t { pending, starting, running, stopping, backing_off, terminal };
 std::string_view to_string(pod_state s) noexcept;

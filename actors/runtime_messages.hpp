@@ -80,8 +80,7 @@ struct own_runtime {
   bool operator==(const own_runtime&) const = default;
 };
 
-// --- observer, to itself
-// ---------------------------------------------------------------------------
+// --- observer, to itself ------------------------------------------------------------------------
 
 /// It is time to ask again for what nobody answered.
 struct observer_due {
@@ -89,8 +88,7 @@ struct observer_due {
   bool operator==(const observer_due&) const = default;
 };
 
-// --- janitor, to itself
-// ---------------------------------------------------------------------------
+// --- janitor, to itself -------------------------------------------------------------------------
 
 /// The reconciler has ended (`down`), or it is time to look for its successor.
 struct janitor_due {
