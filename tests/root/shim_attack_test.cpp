@@ -55,6 +55,8 @@ TEST_CASE("a workload that unties itself from its shim dies with it all the same
 TEST_CASE("an ended container holds no descriptor of its shim") {
   shim_room room;
   auto s = room.start();
+  run(*s, shell_plan("first", "exit 0")); // the shim has all of its own by now
+  expect<exited_event>(*s);
   const auto fds = "/proc/" + std::to_string(s->shim_pid()) + "/fd";
   const auto before = entries(fds);
   auto plan = shell_plan("web", "echo said");
