@@ -147,13 +147,12 @@ void check_resource_ref(const resource_field_selector& ref, bool in_volume, cons
                             "requests.cpu", "requests.ephemeral-storage", "requests.memory"}))
     return;
   if (ref.divisor.is_zero()) return;
-  const auto allowed =
-      name == "cpu"
-          ? std::initializer_list<std::string_view>{"1m", "1"}
-          : std::initializer_list<std::string_view>{"1",   "1k",  "1M",  "1G",  "1T",  "1P", "1E",
-                                                    "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"};
+  static constexpr std::string_view cpu[] = {"1m", "1"};
+  static constexpr std::string_view bytes[] = {"1",   "1k",  "1M",  "1G",  "1T",  "1P", "1E",
+                                               "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"};
   const auto text = ref.divisor.to_string();
-  if (std::find(allowed.begin(), allowed.end(), text) == allowed.end())
+  const auto is_text = [&](std::string_view divisor) { return divisor == text; };
+  if (name == "cpu" ? std::ranges::none_of(cpu, is_text) : std::ranges::none_of(bytes, is_text))
     out.invalid(at.child("divisor"), text,
                 name == "cpu" ? "only divisor's values 1m and 1 are supported with the cpu resource"
                               : "only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, "
