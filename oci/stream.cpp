@@ -99,8 +99,10 @@ failure archive_input::why(archive* a, std::string step, std::string object) con
 }
 
 struct decompressing_source::engine {
+  engine(byte_source& source, std::span<const std::byte> head) : input{source, head} {}
+
   archive_input input;
-  archive_ptr reader;
+  archive_ptr reader{::archive_read_new()};
 };
 
 decompressing_source::decompressing_source(byte_source& inner) : inner_(inner) {}
@@ -119,7 +121,7 @@ result<void> decompressing_source::start() {
     kind_ = compression::zstd;
   else
     return {};
-  engine_ = std::make_unique<engine>(engine{{inner_, head_}, archive_ptr{::archive_read_new()}});
+  engine_ = std::make_unique<engine>(inner_, head_);
   auto* a = engine_->reader.get();
   const int filter = kind_ == compression::gzip ? ARCHIVE_FILTER_GZIP : ARCHIVE_FILTER_ZSTD;
   // One filter, by name: libarchive's own detection would peel up to 25 nested ones, and run
