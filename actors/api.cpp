@@ -150,6 +150,7 @@ class api_server final : public role {
     const auto at = clients_.find(id);
     if (at == clients_.end()) return;
     auto& client = at->second;
+    serving_ = id;
     while (!client.busy && client.out.empty()) {
       const auto end = client.in.find('\n');
       if (end == std::string::npos) break;
@@ -157,8 +158,10 @@ class api_server final : public role {
       client.in.erase(0, end + 1);
       client.busy = true;
       handle(id, line);
-      if (!clients_.contains(id)) return;
+      if (!clients_.contains(id)) break;
     }
+    serving_ = 0;
+    if (!clients_.contains(id)) return;
     std::uint32_t events = 0;
     if (!client.out.empty()) events |= EPOLLOUT;
     if (client.in.size() <= api::max_request && !client.busy) events |= EPOLLIN;
@@ -219,7 +222,9 @@ class api_server final : public role {
       return;
     }
     if (client.watching && client.stale && client.out.empty()) return send_list(id);
-    serve(id);
+    // An answer at once, of many requests in one read: `serve` goes on by itself. Calling it from
+    // here would go one deeper for each of them.
+    if (serving_ != id) serve(id);
   }
 
   void send_list(std::uint64_t id) {
@@ -244,6 +249,7 @@ class api_server final : public role {
   api_options options_;
   fd_subscription listening_;
   std::map<std::uint64_t, client_state> clients_;
+  std::uint64_t serving_ = 0; ///< whose requests are being taken now; no subscription has id 0
 };
 
 } // namespace

@@ -46,7 +46,7 @@ struct instance::parts {
   std::shared_ptr<fd_source> fds;
   std::shared_ptr<thread_pool> jobs;
   std::shared_ptr<reconciler_memory> memory;
-  std::shared_ptr<role_table> roles = std::make_shared<role_table>();
+  std::shared_ptr<role_table> roles;
   scheduler_config config;
   std::unique_ptr<caf::actor_system> system;
   caf::actor root;
@@ -68,6 +68,7 @@ struct instance::parts {
 
 result<void> instance::parts::open() {
   const auto& dirs = options.dirs;
+  roles = options.roles ? options.roles : std::make_shared<role_table>();
   own = TANK_TRY(instance_dirs::open(dirs, options.port));
   auto store = std::make_shared<const oci::store>(TANK_TRY(oci::store::open(dirs.images())));
   auto listener =
@@ -87,6 +88,7 @@ result<void> instance::parts::supervise(std::vector<child_spec> children) {
   // Ten in a minute are more than bad luck.
   const supervisor_flags flags{.intensity = 10, .period = std::chrono::minutes{1}};
   root = TANK_TRY(spawn_supervisor(*system, flags, std::move(children)));
+  roles->set("root", root);
   root->attach_functor([board = board](const caf::error& why) {
     board->set_failed("tank's own parts fail too often: " + to_string(classify(why)));
   });
@@ -102,7 +104,7 @@ instance::parts::~parts() {
     for (const auto& runtime : memory->end_runtimes())
       self->wait_for(runtime);
   }
-  roles->clear(); // nobody looks any more
+  if (system) roles->clear(); // nobody looks any more
   system.reset();
   if (jobs) jobs->stop();
 }

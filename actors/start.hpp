@@ -19,6 +19,8 @@
 
 namespace tank {
 
+class role_table;
+
 struct start_options {
   /// Those it needs are made. run_dir and pod_states() belong to this instance alone: what it finds
   /// there was left by one that is gone, and is ended and removed, at the start and at the end.
@@ -31,6 +33,7 @@ struct start_options {
   std::chrono::milliseconds rescan = std::chrono::seconds{20}; ///< full look at the sources
   std::function<std::int64_t()> wall_clock;                    ///< CLOCK_REALTIME in ns
   std::string version;
+  std::shared_ptr<role_table> roles; ///< to look at the actors by name; "root" is the supervisor
 };
 
 /// A running Tank. Hides CAF. One thread uses it; what happens inside shows at `fd()`.

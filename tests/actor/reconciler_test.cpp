@@ -27,6 +27,7 @@ class stub_runtime : public role {
   caf::behavior make_behavior() override {
     return {
         [](const stop_pod&) {},
+        [](const own_runtime&) {},
         [this](const end_run& m) { stop(m.why); },
     };
   }
@@ -47,10 +48,11 @@ struct fixture {
   std::int64_t wall = 1'000;
   bool refuse_to_start = false;
   caf::actor rec;
+  reconciler_options options;
 
   fixture() {
     spdlog::set_level(spdlog::level::off);
-    reconciler_options o;
+    auto& o = options;
     o.start_runtime = [this](caf::actor_system& sys, runtime_args args) -> caf::actor {
       if (refuse_to_start) return {};
       auto a = sys.spawn<stub_runtime>();
@@ -59,7 +61,7 @@ struct fixture {
     };
     o.wall_clock = [this] { return wall; };
     o.nudge_burst = 2;
-    rec = spawn_reconciler(s.sys, std::move(o));
+    rec = spawn_reconciler(s.sys, o);
     s.settle();
   }
   ~fixture() {
@@ -421,4 +423,52 @@ TEST_CASE("a reconciler that ends answers those who wait for stop_all") {
   std::move(handle).receive([](const pods_stopped&) { FAIL("the pod still lives"); },
                             [&](const caf::error& e) { why = error_of(e); });
   CHECK(why.code == errc::unavailable);
+}
+
+TEST_CASE("a reconciler that fails leaves the runs to its successor") {
+  fixture f;
+  const auto memory = std::make_shared<reconciler_memory>(backoff_profile{});
+  const auto next = [&] {
+    compat::send_exit(f.rec, caf::make_error(caf::exit_reason::kill));
+    f.s.settle();
+    f.options.memory = memory;
+    f.rec = spawn_reconciler(f.s.sys, f.options);
+    f.s.settle();
+  };
+  next();
+  f.want(web, "1");
+  f.want("default/job", "2", "Never");
+  f.apply();
+  REQUIRE(f.runs.size() == 2);
+  auto& job = f.runs[0].args.key == web ? f.runs[1] : f.runs[0];
+  auto& server = f.runs[0].args.key == web ? f.runs[0] : f.runs[1];
+  f.comes_up(server, 42);
+  f.comes_up(job, 43);
+  f.ends(job, {}); // done, and never to run again
+  const auto watcher = f.s.peer();
+  f.s.send(f.me, f.rec, watch_pods{watcher});
+  f.s.settle();
+
+  next();
+  f.apply(); // the watcher says it all again
+  CHECK(f.runs.size() == 2);
+  CHECK(f.status().state == pod_state::running);
+  CHECK(f.status().host_pid == 42);
+  CHECK(f.status("default/job").state == pod_state::terminal);
+
+  // it ends while nobody listens: the next one learns of it, and the policy counts
+  compat::send_exit(f.rec, caf::make_error(caf::exit_reason::kill));
+  f.s.settle();
+  f.ends(server, {stop_class::shutdown, "workload_exited", 3, "exited with code 3"});
+  next();
+  CHECK(f.status().state == pod_state::backing_off);
+  CHECK(f.status().last->exit_code == 3);
+  CHECK(f.runs.size() == 2);
+  next(); // the timer was the last one's: the resync does its work
+  f.advance(10s);
+  f.advance(5s);
+  CHECK(f.runs.size() == 3);
+  CHECK(f.status().restarts == 1);
+  memory->end_runtimes();
+  f.s.settle();
 }

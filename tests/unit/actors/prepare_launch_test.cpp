@@ -73,3 +73,125 @@ TEST_CASE("a manifest is judged: good ones have pods, wrong and unsupported ones
   REQUIRE(refused.errors.size() == 1);
   CHECK(refused.errors[0].find("not supported yet: spec.hostPID") != std::string::npos);
 }
+
+namespace {
+
+/// Trees on disk, and nothing else of a kernel.
+class disk_port final : public kernel::port {
+ public:
+  result<std::unique_ptr<kernel::session>> start_session(const kernel::sandbox_spec&) override {
+    return fail(errc::internal, "start", "", "not here");
+  }
+  result<std::unique_ptr<kernel::session>> adopt_session(const fs::path&) override {
+    return fail(errc::internal, "adopt", "", "not here");
+  }
+  result<void> remove_tree(const fs::path& path) override {
+    fs::remove_all(path);
+    return {};
+  }
+  result<void> make_upper(const fs::path& dir) override {
+    fs::create_directories(dir / "upper");
+    fs::create_directories(dir / "work");
+    return {};
+  }
+};
+
+struct launch_world {
+  fs::path root;
+  directories dirs;
+  disk_port port;
+  std::string manifest = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"
+                         "spec:\n"
+                         "  volumes: [{name: data, emptyDir: {}}]\n"
+                         "  containers:\n"
+                         "  - {name: main, image: 'web:1', command: [/bin/web],\n"
+                         "     volumeMounts: [{name: data, mountPath: /data}]}\n";
+
+  launch_world() {
+    std::string name = (fs::temp_directory_path() / "tank-prepare-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    root = name;
+    dirs = {root / "pods.d", root / "state", root / "run", root / "log", {}};
+    fs::create_directories(root / "layer/etc");
+  }
+  ~launch_world() { fs::remove_all(root); }
+
+  prepare_request request(std::uint32_t restart = 0) {
+    const auto judged = judge_manifest("a.yaml", manifest);
+    REQUIRE(judged.pods.size() == 1);
+    auto image = std::make_shared<oci::image>();
+    image->name = "docker.io/library/web:1";
+    image->layers = {root / "layer"};
+    auto host = std::make_shared<kernel::host_facts>();
+    host->hostname = "node";
+    host->nameservers = {"10.0.0.1"};
+    return {.pod = judged.pods[0].desired.pod,
+            .image = image,
+            .host = host,
+            .dirs = dirs,
+            .uid = "u-1",
+            .restart = restart,
+            .log = {.max_bytes = 4096, .max_files = 3}};
+  }
+  static std::string text(const fs::path& path) {
+    std::ifstream in{path};
+    return {std::istreambuf_iterator<char>{in}, {}};
+  }
+  static unsigned mode(const fs::path& path) {
+    struct stat st {};
+    REQUIRE(::stat(path.c_str(), &st) == 0);
+    return st.st_mode & 07777;
+  }
+};
+
+} // namespace
+
+TEST_CASE("a launch is prepared: directories, etc files, the pod's record") {
+  launch_world w;
+  const auto before = ::umask(0077); // what is bound into a container must not depend on it
+  const auto made = prepare_launch(w.request(2), w.port);
+  ::umask(before);
+  REQUIRE_MESSAGE(made.has_value(), made.error().message());
+  const auto run = w.dirs.pod_run("u-1");
+  CHECK(w.text(run / "etc/hostname") == "web\n");
+  CHECK(w.text(run / "etc/hosts").find("web") != std::string::npos);
+  CHECK(w.text(run / "etc/resolv.conf").find("nameserver 10.0.0.1") != std::string::npos);
+  CHECK(w.mode(run / "etc/hosts") == 0644);
+  CHECK(w.mode(run) == 0700);
+  const auto record = w.text(run / "pod.json");
+  CHECK(record.starts_with(R"({"uid":"u-1","restarts":2,"pod":{)"));
+  CHECK(record.find(R"("name":"web")") != std::string::npos);
+  CHECK(w.mode(run / "pod.json") == 0600);
+  CHECK(fs::is_directory(w.dirs.pod_state("u-1") / "main/upper"));
+  CHECK(w.mode(w.dirs.pod_state("u-1") / "volumes/data") == 0777);
+  CHECK(made->plan.log.path == w.dirs.pod_log("default", "web", "u-1") / "main/2.log");
+  CHECK(fs::is_directory(made->plan.log.path.parent_path()));
+  CHECK(made->plan.log.max_bytes == 4096);
+  CHECK(made->plan.log.max_files == 3);
+}
+
+TEST_CASE("a second run starts from a clean layer, and keeps the emptyDir") {
+  launch_world w;
+  REQUIRE(prepare_launch(w.request(), w.port).has_value());
+  std::ofstream(w.dirs.pod_state("u-1") / "main/upper/dirt") << "x";
+  std::ofstream(w.dirs.pod_state("u-1") / "volumes/data/kept") << "x";
+  const auto again = prepare_launch(w.request(1), w.port); // the first was never cleaned
+  REQUIRE_MESSAGE(again.has_value(), again.error().message());
+  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main/upper/dirt"));
+  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+
+  REQUIRE(clean_launch(*w.request().pod, w.dirs, "u-1", w.port).has_value());
+  CHECK_FALSE(fs::exists(w.dirs.pod_run("u-1")));
+  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main"));
+  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+}
+
+TEST_CASE("a launch that cannot be prepared makes nothing, and says why") {
+  launch_world w;
+  w.manifest.replace(w.manifest.find("emptyDir: {}"), 12, "hostPath: {path: /no/such/thing}");
+  const auto refused = prepare_launch(w.request(), w.port);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().message().find("hostPath of volume 'data'") != std::string::npos);
+  CHECK_FALSE(fs::exists(w.dirs.pod_run("u-1")));
+  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1")));
+}

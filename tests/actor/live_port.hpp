@@ -1,0 +1,124 @@
+/// A kernel whose pods come up and go down by themselves, for instances with real threads: every
+/// workload runs until it is signalled or told to end. Thread-safe.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "kernel/port.hpp"
+
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <sys/eventfd.h>
+
+namespace tank::testing {
+
+class live_port final : public kernel::port {
+  struct pod {
+    std::mutex mutex;
+    std::deque<kernel::session_event> events;
+    unique_fd ready{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    bool deaf = false; ///< no signal ends it but a kill
+
+    void say(kernel::session_event e) {
+      const std::lock_guard lock{mutex};
+      events.push_back(std::move(e));
+      ::eventfd_write(ready.get(), 1);
+    }
+  };
+
+  class live_session final : public kernel::session {
+   public:
+    live_session(std::shared_ptr<pod> p, pid_t pid) : pod_{std::move(p)}, pid_{pid} {}
+    [[nodiscard]] int poll_fd() const noexcept override { return pod_->ready.get(); }
+    result<std::optional<kernel::session_event>> next_event() override {
+      const std::lock_guard lock{pod_->mutex};
+      if (pod_->events.empty()) {
+        eventfd_t count = 0;
+        ::eventfd_read(pod_->ready.get(), &count);
+        return std::nullopt;
+      }
+      auto e = std::move(pod_->events.front());
+      pod_->events.pop_front();
+      return e;
+    }
+    result<void> create(const kernel::launch_plan& plan) override {
+      name_ = plan.container;
+      pod_->say(kernel::ready_event{name_, pid_});
+      return {};
+    }
+    result<void> build(const std::string&) override {
+      pod_->say(kernel::built_event{name_});
+      return {};
+    }
+    result<void> proceed(const std::string&) override {
+      pod_->say(kernel::running_event{name_, pid_, 1'000});
+      return {};
+    }
+    result<void> abort(const std::string&) override {
+      pod_->say(kernel::aborted_event{name_});
+      return {};
+    }
+    result<void> signal(const std::string&, int n) override {
+      if (!pod_->deaf) pod_->say(kernel::signaled_event{name_, n, false, 2'000});
+      return {};
+    }
+    result<void> kill(const std::string&) override {
+      pod_->say(kernel::signaled_event{name_, 9, false, 2'000});
+      return {};
+    }
+    result<void> shutdown() override {
+      pod_->say(kernel::session_down_event{"closed"});
+      return {};
+    }
+    [[nodiscard]] std::vector<kernel::container_info> info() const override { return {}; }
+    [[nodiscard]] pid_t shim_pid() const noexcept override { return pid_; }
+
+   private:
+    std::shared_ptr<pod> pod_;
+    pid_t pid_;
+    std::string name_;
+  };
+
+ public:
+  bool deaf = false; ///< of the pods that start from now on
+
+  result<std::unique_ptr<kernel::session>>
+  start_session(const kernel::sandbox_spec& sandbox) override {
+    const std::lock_guard lock{mutex_};
+    auto p = std::make_shared<pod>();
+    p->deaf = deaf;
+    pods_[sandbox.uid] = p;
+    ++starts_;
+    return std::make_unique<live_session>(std::move(p), 1000 + starts_);
+  }
+  result<std::unique_ptr<kernel::session>>
+  adopt_session(const std::filesystem::path& run_dir) override {
+    return fail(errc::not_found, "adopt", run_dir, "nobody listens");
+  }
+  result<void> remove_tree(const std::filesystem::path& path) override {
+    std::error_code ec;
+    std::filesystem::remove_all(path, ec);
+    return {};
+  }
+  result<void> make_upper(const std::filesystem::path& dir) override {
+    std::filesystem::create_directories(dir / "upper");
+    std::filesystem::create_directories(dir / "work");
+    return {};
+  }
+  int starts() {
+    const std::lock_guard lock{mutex_};
+    return starts_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<pod>> pods_;
+  int starts_ = 0;
+};
+
+} // namespace tank::testing

@@ -1,0 +1,246 @@
+#include "actors/start.hpp"
+
+#include "actors/caf_compat.hpp"
+#include "actors/message_types.hpp"
+#include "actors/roles.hpp"
+#include "tests/actor/live_port.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+
+using namespace tank;
+using namespace tank::testing;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Only keeps a broken build from hanging.
+constexpr auto limit = 20s;
+
+/// A whole Tank in a tree of its own, on a kernel that obeys.
+struct world {
+  fs::path root;
+  directories dirs;
+  std::shared_ptr<live_port> port = std::make_shared<live_port>();
+  std::shared_ptr<role_table> roles = std::make_shared<role_table>();
+  std::unique_ptr<instance> tank;
+
+  world() {
+    spdlog::set_level(spdlog::level::off);
+    std::string name = (fs::temp_directory_path() / "tank-start-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    root = name;
+    dirs = {root / "pods.d", root / "state", root / "run", root / "log", {}};
+    fs::create_directories(root / "rootfs/etc");
+    fs::create_directory(dirs.manifest_dir);
+  }
+  ~world() {
+    tank.reset();
+    fs::remove_all(root);
+  }
+  result<std::unique_ptr<instance>> start() {
+    start_options o;
+    o.dirs = dirs;
+    o.sources = {dirs.manifest_dir};
+    o.port = port;
+    o.host.hostname = "node";
+    o.wall_clock = [] { return std::int64_t{5}; };
+    o.version = "test";
+    o.roles = roles;
+    return instance::start(std::move(o));
+  }
+  void run() {
+    auto started = start();
+    REQUIRE_MESSAGE(started.has_value(), started.error().message());
+    tank = *std::move(started);
+  }
+  void drop(const std::string& name, const std::string& extra = "") {
+    const auto tmp = dirs.manifest_dir / ("." + name);
+    std::ofstream(tmp) << "apiVersion: v1\nkind: Pod\nmetadata: {name: " << name
+                       << "}\nspec: {terminationGracePeriodSeconds: 600, containers: [{name: main, "
+                          "image: 'rootfs:"
+                       << (root / "rootfs").string() << "', command: [/run]" << extra << "}]}\n";
+    fs::rename(tmp, file(name));
+  }
+  [[nodiscard]] fs::path file(const std::string& name) const {
+    return dirs.manifest_dir / (name + ".yaml");
+  }
+
+  template <class Predicate>
+  instance::view wait(const char* what, Predicate good) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    for (;;) {
+      auto view = tank->look();
+      if (good(view)) return view;
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          deadline - std::chrono::steady_clock::now());
+      pollfd p{tank->fd(), POLLIN, 0};
+      REQUIRE_MESSAGE(::poll(&p, 1, static_cast<int>(left.count())) == 1, "waited for: ", what);
+    }
+  }
+  static const pod_status* find(const instance::view& view, const std::string& name) {
+    for (const auto& p : view.pods)
+      if (p.key == "default/" + name) return &p;
+    return nullptr;
+  }
+  pod_status wait_running(const std::string& name) {
+    const auto view = wait("running", [&](const auto& v) {
+      const auto* p = find(v, name);
+      return p != nullptr && p->state == pod_state::running;
+    });
+    return *find(view, name);
+  }
+  void wait_gone(const std::string& name) {
+    wait("gone", [&](const auto& v) { return find(v, name) == nullptr; });
+  }
+
+  /// Kills the role and returns when its successor plays it.
+  void replace(const std::string& name) {
+    const auto old = roles->get(name);
+    REQUIRE(old);
+    const auto root_supervisor = roles->get("root");
+    compat::send_exit(old, caf::make_error(caf::exit_reason::kill));
+    caf::scoped_actor self{old->home_system()};
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (roles->get(name) == old) { // each turn waits for an answer of the supervisor
+      REQUIRE(std::chrono::steady_clock::now() < deadline);
+      compat::request(&*self, root_supervisor, limit, count_children{})
+          .receive([](const child_counts&) {}, [](const caf::error&) {});
+    }
+  }
+};
+
+} // namespace
+
+TEST_CASE("a manifest that is dropped runs, and its pod ends with it") {
+  world w;
+  w.run();
+  w.wait("the first look", [](const auto& v) { return v.synced; });
+  w.drop("web");
+  const auto web = w.wait_running("web");
+  CHECK(web.host_pid == 1001);
+  CHECK(fs::exists(w.dirs.pod_run(web.uid) / "pod.json"));
+  fs::remove(w.file("web"));
+  w.wait_gone("web");
+  CHECK(fs::is_empty(w.dirs.pod_runs()));
+}
+
+TEST_CASE("whichever role is killed, another takes its place and pods do not notice") {
+  for (const auto* name :
+       {"image_store", "reconciler", "manifest_watcher", "observer", "janitor", "api"}) {
+    CAPTURE(name);
+    world w;
+    w.drop("web");
+    w.run();
+    const auto before = w.wait_running("web");
+    w.replace(name);
+    w.drop("second"); // what comes later is served as before
+    w.wait_running("second");
+    const auto after = w.wait_running("web");
+    CHECK(after.host_pid == before.host_pid);
+    CHECK(after.restarts == 0);
+    CHECK(w.port->starts() == 2);
+    fs::remove(w.file("web"));
+    w.wait_gone("web");
+    CHECK(fs::exists(w.dirs.control_socket()));
+  }
+}
+
+TEST_CASE("a watcher's successor still has the last good version of a file that is wrong") {
+  world w;
+  w.drop("web");
+  w.run();
+  w.wait_running("web");
+  std::ofstream(w.file("web")) << "kind: [";
+  w.replace("manifest_watcher");
+  w.drop("second");
+  w.wait_running("second");
+  CHECK(w.find(w.tank->look(), "web") != nullptr);
+  CHECK(w.find(w.tank->look(), "web")->state == pod_state::running);
+}
+
+TEST_CASE("an order to stop is carried out whoever fails meanwhile, and nothing is left") {
+  world w;
+  w.port->deaf = true;
+  w.drop("web", ", volumeMounts: []");
+  w.run();
+  w.wait_running("web");
+  w.tank->stop(std::nullopt);
+  w.wait("stopping", [&](const auto& v) {
+    return w.find(v, "web") != nullptr && w.find(v, "web")->state == pod_state::stopping;
+  });
+  w.replace("reconciler");
+  w.replace("observer");
+  CHECK_FALSE(w.tank->look().stopped);
+  w.tank->stop(0s); // it does not hear the signal
+  w.wait("stopped", [](const auto& v) { return v.stopped; });
+  CHECK(w.port->starts() == 1);
+  w.tank.reset();
+  CHECK_FALSE(fs::exists(w.dirs.run_dir));
+  CHECK_FALSE(fs::exists(w.dirs.pod_states()));
+}
+
+TEST_CASE("an instance that ends with pods alive ends them, and keeps what it did not make") {
+  world w;
+  fs::create_directory(w.dirs.run_dir);
+  w.drop("web");
+  w.run();
+  w.wait_running("web");
+  w.tank.reset();
+  CHECK(fs::is_empty(w.dirs.run_dir));
+}
+
+TEST_CASE("a second instance with the same run directory is refused and harms nothing") {
+  world w;
+  w.run();
+  const auto second = w.start();
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().code == errc::conflict);
+  CHECK(fs::exists(w.dirs.control_socket()));
+  CHECK(fs::exists(w.dirs.lock_file()));
+  w.drop("web");
+  w.wait_running("web");
+}
+
+TEST_CASE("what an instance that is gone has left is removed at the start") {
+  world w;
+  fs::create_directories(w.dirs.pod_run("old") / "etc");
+  fs::create_directories(w.dirs.pod_state("old") / "volumes/data");
+  w.run();
+  CHECK(fs::is_empty(w.dirs.pod_runs()));
+  CHECK(fs::is_empty(w.dirs.pod_states()));
+}
+
+TEST_CASE("a role that fails again and again makes Tank give up, and say so") {
+  world w;
+  w.run();
+  w.wait("the first look", [](const auto& v) { return v.synced; });
+  for (int i = 0; i < 10; ++i)
+    w.replace("janitor");
+  compat::send_exit(w.roles->get("janitor"), caf::make_error(caf::exit_reason::kill));
+  const auto view = w.wait("giving up", [](const auto& v) { return !v.failed.empty(); });
+  CHECK(view.failed.find("fail too often") != std::string::npos);
+}
+
+TEST_CASE("two instances with one state directory share images and nothing else") {
+  world a;
+  world b;
+  b.dirs.state_dir = a.dirs.state_dir;
+  b.dirs.pod_state_dir = b.dirs.private_pod_states();
+  CHECK(b.dirs.pod_states() != a.dirs.pod_states());
+  CHECK(b.dirs.images() == a.dirs.images());
+  CHECK(b.dirs.private_pod_states() != a.dirs.private_pod_states());
+  a.run();
+  fs::create_directories(a.dirs.pod_state("mine"));
+  b.run();
+  b.tank.reset();
+  CHECK(fs::exists(a.dirs.pod_state("mine")));
+  CHECK_FALSE(fs::exists(b.dirs.pod_states()));
+}
