@@ -30,7 +30,7 @@ struct cli_context {
   std::ostream& err;
   int in_fd = 0;           ///< read by `-f -`
   int out_fd = 1;          ///< asked for the terminal's size only
-  bool out_is_tty = false; ///< live table, colours
+  bool out_is_tty = false; ///< and it can move its cursor: live table
   bool is_root = true;     ///< else a refusal by the kernel gets the hint to be root
   std::function<std::optional<std::string>(const std::string&)> env;
   std::function<std::int64_t()> realtime_ns; ///< CLOCK_REALTIME

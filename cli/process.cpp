@@ -32,7 +32,9 @@ int run_process(int argc, char** argv) {
   std::error_code ec;
   cli_context context{std::cout, std::cerr};
   context.is_root = ::geteuid() == 0;
-  context.out_is_tty = ::isatty(STDOUT_FILENO) == 1;
+  const char* terminal = std::getenv("TERM");
+  context.out_is_tty = ::isatty(STDOUT_FILENO) == 1 && terminal != nullptr &&
+                       std::string_view{terminal} != "dumb" && *terminal != '\0';
   context.env = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>{value};

@@ -28,14 +28,22 @@ screen::~screen() {
 }
 
 void screen::erase() {
-  if (lines_ > 0) context_.out << "\x1b[" << lines_ << "A\r\x1b[J";
-  lines_ = 0;
+  if (shown_.empty()) return;
+  // A terminal that became narrower has broken the long lines into several.
+  const std::size_t width = terminal_size(context_.out_fd).ws_col;
+  std::size_t rows = 0;
+  for (std::size_t at = 0, end = 0; (end = shown_.find('\n', at)) != std::string::npos;
+       at = end + 1)
+    rows += std::max<std::size_t>(1, (columns(shown_.substr(at, end - at)) + width - 1) / width);
+  context_.out << "\r\x1b[" << rows << "A\x1b[J";
+  shown_.clear();
 }
 
 void screen::draw(const std::string& table) {
   erase();
-  context_.out << table << std::flush;
-  lines_ = static_cast<std::size_t>(std::count(table.begin(), table.end(), '\n'));
+  // Without wrapping: some characters are wider than we think.
+  context_.out << "\x1b[?7l" << table << "\x1b[?7h" << std::flush;
+  shown_ = table;
 }
 
 void screen::say(const std::string& line) {
@@ -73,6 +81,12 @@ void screen::show(const instance::view& view) {
     last = line;
     context_.out << line << "\n";
   }
+  std::erase_if(last_, [&](const auto& known) {
+    const bool there = std::any_of(view.pods.begin(), view.pods.end(),
+                                   [&](const auto& pod) { return pod.key == known.first; });
+    if (!there) context_.out << "pod/" << short_name(known.first) << " is gone\n";
+    return !there;
+  });
   if (const auto line = up_line(view); !all_up_ && !line.empty()) {
     context_.out << line << "\n";
     all_up_ = true;

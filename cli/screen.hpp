@@ -4,7 +4,6 @@
 #include "actors/start.hpp"
 #include "cli/context.hpp"
 
-#include <cstddef>
 #include <map>
 #include <string>
 
@@ -20,6 +19,8 @@ class screen {
   screen& operator=(const screen&) = delete;
 
   void show(const instance::view& view);
+  /// The terminal has another size: the next look draws anew.
+  void resized() { drawn_.clear(); }
   /// A line that stays, above the table.
   void say(const std::string& line);
 
@@ -28,8 +29,8 @@ class screen {
   void erase();
 
   cli_context& context_;
-  std::string drawn_;
-  std::size_t lines_ = 0;
+  std::string drawn_;                       ///< the last table
+  std::string shown_;                       ///< what of it stands on the terminal now
   std::map<std::string, std::string> last_; ///< state_line by key
   bool all_up_ = false;
   bool files_said_ = false;

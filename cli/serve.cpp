@@ -1,11 +1,56 @@
 #include "cli/serve.hpp"
 
 #include <memory>
+#include <utility>
 
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
 
 namespace tank::cli {
+namespace {
+
+class lines_sink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit lines_sink(std::shared_ptr<log_lines> to) : to_{std::move(to)} {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    to_->add({message.payload.data(), message.payload.size()});
+  }
+  void flush_() override {}
+
+ private:
+  std::shared_ptr<log_lines> to_;
+};
+
+} // namespace
+
+log_lines::log_lines() : event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {}
+
+void log_lines::add(std::string line) {
+  {
+    const std::lock_guard lock{mutex_};
+    lines_.push_back(std::move(line));
+  }
+  ::eventfd_write(event_.get(), 1);
+}
+
+std::vector<std::string> log_lines::take() {
+  eventfd_t count = 0;
+  ::eventfd_read(event_.get(), &count);
+  const std::lock_guard lock{mutex_};
+  return std::exchange(lines_, {});
+}
+
+std::shared_ptr<log_lines> log_to_lines(const std::string& level) {
+  auto lines = std::make_shared<log_lines>();
+  auto logger = std::make_shared<spdlog::logger>("tank", std::make_shared<lines_sink>(lines));
+  logger->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(logger));
+  return lines;
+}
 
 void log_to_stderr(const std::string& level) {
   auto logger =

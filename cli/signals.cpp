@@ -4,7 +4,7 @@
 
 namespace tank::cli {
 
-result<termination_signals> termination_signals::take(bool ignore_hangup) {
+result<termination_signals> termination_signals::take(bool ignore_hangup, bool resizes) {
   termination_signals taken;
   sigset_t set;
   sigemptyset(&set);
@@ -14,6 +14,7 @@ result<termination_signals> termination_signals::take(bool ignore_hangup) {
   sigaddset(&set, SIGHUP);
   // A reader of the output that went away must not kill us with pods running.
   sigaddset(&set, SIGPIPE);
+  if (resizes) sigaddset(&set, SIGWINCH);
   taken.hangup_ = ignore_hangup;
   if (const int sys = pthread_sigmask(SIG_BLOCK, &set, &taken.before_); sys != 0)
     return fail_errno(sys, "block", "signals");

@@ -13,7 +13,8 @@ namespace tank::cli {
 /// `fd()`. Restores the mask when it ends. Make it before the first thread.
 class termination_signals {
  public:
-  static result<termination_signals> take(bool ignore_hangup);
+  /// With `resizes`, SIGWINCH too.
+  static result<termination_signals> take(bool ignore_hangup, bool resizes = false);
   termination_signals(termination_signals&& other) noexcept
       : fd_{std::move(other.fd_)}
       , before_{other.before_}

@@ -12,12 +12,6 @@ namespace {
 
 using row = std::vector<std::string>;
 
-/// Terminal columns of UTF-8 text, one a code point.
-std::size_t columns(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 std::string cut(const std::string& text, std::size_t width) {
   if (width == 0 || columns(text) <= width) return text;
   std::size_t at = 0;
@@ -35,6 +29,12 @@ std::string clock_text(std::int64_t ns) {
   std::array<char, 64> text{};
   std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &local);
   return text.data();
+}
+
+std::string time_of_day(std::int64_t ns) {
+  const auto text = clock_text(ns);
+  const auto space = text.find(' ');
+  return space == std::string::npos ? text : text.substr(space + 1);
 }
 
 std::string exit_text(const last_exit& how) {
@@ -78,6 +78,11 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 } // namespace
+
+std::size_t columns(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
 
 std::string aligned(const std::vector<row>& rows, std::size_t width) {
   std::vector<std::size_t> widths;
@@ -153,11 +158,12 @@ std::string pod_table(const std::vector<pod_status>& pods, std::int64_t now_ns,
     head = {"NAME", "STATE", "RESTARTS", "AGE", "PID", "IMAGE", "UID", "FILE", "REASON"};
   std::vector<row> rows{head};
   for (const auto& pod : pods) {
-    row r{short_name(pod.key), state_text(pod, style.absolute ? 0 : now_ns),
-          std::to_string(pod.restarts)};
+    auto state = state_text(pod, style.absolute ? 0 : now_ns);
+    if (style.absolute && pod.state == pod_state::backing_off && pod.restart_at_ns != 0)
+      state += " until " + time_of_day(pod.restart_at_ns);
+    row r{short_name(pod.key), std::move(state), std::to_string(pod.restarts)};
     if (style.absolute && !style.wide) {
-      const auto text = clock_text(pod.started_ns != 0 ? pod.started_ns : pod.created_ns);
-      r.push_back(text.substr(text.find(' ') == std::string::npos ? 0 : text.find(' ') + 1));
+      r.push_back(time_of_day(pod.started_ns != 0 ? pod.started_ns : pod.created_ns));
     } else {
       r.push_back(pod.created_ns == 0 ? "-" : age_text(now_ns - pod.created_ns));
     }

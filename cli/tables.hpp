@@ -45,6 +45,9 @@ std::string state_text(const pod_status& pod, std::int64_t now_ns);
 /// kubectl's ages: 0s, 59s, 3m, 5h, 12d.
 std::string age_text(std::int64_t ns);
 
+/// Terminal columns of UTF-8 text, one a code point.
+std::size_t columns(std::string_view text);
+
 /// Text from outside with its control characters made visible (\n, \x1b, ...): nothing that a
 /// workload or an image says can steer the terminal.
 std::string printable(std::string_view text);

@@ -57,11 +57,12 @@ void set_apart(directories& dirs, bool run_dir_chosen) {
 
 class up_loop {
  public:
-  up_loop(cli_context& context, instance& tank, termination_signals& signals, up_goal goal,
-          std::optional<clock::time_point> deadline)
+  up_loop(cli_context& context, instance& tank, termination_signals& signals, log_lines* log,
+          up_goal goal, std::optional<clock::time_point> deadline)
       : context_{context}
       , tank_{tank}
       , signals_{signals}
+      , log_{log}
       , goal_{goal}
       , deadline_{deadline} {}
 
@@ -78,6 +79,9 @@ class up_loop {
       }
       if (!stopping_) decide(view);
       wait();
+      if (log_ != nullptr)
+        for (const auto& said : log_->take())
+          shown.say(printable(said));
       on_signals(shown);
     }
     return problems_.empty();
@@ -109,12 +113,17 @@ class up_loop {
           std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - clock::now()).count();
       timeout = static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
     }
-    std::array<pollfd, 2> fds{pollfd{tank_.fd(), POLLIN, 0}, pollfd{signals_.fd(), POLLIN, 0}};
+    std::array<pollfd, 3> fds{pollfd{tank_.fd(), POLLIN, 0}, pollfd{signals_.fd(), POLLIN, 0},
+                              pollfd{log_ != nullptr ? log_->fd() : -1, POLLIN, 0}};
     ::poll(fds.data(), fds.size(), timeout);
   }
 
   void on_signals(screen& shown) {
-    while (signals_.next() != 0) {
+    while (const int signal = signals_.next()) {
+      if (signal == SIGWINCH) {
+        shown.resized();
+        continue;
+      }
       const auto now = clock::now();
       if (signalled_at_ && now - *signalled_at_ < one_wish) continue;
       if (stopping_ && signalled_at_) {
@@ -131,6 +140,7 @@ class up_loop {
   cli_context& context_;
   instance& tank_;
   termination_signals& signals_;
+  log_lines* log_; ///< nullptr: it goes elsewhere
   up_goal goal_;
   std::optional<clock::time_point> deadline_;
   std::vector<std::string> problems_;
@@ -158,12 +168,13 @@ result<int> run_up(invocation& line, const options& given) {
 
   const bool chosen = line.flags.run_dir || line.context.env("TANK_RUN_DIR").value_or("") != "";
   set_apart(settings.dirs, chosen);
-  log_to_stderr("warn");
-  auto signals = TANK_TRY(termination_signals::take(false));
+  const auto log = line.context.out_is_tty ? log_to_lines("error") : nullptr;
+  if (!log) log_to_stderr("warn");
+  auto signals = TANK_TRY(termination_signals::take(false, true));
   auto start =
       TANK_TRY(make_start_options(line.context, settings, settings.dirs, std::move(sources)));
   auto tank = TANK_TRY(instance::start(std::move(start)));
-  up_loop loop{line.context, *tank, signals, goal, deadline};
+  up_loop loop{line.context, *tank, signals, log.get(), goal, deadline};
   const bool good = loop.run();
   for (const auto& problem : loop.problems())
     line.context.err << "tank: " << printable(problem) << "\n";

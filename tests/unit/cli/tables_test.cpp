@@ -101,6 +101,7 @@ TEST_CASE("a live table does not change while its pods do not") {
   p.restart_at_ns = t0 + 300 * second;
   const table_style live{false, true, 80};
   CHECK(pod_table({p}, t0, live) == pod_table({p}, t0 + 100 * second, live));
+  CHECK(pod_table({p}, t0, live).find("backing off until ") != std::string::npos);
 }
 
 TEST_CASE("describe shows the phases in milliseconds, the last exit and every warning") {
