@@ -3,7 +3,12 @@
 #include "base/file.hpp"
 #include "config/manifest.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <optional>
+#include <system_error>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -105,6 +110,25 @@ static result<void> make_directories_of(const prepare_request& r, const launch_i
   return make_directories(in.plan.log.path.parent_path());
 }
 
+/// n of "<n>.log".
+static std::optional<std::uint32_t> run_of_log(const std::filesystem::path& file) {
+  const std::string stem = file.stem().string();
+  std::uint32_t n = 0;
+  const auto [end, ec] = std::from_chars(stem.data(), stem.data() + stem.size(), n);
+  const bool whole = ec == std::errc{} && end == stem.data() + stem.size();
+  return whole && file.extension() == ".log" ? std::optional{n} : std::nullopt;
+}
+
+std::filesystem::path unused_log(const std::filesystem::path& wanted) {
+  auto n = run_of_log(wanted).value_or(0);
+  std::error_code ec;
+  for (std::filesystem::directory_iterator it{wanted.parent_path(), ec}, end; !ec && it != end;
+       it.increment(ec))
+    if (const auto there = run_of_log(it->path().filename()); there && *there < UINT32_MAX)
+      n = std::max(n, *there + 1);
+  return wanted.parent_path() / (std::to_string(n) + ".log");
+}
+
 result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& port) {
   if (r.pod->spec.containers.size() != 1)
     return fail(errc::unsupported, "run pod", r.pod->metadata.name,
@@ -124,6 +148,7 @@ result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& por
                                       .uid = r.uid,
                                       .restart = r.restart,
                                       .log = r.log}));
+  inputs.plan.log.path = unused_log(inputs.plan.log.path);
   for (const auto& path : inputs.host_paths)
     TANK_TRY(check_host_path(path));
   TANK_TRY(make_directories_of(r, inputs, port));

@@ -7,6 +7,7 @@
 #include "kernel/port.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,10 @@ result<launch_inputs> prepare_launch(const prepare_request& request, kernel::por
 /// run of the pod: the janitor (pod_storage.hpp) removes them when the pod is gone for good.
 result<void> clean_launch(const config::pod& pod, const directories& dirs, const std::string& uid,
                           kernel::port& port);
+
+/// `<n>.log` as `wanted`, with n raised over all that are there: an earlier Tank may have run the
+/// same content, and two runs never share a log.
+std::filesystem::path unused_log(const std::filesystem::path& wanted);
 
 /// Checks that the path exists and is of the wanted type, making it for the *OrCreate types.
 result<void> check_host_path(const host_path& wanted);

@@ -30,7 +30,7 @@ void log_changes(const instance::view& view, std::map<std::string, std::string>&
   std::erase_if(last, [&](const auto& known) {
     const bool there = std::any_of(view.pods.begin(), view.pods.end(),
                                    [&](const auto& pod) { return pod.key == known.first; });
-    if (!there) spdlog::info("pod/{} is gone", short_name(known.first));
+    if (!there) spdlog::info("event=pod_gone pod={}", known.first);
     return !there;
   });
 }

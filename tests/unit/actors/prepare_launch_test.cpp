@@ -44,6 +44,21 @@ TEST_CASE("hostPath types: each finds its own kind, makes what it may, refuses t
   fs::remove_all(root);
 }
 
+TEST_CASE("a run never writes into the log of an earlier one") {
+  std::string name = (fs::temp_directory_path() / "tank-prepare-XXXXXX").string();
+  REQUIRE(::mkdtemp(name.data()) != nullptr);
+  const fs::path root = name;
+  CHECK(unused_log(root / "none/0.log") == root / "none/0.log");
+  CHECK(unused_log(root / "3.log") == root / "3.log");
+  for (const char* file :
+       {"0.log", "4.log", "4.log.1", "x.log", "99999999999.log", "7.txt", "-9.log"})
+    std::ofstream(root / file) << "x";
+  CHECK(unused_log(root / "0.log") == root / "5.log");
+  CHECK(unused_log(root / "4.log") == root / "5.log");
+  CHECK(unused_log(root / "8.log") == root / "8.log");
+  fs::remove_all(root);
+}
+
 TEST_CASE("a manifest is judged: good ones have pods, wrong and unsupported ones only errors") {
   const std::string good = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"
                            "spec: {containers: [{name: main, image: 'web:1'}]}\n";
