@@ -1,15 +1,31 @@
 #include "cli/serve.hpp"
 
+#include "cli/tables.hpp"
+
+#include <cstdio>
 #include <memory>
 #include <utility>
 
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
 namespace tank::cli {
 namespace {
+
+/// Names of files and texts of workloads come into the log: they must not steer a terminal.
+class stderr_sink final : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    const auto text = printable({message.payload.data(), message.payload.size()});
+    auto clean = message;
+    clean.payload = text;
+    spdlog::memory_buf_t line;
+    formatter_->format(clean, line);
+    std::fwrite(line.data(), 1, line.size(), stderr);
+  }
+  void flush_() override {}
+};
 
 class lines_sink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
@@ -53,8 +69,7 @@ std::shared_ptr<log_lines> log_to_lines(const std::string& level) {
 }
 
 void log_to_stderr(const std::string& level) {
-  auto logger =
-      std::make_shared<spdlog::logger>("tank", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>("tank", std::make_shared<stderr_sink>());
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
   logger->set_level(spdlog::level::from_str(level));
   spdlog::set_default_logger(std::move(logger));
