@@ -63,7 +63,8 @@ struct directories {
 
 inline std::filesystem::path directories::private_pod_states() const {
   std::uint64_t hash = 0xcbf29ce484222325; // FNV-1a
-  for (const unsigned char c : run_dir.lexically_normal().native())
+  const auto normal = run_dir.lexically_normal(); // named: a range-for keeps no temporary alive
+  for (const unsigned char c : normal.native())
     hash = (hash ^ c) * 0x100000001b3;
   std::string name = "up-";
   for (int shift = 60; shift >= 0; shift -= 4)
