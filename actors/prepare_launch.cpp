@@ -1,5 +1,6 @@
 #include "actors/prepare_launch.hpp"
 
+#include "actors/log_retention.hpp"
 #include "base/file.hpp"
 #include "config/manifest.hpp"
 
@@ -153,6 +154,7 @@ result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& por
     TANK_TRY(check_host_path(path));
   TANK_TRY(make_directories_of(r, inputs, port));
   TANK_TRY(write_etc(inputs));
+  remove_old_logs(inputs.plan.log.path);
   // The run directory is fresh and on tmpfs, and nobody reads it before there is a shim: plain
   // files will do. The record comes last: where it is, all is.
   TANK_TRY(write_new_file(inputs.sandbox.run_dir / "pod.json", pod_record(r), 0600));

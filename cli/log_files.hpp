@@ -51,6 +51,11 @@ result<void> read_log(const log_run& run, cri_parser& parser, const cri_parser::
 result<void> drain_log(int fd, const std::string& name, cri_parser& parser,
                        const cri_parser::sink& give);
 
+/// `find_log` that waits, on inotify, for the pod's first run. nullopt when `stop_fd` is readable,
+/// or nobody reads `out_fd` any more, before there is one.
+result<std::optional<log_run>> await_log(const directories& dirs, const log_query& query,
+                                         int stop_fd, int out_fd = -1);
+
 /// Goes on where `read_log` ended: gives what is written from now on, across rotation, restarts and
 /// edits of the pod. Waits on inotify and `stop_fd`; returns when `stop_fd` is readable, nobody
 /// reads `out_fd` any more (-1: not looked at), or the pod's logs are gone.

@@ -28,6 +28,25 @@ unique_fd open_log(const fs::path& path) {
   return unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
 }
 
+void add_watch(const unique_fd& inotify, const fs::path& dir, std::uint32_t mask) {
+  // A directory that is not there (any more) is found missing by the look that follows.
+  ::inotify_add_watch(inotify.get(), dir.c_str(), mask | IN_ONLYDIR);
+}
+
+/// Adding a watch twice is one watch; so every change of names just adds all of them again.
+void watch_logs(const unique_fd& inotify, const directories& dirs, const log_query& query) {
+  add_watch(inotify, dirs.pod_logs(), entries_changed);
+  const std::string prefix = dirs.pod_log(query.ns, query.name, "").filename().string();
+  std::error_code ec;
+  for (fs::directory_iterator pod{dirs.pod_logs(), ec}, end; !ec && pod != end; pod.increment(ec)) {
+    if (!pod->path().filename().string().starts_with(prefix)) continue;
+    add_watch(inotify, pod->path(), entries_changed);
+    std::error_code inner;
+    for (fs::directory_iterator it{pod->path(), inner}; !inner && it != end; it.increment(inner))
+      add_watch(inotify, it->path(), entries_changed | IN_MODIFY);
+  }
+}
+
 class follower {
  public:
   follower(const directories& dirs, const log_query& query, log_run run, unique_fd live,
@@ -45,7 +64,7 @@ class follower {
     bool names_changed = true;
     for (;;) {
       // Watch first, look second: what happens between the two is seen by the look.
-      if (names_changed) watch_all();
+      if (names_changed) watch_logs(inotify_, dirs_, query_);
       TANK_TRY(drain());
       if (names_changed && !TANK_TRY(catch_up())) return {};
       // `out_fd` only for its end: a reader that went away would otherwise show at the next write.
@@ -59,26 +78,6 @@ class follower {
   }
 
  private:
-  void watch(const fs::path& dir, std::uint32_t mask) {
-    // A directory that just vanished is found missing by catch_up.
-    ::inotify_add_watch(inotify_.get(), dir.c_str(), mask | IN_ONLYDIR);
-  }
-
-  /// Adding a watch twice is one watch; so every change of names just adds all of them again.
-  void watch_all() {
-    watch(dirs_.pod_logs(), entries_changed);
-    const std::string prefix = dirs_.pod_log(query_.ns, query_.name, "").filename().string();
-    std::error_code ec;
-    for (fs::directory_iterator pod{dirs_.pod_logs(), ec}, end; !ec && pod != end;
-         pod.increment(ec)) {
-      if (!pod->path().filename().string().starts_with(prefix)) continue;
-      watch(pod->path(), entries_changed);
-      std::error_code inner;
-      for (fs::directory_iterator it{pod->path(), inner}; !inner && it != end; it.increment(inner))
-        watch(it->path(), entries_changed | IN_MODIFY);
-    }
-  }
-
   result<void> drain() {
     if (!live_) return {};
     return drain_log(live_.get(), run_.file().string(), parser_, give_);
@@ -153,6 +152,33 @@ class follower {
 };
 
 } // namespace
+
+result<std::optional<log_run>> await_log(const directories& dirs, const log_query& query,
+                                         int stop_fd, int out_fd) {
+  const unique_fd inotify{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+  if (!inotify) return fail_errno(errno, "watch", dirs.pod_logs().string());
+  // Any container ends the wait: one that is asked for but not the pod's own may never run.
+  auto any = query;
+  any.container.clear();
+  for (;;) {
+    // From the top down, and the look last: what appears in between is seen by one of the two.
+    fs::path above;
+    std::error_code ec;
+    for (const auto& part : fs::absolute(dirs.pod_logs(), ec))
+      add_watch(inotify, above /= part, IN_CREATE | IN_MOVED_TO);
+    watch_logs(inotify, dirs, query);
+    const auto found = find_log(dirs, any);
+    if (found || found.error().code != errc::not_found) return TANK_TRY(find_log(dirs, query));
+    std::array<pollfd, 3> fds{pollfd{inotify.get(), POLLIN, 0}, pollfd{stop_fd, POLLIN, 0},
+                              pollfd{out_fd, 0, 0}};
+    if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR)
+      return fail_errno(errno, "watch", dirs.pod_logs().string());
+    if (fds[1].revents != 0 || fds[2].revents != 0) return std::nullopt;
+    std::array<char, 16384> events;
+    while (::read(inotify.get(), events.data(), events.size()) > 0) {
+    }
+  }
+}
 
 result<void> follow_log(const directories& dirs, const log_query& query, log_run run,
                         unique_fd live, cri_parser& parser, const cri_parser::sink& give,

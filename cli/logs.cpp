@@ -1,3 +1,4 @@
+#include "cli/client.hpp"
 #include "cli/invocation.hpp"
 #include "cli/log_files.hpp"
 #include "cli/signals.hpp"
@@ -61,11 +62,27 @@ result<int> follow(const cli_context& context, const directories& dirs, log_quer
   return exit_ok;
 }
 
+/// The run to begin with. With -f, that of a pod which the daemon is still bringing up is waited
+/// for; nullopt: told to stop meanwhile.
+result<std::optional<log_run>> first_run(const cli_context& context, const directories& dirs,
+                                         const pod_name& pod, const log_query& query, bool follow) {
+  auto found = find_log(dirs, query);
+  if (found || !follow || found.error().code != errc::not_found) return TANK_TRY(std::move(found));
+  auto daemon = client::connect(dirs.control_socket());
+  const auto desired = daemon ? daemon->pods(pod.key()) : std::vector<pod_status>{};
+  // A name that nobody knows would be waited for for ever.
+  if (!desired || desired->empty()) return TANK_TRY(std::move(found));
+  auto signals = TANK_TRY(termination_signals::take(false));
+  return await_log(dirs, query, signals.fd(), context.out_fd);
+}
+
 result<int> logs(invocation& line, const options& given) {
   const auto settings = TANK_TRY(line.settings());
   const auto pod = TANK_TRY(parse_pod_name(given.name, given.ns));
   const log_query query{pod.ns, pod.name, given.container, given.previous};
-  const auto run = TANK_TRY(find_log(settings.dirs, query));
+  const auto begin = TANK_TRY(first_run(line.context, settings.dirs, pod, query, given.follow));
+  if (!begin) return exit_ok;
+  const auto& run = *begin;
 
   printer print{line.context, given.timestamps};
   cri_parser parser;

@@ -7,6 +7,7 @@
 #include <cstdio> // renameat
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 namespace tank::kernel::shim {
@@ -47,6 +48,8 @@ bool log_file::open_current() noexcept {
     errno = EINVAL;
     return false;
   }
+  // Says that it is being written: who removes old logs leaves it. Without locks it works as well.
+  ::flock(fd.get(), LOCK_SH | LOCK_NB);
   file_ = std::move(fd);
   size_ = static_cast<std::uint64_t>(is.st_size);
   return true;

@@ -1,11 +1,17 @@
+#include "actors/log_retention.hpp"
 #include "actors/manifest_set.hpp"
 #include "actors/prepare_launch.hpp"
+#include "base/unique_fd.hpp"
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 using namespace tank;
@@ -57,6 +63,43 @@ TEST_CASE("a run never writes into the log of an earlier one") {
   CHECK(unused_log(root / "4.log") == root / "5.log");
   CHECK(unused_log(root / "8.log") == root / "8.log");
   fs::remove_all(root);
+}
+
+TEST_CASE("the newest five runs of a container keep their logs, rotated files with them") {
+  log_listing there;
+  for (const char* file :
+       {"0.log", "0.log.1", "9.log", "10.log", "10.log.2", "11.log", "12.log", "13.log"})
+    there.files.push_back({file});
+  CHECK(logs_to_remove(there).files == std::vector<std::string>{"0.log", "0.log.1"});
+  there.files.push_back({"14.log"});
+  CHECK(logs_to_remove(there).files == std::vector<std::string>{"0.log", "0.log.1", "9.log"});
+  there.files[1].in_use = true; // one file of a run keeps all of it
+  CHECK(logs_to_remove(there).files == std::vector<std::string>{"9.log"});
+  there.files.erase(there.files.begin()); // rotated away: what is left still belongs to run 0
+  there.files[0].in_use = false;
+  CHECK(logs_to_remove(there).files == std::vector<std::string>{"0.log.1", "9.log"});
+}
+
+TEST_CASE("files that are no logs are neither counted nor removed") {
+  log_listing there;
+  for (const char* file : {"x.log", "1.logs", "1.log.gz", "-1.log", ".log", "1.log.",
+                           "99999999999.log", "notes", "1.log.1.log"})
+    there.files.push_back({file});
+  for (const char* file : {"2.log", "3.log", "4.log", "5.log", "6.log"})
+    there.files.push_back({file});
+  CHECK(logs_to_remove(there) == old_logs{});
+}
+
+TEST_CASE("of the contents a pod had, the two written last keep their logs beside the new one") {
+  log_listing there;
+  CHECK(logs_to_remove(there) == old_logs{});
+  there.others = {{"d_web_a", 30}, {"d_web_b", 10}};
+  CHECK(logs_to_remove(there) == old_logs{});
+  there.others.push_back({"d_web_c", 20});
+  there.others.push_back({"d_web_d", 5});
+  CHECK(logs_to_remove(there).pods == std::vector<std::string>{"d_web_b", "d_web_d"});
+  there.others[1].in_use = true;
+  CHECK(logs_to_remove(there).pods == std::vector<std::string>{"d_web_d"});
 }
 
 TEST_CASE("a manifest is judged: good ones have pods, wrong and unsupported ones only errors") {
@@ -199,6 +242,53 @@ TEST_CASE("a second run starts from a clean layer, and keeps the emptyDir") {
   CHECK_FALSE(fs::exists(w.dirs.pod_run("u-1")));
   CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main"));
   CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+}
+
+TEST_CASE(
+    "a run bounds the logs of the runs before it, and spares what is written or not its own") {
+  launch_world w;
+  const auto logs = w.dirs.pod_log("default", "web", "u-1") / "main";
+  const auto pod = [&](const char* name, const char* uid, int age) {
+    const auto dir = w.dirs.pod_log("default", name, uid);
+    fs::create_directories(dir / "main");
+    std::ofstream(dir / "main/0.log") << "x";
+    const auto when = fs::file_time_type::clock::now() - std::chrono::hours(age);
+    for (const auto& path : {dir / "main/0.log", dir / "main", dir})
+      fs::last_write_time(path, when);
+    return dir;
+  };
+  fs::create_directories(logs);
+  for (int run = 0; run < 8; ++run)
+    std::ofstream(logs / (std::to_string(run) + ".log")) << "x";
+  std::ofstream(logs / "1.log.1") << "x";
+  const unique_fd written{::open((logs / "0.log").c_str(), O_WRONLY | O_CLOEXEC)};
+  REQUIRE(::flock(written.get(), LOCK_SH) == 0);
+  const auto newest = pod("web", "u-2", 1);
+  const auto oldest = pod("web", "u-3", 9);
+  const auto second = pod("web", "u-4", 2);
+  const auto busy = pod("web", "u-5", 8);
+  const auto other = pod("web-2", "u-6", 20);
+  const unique_fd log_of_busy{::open((busy / "main/0.log").c_str(), O_WRONLY | O_CLOEXEC)};
+  REQUIRE(::flock(log_of_busy.get(), LOCK_SH) == 0);
+  fs::create_directory(w.root / "outside");
+  std::ofstream(w.root / "outside/0.log") << "x";
+  fs::create_directory_symlink(w.root / "outside", oldest / "link");
+  const timespec long_ago[2]{{1000, 0}, {1000, 0}};
+  REQUIRE(::utimensat(AT_FDCWD, (oldest / "link").c_str(), long_ago, AT_SYMLINK_NOFOLLOW) == 0);
+  fs::last_write_time(oldest, fs::file_time_type::clock::now() - std::chrono::hours(9));
+
+  const auto made = prepare_launch(w.request(), w.port);
+  REQUIRE_MESSAGE(made.has_value(), made.error().message());
+  CHECK(made->plan.log.path == logs / "8.log");
+  CHECK(fs::exists(logs / "0.log"));
+  for (const char* gone : {"1.log", "1.log.1", "2.log"})
+    CHECK_FALSE(fs::exists(logs / gone));
+  for (const char* kept : {"3.log", "4.log", "5.log", "6.log", "7.log"})
+    CHECK(fs::exists(logs / kept));
+  CHECK_FALSE(fs::exists(oldest));
+  for (const auto& kept : {newest, second, busy, other})
+    CHECK(fs::exists(kept / "main/0.log"));
+  CHECK(fs::exists(w.root / "outside/0.log"));
 }
 
 TEST_CASE("a launch that cannot be prepared makes nothing, and says why") {

@@ -207,3 +207,28 @@ TEST_CASE("following ends when nobody reads its output any more") {
   reader.reset();
   CHECK(f.ends_by_itself()); // without a line to write
 }
+
+TEST_CASE("waiting for the first log of a pod ends with its file, or when told to stop") {
+  logs l;
+  l.dirs.log_dir = l.temp.path() / "not/yet";
+  const log_query query{"default", "web", "", false};
+  const unique_fd stop{::eventfd(0, EFD_CLOEXEC)};
+  std::optional<log_run> found;
+  std::thread waiting{[&] {
+    const auto run = await_log(l.dirs, query, stop.get());
+    if (run) found = *run;
+  }};
+  l.write("u1", "3.log", line("one")); // its directories one by one
+  waiting.join();
+  REQUIRE(found.has_value());
+  CHECK(found->file() == l.file("u1", "3.log"));
+
+  const auto wrong = await_log(l.dirs, {"default", "web", "side", false}, stop.get());
+  REQUIRE_FALSE(wrong.has_value()); // the pod runs, and has no such container
+  CHECK(wrong.error().code == errc::not_found);
+
+  REQUIRE(::eventfd_write(stop.get(), 1) == 0);
+  const auto stopped = await_log(l.dirs, {"default", "other", "", false}, stop.get());
+  REQUIRE(stopped.has_value());
+  CHECK_FALSE(stopped->has_value());
+}
