@@ -65,7 +65,7 @@ result<void> instance_dirs::lock() {
 
 void instance_dirs::sweep() const {
   for (const auto& why : sweep_pods(dirs_, *port_))
-    spdlog::warn("event=sweep error=\"{}\"", why.message());
+    spdlog::error("event=sweep error=\"{}\"", why.message());
 }
 
 instance_dirs::~instance_dirs() {

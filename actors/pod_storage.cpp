@@ -53,12 +53,12 @@ void pod_storage::remove_if_free(const std::string& uid) {
   const auto to = dirs_.pod_states() / (".gone-" + std::to_string(++serial_) + "-" + uid);
   if (::rename(from.c_str(), to.c_str()) != 0) {
     if (errno != ENOENT)
-      spdlog::warn("event=storage_stays path={} error=\"{}\"", from.string(), errno_text(errno));
+      spdlog::error("event=storage_stays path={} error=\"{}\"", from.string(), errno_text(errno));
     return;
   }
   jobs_->submit([port = port_, to] {
     if (const auto gone = port->remove_tree(to); !gone)
-      spdlog::warn("event=storage_stays error=\"{}\"", gone.error().message());
+      spdlog::error("event=storage_stays error=\"{}\"", gone.error().message());
   });
 }
 

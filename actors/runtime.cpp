@@ -114,7 +114,7 @@ class runtime final : public role {
   }
 
   void on_cleaned(const launch_cleaned& m) {
-    if (m.why) spdlog::warn("event=clean_failed pod={} error=\"{}\"", args_.key, m.why->message());
+    if (m.why) spdlog::error("event=clean_failed pod={} error=\"{}\"", args_.key, m.why->message());
     feed(plain(kind::cleaned));
   }
 

@@ -169,7 +169,7 @@ result<int> run_up(invocation& line, const options& given) {
   const bool chosen = line.flags.run_dir || line.context.env("TANK_RUN_DIR").value_or("") != "";
   set_apart(settings.dirs, chosen);
   const auto log = line.context.out_is_tty ? log_to_lines("error") : nullptr;
-  if (!log) log_to_stderr("warn");
+  if (!log) log_to_stderr("error"); // how pods end is told in lines of its own
   auto signals = TANK_TRY(termination_signals::take(false, true));
   auto start =
       TANK_TRY(make_start_options(line.context, settings, settings.dirs, std::move(sources)));
