@@ -101,7 +101,7 @@ std::vector<error> sweep_pods(const directories& dirs, kernel::port& port,
   for (const auto& run : runs) {
     auto session = port.adopt_session(run);
     if (!session) continue; // nobody listens: only the directory is left
-    if (!(*session)->shutdown()) continue;
+    if (!(*session)->shutdown()) (*session)->end();
     sessions.push_back(*std::move(session));
   }
   for (auto& session : sessions)

@@ -77,7 +77,7 @@ class runtime final : public role {
 
   void on_exit() override {
     // Not the orderly way (then it is gone already): do not leave a workload without an owner.
-    if (session_) (void)session_->shutdown();
+    if (session_ && !session_->shutdown()) session_->end();
     drop_session();
     storage_.reset();
     args_.owner = nullptr;
@@ -191,6 +191,9 @@ class runtime final : public role {
       return verb([&](auto& s) { return s.kill(container); });
     case act::shutdown:
       return shut_down();
+    case act::end_session:
+      if (session_) session_->end();
+      return;
     case act::arm_timer:
       return compat::send_after(this, self(), a.after, runtime_timer{a.serial});
     case act::drop_session:
@@ -264,8 +267,8 @@ class runtime final : public role {
   }
 
   void shut_down() {
-    // Without a session, or one that refuses, there is nothing to wait for.
-    if (!session_ || !session_->shutdown()) pending_.push_back(plain(kind::session_down));
+    if (!session_) return pending_.push_back(plain(kind::session_down)); // nothing to wait for
+    if (!session_->shutdown()) session_->end(); // its directory may go only after the shim
   }
 
   void drop_session() {

@@ -27,9 +27,10 @@ std::string_view to_string(runtime_event_kind k) noexcept {
 }
 
 std::string_view to_string(runtime_action_kind k) noexcept {
-  static constexpr std::array<std::string_view, 13> names{
-      "resolve_image", "prepare",   "start_session", "proceed", "abort",          "signal", "kill",
-      "shutdown",      "arm_timer", "drop_session",  "clean",   "report_running", "finish"};
+  static constexpr std::array<std::string_view, 14> names{
+      "resolve_image", "prepare", "start_session",  "proceed",     "abort",
+      "signal",        "kill",    "shutdown",       "end_session", "arm_timer",
+      "drop_session",  "clean",   "report_running", "finish"};
   return names[static_cast<std::size_t>(k)];
 }
 
@@ -80,7 +81,7 @@ struct runtime_machine::table {
        &m::on_end, &m::on_session_down, &m::on_stop_late, &m::on_kill_overdue, no},
       // closing
       {no, no, no, no, no, no, no, no, &m::on_late_end, &m::on_late_end, &m::on_late_end,
-       &m::on_late_end, &m::on_closed, &m::on_stop_late, &m::on_closed, no},
+       &m::on_late_end, &m::on_closed, &m::on_stop_late, &m::on_close_overdue, no},
       // cleaning
       {no, no, no, no, no, no, no, no, no, no, no, no, no, &m::on_stop_late, no, &m::on_cleaned},
       // done
@@ -187,6 +188,13 @@ void runtime_machine::on_session_down(const runtime_event& e, actions& out) {
 void runtime_machine::on_closed(const runtime_event&, actions& out) {
   out.push_back({.kind = act::drop_session});
   enter_cleaning(out);
+}
+
+void runtime_machine::on_close_overdue(const runtime_event& e, actions& out) {
+  if (end_sent_) return on_closed(e, out); // stuck in the kernel: not even SIGKILL is served
+  end_sent_ = true;
+  out.push_back({.kind = act::end_session});
+  arm(settings_.close_limit, out);
 }
 
 void runtime_machine::on_bring_up_overdue(const runtime_event& e, actions& out) {

@@ -78,8 +78,9 @@ enum class runtime_action_kind : std::uint8_t {
   abort,
   signal, ///< `signum`
   kill,
-  shutdown,  ///< the shim; without a session this is session_down at once
-  arm_timer, ///< `timer` event with `serial` after `after`; older serials are stale
+  shutdown,    ///< the shim; without a session this is session_down at once
+  end_session, ///< kill the shim, which did not go when told
+  arm_timer,   ///< `timer` event with `serial` after `after`; older serials are stale
   drop_session,
   clean,
   report_running,
@@ -160,6 +161,7 @@ class runtime_machine {
   void on_end(const runtime_event& e, actions& out);
   void on_late_end(const runtime_event& e, actions& out);
   void on_session_down(const runtime_event& e, actions& out);
+  void on_close_overdue(const runtime_event& e, actions& out);
   void on_closed(const runtime_event& e, actions& out);
   void on_bring_up_overdue(const runtime_event& e, actions& out);
   void on_grace_over(const runtime_event& e, actions& out);
@@ -183,6 +185,7 @@ class runtime_machine {
   runtime_settings settings_;
   runtime_state state_ = runtime_state::image;
   bool stop_asked_ = false;
+  bool end_sent_ = false;
   std::uint64_t serial_ = 0;
   pid_t pid_ = 0;
   std::int64_t started_ns_ = 0;

@@ -123,6 +123,9 @@ class session {
   virtual result<void> kill(const std::string& container) = 0;
   /// Kills what still runs, then the shim exits: -> session_down.
   virtual result<void> shutdown() = 0;
+  /// For when `shutdown` was refused or is not obeyed: SIGKILLs the shim and, with it, what runs:
+  /// -> session_down once it is reaped. Does nothing when it is gone or another daemon's by now.
+  virtual void end() noexcept = 0;
 
   /// As of the last events read; for an adopted session, as the shim told it when connected.
   [[nodiscard]] virtual std::vector<container_info> info() const = 0;

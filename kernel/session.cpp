@@ -183,6 +183,11 @@ result<void> shim_session::shutdown() {
   return request(frame_type::shutdown, {}, 0, "shut down the shim");
 }
 
+void shim_session::end() noexcept {
+  if (replaced_ || !pidfd_) return;
+  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+}
+
 std::vector<container_info> shim_session::info() const {
   std::vector<container_info> all;
   all.reserve(containers_.size());

@@ -40,6 +40,7 @@ class shim_session final : public session {
   result<void> signal(const std::string& container, int signum) override;
   result<void> kill(const std::string& container) override;
   result<void> shutdown() override;
+  void end() noexcept override;
   [[nodiscard]] std::vector<container_info> info() const override;
   [[nodiscard]] pid_t shim_pid() const noexcept override { return pid_; }
 

@@ -52,6 +52,7 @@ class fake_session final : public kernel::session {
   }
   result<void> kill(const std::string& c) override { return call("kill", c); }
   result<void> shutdown() override { return call("shutdown", ""); }
+  void end() noexcept override { script_->calls.emplace_back("end"); }
   [[nodiscard]] std::vector<kernel::container_info> info() const override { return {}; }
   [[nodiscard]] pid_t shim_pid() const noexcept override { return 1000; }
 

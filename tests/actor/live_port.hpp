@@ -75,6 +75,7 @@ class live_port final : public kernel::port {
       pod_->say(kernel::session_down_event{"closed"});
       return {};
     }
+    void end() noexcept override { pod_->say(kernel::session_down_event{"killed"}); }
     [[nodiscard]] std::vector<kernel::container_info> info() const override { return {}; }
     [[nodiscard]] pid_t shim_pid() const noexcept override { return pid_; }
 

@@ -206,6 +206,9 @@ TEST_CASE("each failure on the way ends clean") {
     CHECK(p.last_call() == "shutdown");
     p.s.advance(10s); // nobody can tell us that it has gone
     p.s.settle();
+    CHECK(p.last_call() == "end");
+    p.s.advance(10s);
+    p.s.settle();
     p.check_nothing_left();
   }
   for (const char* verb : {"create", "build", "proceed"}) {
@@ -219,6 +222,18 @@ TEST_CASE("each failure on the way ends clean") {
     p.check_nothing_left();
     CHECK(p.ended->value().what == "bring_up_failed");
   }
+}
+
+TEST_CASE("a shim that cannot be told to go is killed, and waited for before the disk is cleaned") {
+  stage_play p;
+  p.session->refusals.emplace("shutdown", error{errc::io, EIO, "do", "it", "", ""});
+  p.run();
+  p.happen(kernel::exited_event{"main", 0, 9});
+  CHECK(p.last_call() == "end");
+  CHECK(*p.cleaned == 0);
+  CHECK_FALSE(p.ended->has_value());
+  p.happen(kernel::session_down_event{"killed"});
+  p.check_nothing_left();
 }
 
 TEST_CASE("a graceful stop: the image's signal, the grace period, then a kill") {

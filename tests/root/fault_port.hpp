@@ -103,6 +103,7 @@ class fault_session final : public session {
   result<void> shutdown() override {
     return call("shutdown", [&] { return inner_->shutdown(); });
   }
+  void end() noexcept override { inner_->end(); } // cannot fail, so no call to count
   [[nodiscard]] std::vector<container_info> info() const override { return inner_->info(); }
   [[nodiscard]] pid_t shim_pid() const noexcept override { return inner_->shim_pid(); }
 

@@ -216,6 +216,8 @@ TEST_CASE("a shim or a child that does not answer is not waited for without end"
   auto m = at(st::killing, &serial);
   auto out = m.handle({.kind = k::timer, .serial = serial});
   CHECK(kinds(out) == std::vector{a::arm_timer, a::shutdown});
+  out = m.handle({.kind = k::timer, .serial = armed(out)});
+  CHECK(kinds(out) == std::vector{a::end_session, a::arm_timer}); // told, then made
   CHECK(kinds(m.handle({.kind = k::timer, .serial = armed(out)})) ==
         std::vector{a::drop_session, a::clean});
   m = at(st::ready, &serial);
