@@ -121,8 +121,13 @@ std::optional<std::string> tank_host::first_line(const std::string& name) const 
 
 std::int64_t tank_host::wait_gone(const std::string& name) const {
   const auto run = dirs_.pod_run(uid_of(name));
-  wait_in(dirs_.pod_runs(), IN_DELETE | IN_MOVED_FROM, [&] { return !fs::exists(run); });
-  return now_ns();
+  std::int64_t gone = 0; // taken inside: closing an inotify descriptor waits for the kernel's RCU
+  wait_in(dirs_.pod_runs(), IN_DELETE | IN_MOVED_FROM, [&] {
+    if (fs::exists(run)) return false;
+    gone = now_ns();
+    return true;
+  });
+  return gone;
 }
 
 std::vector<pid_t> tank_host::shims() const {
