@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <spawn.h>
 #include <sstream>
@@ -68,6 +69,19 @@ finished run(const std::vector<std::string>& argv, bool show_errors) {
   return f;
 }
 
+pid_t start_and_hear(const std::vector<std::string>& argv) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return -1;
+  const unique_fd in{ends[0]};
+  unique_fd out{ends[1]};
+  const pid_t pid = spawn(argv, out.get(), "/dev/null");
+  out.reset();
+  std::array<char, 256> line{};
+  if (pid > 0 && ::read(in.get(), line.data(), line.size()) > 0) return pid;
+  if (pid > 0) wait_for(pid);
+  return -1;
+}
+
 pid_t start(const std::vector<std::string>& argv, const std::string& error_file) {
   return spawn(argv, -1, error_file);
 }
@@ -88,6 +102,17 @@ std::int64_t pss_kib(pid_t pid) {
   std::stringstream text;
   text << in.rdbuf();
   return number_after(text.str(), "\nPss:").value_or(0);
+}
+
+std::vector<pid_t> processes_named(std::string_view comm) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto pid = static_cast<pid_t>(std::atoi(entry.path().filename().c_str()));
+    std::ifstream in(entry.path() / "comm");
+    std::string name;
+    if (pid > 0 && std::getline(in, name) && name == comm) found.push_back(pid);
+  }
+  return found;
 }
 
 std::string find_program(std::string_view name) {

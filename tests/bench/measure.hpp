@@ -29,11 +29,17 @@ finished run(const std::vector<std::string>& argv, bool show_errors = false);
 pid_t start(const std::vector<std::string>& argv, const std::string& error_file = "/dev/null");
 int wait_for(pid_t child);
 
+/// Starts `argv` and returns when it has written a first line; -1 when it ended before.
+pid_t start_and_hear(const std::vector<std::string>& argv);
+
 /// The number after the first occurrence of `key` in `text`.
 std::optional<std::int64_t> number_after(std::string_view text, std::string_view key);
 
 /// Proportional set size of a process in KiB (smaps_rollup); 0 when it is gone.
 std::int64_t pss_kib(pid_t pid);
+
+/// Processes of that name (comm), children of any parent.
+std::vector<pid_t> processes_named(std::string_view comm);
 
 /// Where a program is found in PATH; empty when it is not.
 std::string find_program(std::string_view name);

@@ -46,16 +46,22 @@ static peer oci_peer(const std::string& program, const std::string& name,
                      const std::filesystem::path& rootfs, const std::filesystem::path& scratch,
                      std::vector<std::string> options) {
   const auto first = make_bundle(rootfs, scratch / (name + "-first"), "first").string();
-  const auto hold = make_bundle(rootfs, scratch / (name + "-sleep"), "sleep").string();
+  const auto hold = make_bundle(rootfs, scratch / (name + "-sleep"), "first-sleep").string();
   std::vector<std::string> base{program, "--root", (scratch / (name + "-state")).string()};
   base.insert(base.end(), options.begin(), options.end());
-  const auto with = [&](std::vector<std::string> rest) {
+  const auto with = [base](std::vector<std::string> rest) {
     auto argv = base;
     argv.insert(argv.end(), rest.begin(), rest.end());
     return argv;
   };
   return {name, with({"run", "--bundle", first, "bench-first"}),
-          with({"run", "--bundle", hold, "bench-hold"}), with({"delete", "--force", "bench-hold"})};
+          [=](const std::string& id) {
+            return with({"run", "--bundle", hold, id});
+          },
+          [=](const std::string& id) {
+            return with({"delete", "--force", id});
+          },
+          name};
 }
 
 std::vector<peer> installed_peers(const std::filesystem::path& rootfs,
@@ -65,15 +71,15 @@ std::vector<peer> installed_peers(const std::filesystem::path& rootfs,
   const auto floor_scratch = scratch / "floor";
   std::filesystem::create_directories(floor_scratch);
   std::vector<peer> peers{
-      {"floor", {floor_program, root, floor_scratch, "/bin/witness", "first"}, {}, {}}};
+      {"floor", {floor_program, root, floor_scratch, "/bin/witness", "first"}, {}, {}, {}}};
   if (const auto bwrap = find_program("bwrap"); !bwrap.empty()) {
     const std::vector<std::string> base{bwrap,  "--unshare-all", "--bind", root,
                                         "/",    "--proc",        "/proc",  "--dev",
                                         "/dev", "/bin/witness"};
     auto first = base, hold = base;
     first.push_back("first");
-    hold.push_back("sleep");
-    peers.push_back({"bwrap", first, hold, {}});
+    hold.push_back("first-sleep");
+    peers.push_back({"bwrap", first, [=](const std::string&) { return hold; }, {}, "bwrap"});
   }
   if (const auto crun = find_program("crun"); !crun.empty())
     peers.push_back(oci_peer(crun, "crun", rootfs, scratch, {"--cgroup-manager=disabled"}));
@@ -85,12 +91,19 @@ std::vector<peer> installed_peers(const std::filesystem::path& rootfs,
     auto base = program;
     base.insert(base.end(), {"run", "--network=none", "--ulimit", "nofile=1024:1024", "--ulimit",
                              "nproc=1024:1024", "--cgroups=disabled"});
-    auto first = base, hold = base;
+    auto first = base;
     first.insert(first.end(), {"--rm", "--rootfs", root, "/bin/witness", "first"});
-    hold.insert(hold.end(), {"--name=bench-hold", "--rootfs", root, "/bin/witness", "sleep"});
-    auto remove = program;
-    remove.insert(remove.end(), {"rm", "-f", "-t", "0", "bench-hold"});
-    peers.push_back({"podman", first, hold, remove});
+    const auto hold = [=](const std::string& id) {
+      auto argv = base;
+      argv.insert(argv.end(), {"--name=" + id, "--rootfs", root, "/bin/witness", "first-sleep"});
+      return argv;
+    };
+    const auto remove = [=](const std::string& id) {
+      auto argv = program;
+      argv.insert(argv.end(), {"rm", "-f", "-t", "0", id});
+      return argv;
+    };
+    peers.push_back({"podman", first, hold, remove, "conmon"});
   }
   return peers;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,10 +10,13 @@ namespace tank::bench {
 
 /// One launcher with a fresh network, pid, mount, ipc and uts namespace and no cgroup limits.
 struct peer {
+  using command = std::function<std::vector<std::string>(const std::string& id)>;
+
   std::string name;
-  std::vector<std::string> run;  ///< runs the witness' `first` to its end in the foreground
-  std::vector<std::string> hold; ///< the same with `sleep`, in the background; empty: not measured
-  std::vector<std::string> remove; ///< stops and removes what `hold` started; empty: SIGKILL
+  std::vector<std::string> run; ///< runs the witness' `first` to its end in the foreground
+  command hold;       ///< the same with `first-sleep`, to be kept running; empty: not measured
+  command remove;     ///< stops and removes what `hold` started; empty: SIGKILL
+  std::string helper; ///< comm of the processes that stay beside each held workload
 };
 
 /// The peers installed here. `rootfs` holds /bin/witness; bundles and state go below `scratch`.

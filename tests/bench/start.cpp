@@ -7,6 +7,8 @@
 #include "tests/bench/peers.hpp"
 #include "tests/bench/tank_host.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +17,7 @@
 #include <sched.h>
 #include <string>
 #include <sys/mount.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace tank::bench;
@@ -26,6 +29,7 @@ struct options {
   std::string tank, floor, witness;
   int rounds = 30;
   int pods = 100;
+  int peer_pods = 30; ///< the slowest peer needs a quarter of a second for each
 };
 
 struct figures {
@@ -69,33 +73,61 @@ void measure_peer(const peer& p, figures& f) {
   }
 }
 
+double stop_held(const peer& p, const std::string& id, pid_t child) {
+  const auto begin = now_ns();
+  if (p.remove)
+    run(p.remove(id));
+  else
+    ::kill(child, SIGKILL);
+  wait_for(child);
+  return ms(begin, now_ns());
+}
+
 /// Stop and removal of one held workload, from the order to everything reaped.
 void measure_peer_stop(const peer& p, figures& f) {
-  if (p.hold.empty()) return;
-  const pid_t child = start(p.hold);
-  ::usleep(400'000); // the slowest peer is up by then; peers offer no common readiness event
+  if (!p.hold) return;
+  if (const pid_t child = start_and_hear(p.hold("bench-hold")); child > 0)
+    f.stop.add(stop_held(p, "bench-hold", child));
+}
+
+/// `pods` held workloads, started by two workers, each waiting for a workload's first line.
+void print_peer_throughput(const peer& p, int pods) {
+  if (!p.hold) return;
+  std::vector<pid_t> held(static_cast<std::size_t>(pods), -1);
+  const auto id = [](std::size_t i) { return "bench-many" + std::to_string(i); };
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = 0; (i = next.fetch_add(1)) < held.size();)
+      held[i] = start_and_hear(p.hold(id(i)));
+  };
   const auto begin = now_ns();
-  if (p.remove.empty())
-    ::kill(child, SIGKILL);
-  else
-    run(p.remove);
-  wait_for(child);
-  f.stop.add(ms(begin, now_ns()));
+  std::thread other{work};
+  work();
+  other.join();
+  const auto up = std::count_if(held.begin(), held.end(), [](pid_t c) { return c > 0; });
+  const auto took = ms(begin, now_ns());
+  std::int64_t kib = 0;
+  for (const pid_t helper : processes_named(p.helper))
+    kib += pss_kib(helper);
+  for (std::size_t i = 0; i < held.size(); ++i)
+    if (held[i] > 0) stop_held(p, id(i), held[i]);
+  std::printf("%-18s %ld of %d up, %.0f pods/s by two workers; helpers %.0f KiB PSS per pod\n",
+              p.name.c_str(), static_cast<long>(up), pods, static_cast<double>(up) / (took / 1e3),
+              static_cast<double>(kib) / std::max<double>(1, static_cast<double>(up)));
 }
 
 void measure_up(const tank_host& host, int round, figures& f) {
   const auto name = "up" + std::to_string(round);
   const auto file = host.dirs().state_dir / (name + ".yaml");
   std::ofstream{file} << tank_host::manifest(name, "first", "Never");
-  const auto done = run(host.command({"up", "--for=exit", file}));
+  const auto done = run(host.command({"up", "--for=exit", file}, "run-up"));
   const auto line = host.first_line(name);
   if (done.status != 0 || !line) return;
   if (const auto at = first_instruction(*line)) f.first.add(ms(done.begin, *at));
   f.complete.add(ms(done.begin, done.end));
 }
 
-/// From the file event to the first instruction, to the end seen, and from the removal of the file
-/// to nothing left.
+/// From the file event to the first instruction, and from the removal of the file to nothing left.
 void measure_event(const tank_host& host, int round, figures& f) {
   const auto name = "ev" + std::to_string(round);
   const auto begin = host.drop(name, tank_host::manifest(name, "first-sleep", "Never"));
@@ -104,6 +136,15 @@ void measure_event(const tank_host& host, int round, figures& f) {
     if (const auto at = first_instruction(*line)) f.first.add(ms(begin, *at));
   const auto removed = host.remove(name);
   f.stop.add(ms(removed, host.wait_gone(name)));
+}
+
+/// From the file event to a workload that has ended and left nothing to clean up.
+void measure_event_to_end(const tank_host& host, int round, figures& f) {
+  const auto name = "end" + std::to_string(round);
+  const auto begin = host.drop(name, tank_host::manifest(name, "first", "Never"));
+  if (!host.first_line(name)) return;
+  f.complete.add(ms(begin, host.wait_gone(name)));
+  host.remove(name);
 }
 
 void print_throughput(tank_host& host, int pods) {
@@ -145,20 +186,17 @@ int measure(const options& o, const fs::path& scratch) {
   if (!host.open(o.tank, scratch, tar)) return 1;
   const auto peers = installed_peers(rootfs, scratch, o.floor);
   std::map<std::string, figures> table;
-  for (int i = 0; i < o.rounds; ++i) {
-    for (const auto& p : peers)
-      measure_peer(p, table[p.name]);
-    measure_up(host, i, table["tank up"]);
-  }
   if (!host.start_daemon()) return 1;
   for (int i = 0; i < o.rounds; ++i) {
-    measure_peer(peers.front(), table["floor"]);
+    for (const auto& p : peers) {
+      measure_peer(p, table[p.name]);
+      if (i % 8 == 0) measure_peer_stop(p, table[p.name]);
+    }
+    measure_up(host, i, table["tank up"]);
     measure_event(host, i, table["tank (file event)"]);
+    measure_event_to_end(host, i, table["tank (file event)"]);
   }
   host.stop_daemon();
-  for (int i = 0; i < std::min(o.rounds, 5); ++i)
-    for (const auto& p : peers)
-      measure_peer_stop(p, table[p.name]);
   std::printf("%-18s %20s %20s %20s %10s   (ms, p50 / p95)\n", "", "first instruction",
               "run to completion", "stop + remove", "x floor");
   const double floor = table["floor"].first.quantile(0.5);
@@ -167,6 +205,8 @@ int measure(const options& o, const fs::path& scratch) {
                 f.complete.text().c_str(), f.stop.text().c_str(),
                 floor > 0 ? f.first.quantile(0.5) / floor : 0);
   print_throughput(host, o.pods);
+  for (const auto& p : peers)
+    print_peer_throughput(p, o.peer_pods);
   return 0;
 }
 

@@ -32,10 +32,12 @@ bool tank_host::open(std::string program, const fs::path& scratch, const std::st
   return imported.status == 0;
 }
 
-std::vector<std::string> tank_host::command(std::vector<std::string> words) const {
-  std::vector<std::string> argv{program_,      "--manifest-dir", dirs_.manifest_dir,
-                                "--state-dir", dirs_.state_dir,  "--run-dir",
-                                dirs_.run_dir, "--log-dir",      dirs_.log_dir};
+std::vector<std::string> tank_host::command(std::vector<std::string> words,
+                                            const char* run_dir) const {
+  std::vector<std::string> argv{
+      program_,        "--manifest-dir", dirs_.manifest_dir,           "--state-dir",
+      dirs_.state_dir, "--run-dir",      fs::path{scratch_} / run_dir, "--log-dir",
+      dirs_.log_dir};
   argv.insert(argv.end(), words.begin(), words.end());
   return argv;
 }
@@ -131,17 +133,14 @@ std::int64_t tank_host::wait_gone(const std::string& name) const {
 }
 
 std::vector<pid_t> tank_host::shims() const {
-  std::vector<pid_t> found;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const auto pid = static_cast<pid_t>(std::atoi(entry.path().filename().c_str()));
-    if (pid <= 0) continue;
-    std::ifstream in(entry.path() / "stat");
+  auto found = processes_named("tank-shim");
+  std::erase_if(found, [this](pid_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
     std::string stat;
     std::getline(in, stat);
     const auto close = stat.rfind(')');
-    if (stat.find("(tank-shim)") == std::string::npos || close == std::string::npos) continue;
-    if (std::atoi(stat.c_str() + close + 4) == daemon_) found.push_back(pid);
-  }
+    return close == std::string::npos || std::atoi(stat.c_str() + close + 4) != daemon_;
+  });
   return found;
 }
 

@@ -39,8 +39,10 @@ class tank_host {
   /// Blocks until the pod's run directory is gone, 30 s at most; the instant.
   [[nodiscard]] std::int64_t wait_gone(const std::string& name) const;
 
-  /// `tank <command> ...` with this instance's directories.
-  [[nodiscard]] std::vector<std::string> command(std::vector<std::string> words) const;
+  /// `tank <command> ...` with this instance's directories; another `run_dir` below the scratch
+  /// directory lets it run beside the daemon.
+  [[nodiscard]] std::vector<std::string> command(std::vector<std::string> words,
+                                                 const char* run_dir = "run") const;
   [[nodiscard]] std::filesystem::path log_file(const std::string& name) const;
   /// pids of the shims of this instance.
   [[nodiscard]] std::vector<pid_t> shims() const;
