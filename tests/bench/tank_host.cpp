@@ -123,9 +123,10 @@ std::optional<std::string> tank_host::first_line(const std::string& name) const 
 
 std::int64_t tank_host::wait_gone(const std::string& name) const {
   const auto run = dirs_.pod_run(uid_of(name));
+  const auto log = log_file(name);
   std::int64_t gone = 0; // taken inside: closing an inotify descriptor waits for the kernel's RCU
   wait_in(dirs_.pod_runs(), IN_DELETE | IN_MOVED_FROM, [&] {
-    if (fs::exists(run)) return false;
+    if (fs::exists(run) || !fs::exists(log)) return false;
     gone = now_ns();
     return true;
   });

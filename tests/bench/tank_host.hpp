@@ -36,7 +36,8 @@ class tank_host {
   /// Blocks until the pod's first container has written a full line to its log; that line. Nullopt
   /// after 30 s.
   [[nodiscard]] std::optional<std::string> first_line(const std::string& name) const;
-  /// Blocks until the pod's run directory is gone, 30 s at most; the instant.
+  /// Blocks until the pod has run (it has a log) and its run directory is gone, 30 s at most; the
+  /// instant.
   [[nodiscard]] std::int64_t wait_gone(const std::string& name) const;
 
   /// `tank <command> ...` with this instance's directories; another `run_dir` below the scratch
