@@ -63,7 +63,8 @@ json to_json(const pod_status& p, bool full) {
            {"uid", p.uid},
            {"state", to_string(p.state)},
            {"message", p.message},
-           {"pid", p.host_pid},
+           // never 0: to `kill`, that is the caller's own process group
+           {"pid", p.host_pid > 0 ? json(p.host_pid) : json(nullptr)},
            {"restarts", p.restarts},
            {"retries", p.retries},
            {"createdAt", or_null(format_time(p.created_ns))},
@@ -143,7 +144,7 @@ pod_status status_of(const json& j) {
   const auto state = j.value("state", "");
   for (auto s : states)
     if (to_string(s) == state) p.state = s;
-  p.host_pid = j.value("pid", 0);
+  if (const auto pid = j.find("pid"); pid != j.end() && pid->is_number()) p.host_pid = *pid;
   p.restarts = j.value("restarts", 0u);
   p.retries = j.value("retries", 0u);
   auto time = [&](const char* name) {

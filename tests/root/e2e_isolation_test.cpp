@@ -92,7 +92,7 @@ TEST_CASE("an emptyDir survives a container's restarts and goes with the pod") {
          .spec_more = "  volumes:\n  - {name: scratch, emptyDir: {}}\n"});
   const auto first = h.await_running("keeper");
   REQUIRE(await_file(h.log_dir(first) / "0.log", [](const auto& t) { return has(t, "run"); }));
-  ::kill(first.host_pid, SIGKILL);
+  kill_workload(first);
   h.await_pod("keeper", "runs again",
               [](const pod_status& p) { return p.restarts == 1 && p.state == pod_state::running; });
   CHECK(await_file(h.log_dir(first) / "1.log", [](const auto& t) { return has(t, "run run"); }));
@@ -187,7 +187,7 @@ TEST_CASE("tank logs: both streams, the last lines, on across a restart, after a
 
   auto follower = h.spawn({"logs", "talker", "-f"});
   REQUIRE(follower->await("three\n"));
-  ::kill(first.host_pid, SIGKILL);
+  kill_workload(first);
   CHECK_MESSAGE(follower->await("three\n"), follower->out << follower->err); // of the next run
   follower->signal(SIGTERM);
   follower->wait();

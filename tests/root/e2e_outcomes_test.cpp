@@ -6,8 +6,6 @@
 #include <fstream>
 #include <set>
 
-#include <csignal>
-
 using namespace tank;
 using namespace tank::testing;
 
@@ -79,8 +77,8 @@ std::string lower(std::string text) {
 void kill_waiting(const host::pods& now, std::set<pid_t>& killed) {
   for (const auto& [name, p] : now)
     if (name.starts_with("killed") && p.state == pod_state::running && p.restarts < 3 &&
-        killed.insert(p.host_pid).second)
-      ::kill(p.host_pid, SIGKILL);
+        p.host_pid > 0 && killed.insert(p.host_pid).second)
+      kill_workload(p);
 }
 
 void check_last_exit(const pod_status& p, const ending& e) {

@@ -100,6 +100,11 @@ bool await_file(const fs::path& path, const std::function<bool(const std::string
   return true;
 }
 
+void kill_workload(const pod_status& pod) {
+  REQUIRE(pod.host_pid > 0); // a run that is about to end has none, and 0 is this process group
+  ::kill(pod.host_pid, SIGKILL);
+}
+
 std::string log_text(const fs::path& file, std::string_view stream) {
   std::ifstream in{file};
   std::string out;
@@ -310,7 +315,7 @@ pod_status host::await_pod(const std::string& name, const std::string& what,
 
 pod_status host::await_running(const std::string& name, const std::string& not_uid) {
   return await_pod(name, "runs", [&](const pod_status& p) {
-    return p.state == pod_state::running && p.uid != not_uid;
+    return p.state == pod_state::running && p.host_pid > 0 && p.uid != not_uid;
   });
 }
 

@@ -148,6 +148,8 @@ std::string file_text(const std::filesystem::path& path);
 /// when the time is over.
 bool await_file(const std::filesystem::path& path,
                 const std::function<bool(const std::string&)>& good);
+/// SIGKILL to a pod's first process; a failure when it has none.
+void kill_workload(const pod_status& pod);
 /// The text of one stream of all a container's CRI log file, lines joined.
 std::string log_text(const std::filesystem::path& file, std::string_view stream = "stdout");
 

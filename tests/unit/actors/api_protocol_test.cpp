@@ -99,6 +99,16 @@ TEST_CASE("a status survives the way back, bytes that are no text included") {
   CHECK(q.warnings == p.warnings);
 }
 
+TEST_CASE("no pid is null, for 0 would name the caller's own process group to kill") {
+  pod_status p;
+  p.key = "default/web";
+  const auto line = ok_items({p}, false);
+  CHECK(line.find(R"("pid":null)") != std::string::npos);
+  CHECK(decode_pods(line)->front().host_pid == 0);
+  p.host_pid = 4711;
+  CHECK(decode_pods(ok_items({p}, false))->front().host_pid == 4711);
+}
+
 TEST_CASE("times are RFC 3339 in UTC, to the nanosecond") {
   CHECK(format_time(0).empty());
   CHECK(format_time(1'700'000'000'000'000'001) == "2023-11-14T22:13:20.000000001Z");
