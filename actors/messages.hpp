@@ -131,6 +131,29 @@ struct stop_pod {
   bool operator==(const stop_pod&) const = default;
 };
 
+/// -> host_pid, or errc::conflict with the cause "not_running" before its first instruction and
+/// from the moment it is killed or has ended. While it obeys a graceful stop it still counts.
+struct get_host_pid {
+  bool operator==(const get_host_pid&) const = default;
+};
+struct host_pid {
+  pid_t pid = 0; ///< of the workload's first process, in the daemon's pid namespace
+  bool operator==(const host_pid&) const = default;
+};
+
+/// -> exec_context; refused as get_host_pid is.
+struct get_exec_context {
+  bool operator==(const get_exec_context&) const = default;
+};
+/// What a command needs to enter the container and to find there what the workload found.
+struct exec_context {
+  pid_t host_pid = 0;
+  std::vector<std::string> env; ///< "K=V", in order: the image's, then the manifest's
+  std::string working_dir;      ///< absolute, in the container
+  std::string cgroup; ///< directory on the host; empty: the workload is in the daemon's own
+  bool operator==(const exec_context&) const = default;
+};
+
 // --- observed state: reconciler -> api, cli -----------------------------------------------------
 
 enum class pod_state : std::uint8_t { pending, starting, running, stopping, backing_off, terminal };

@@ -66,6 +66,15 @@ class runtime final : public role {
           args_.owner = m.owner;
           if (machine_.state() == runtime_state::running) report_running();
         },
+        [this](const get_host_pid&) -> caf::result<host_pid> {
+          if (!machine_.runs()) return refuse("find the process of");
+          return host_pid{machine_.host_pid()};
+        },
+        [this](const get_exec_context&) -> caf::result<exec_context> {
+          if (!machine_.runs()) return refuse("run a command in");
+          const auto& process = inputs_->plan.process;
+          return exec_context{machine_.host_pid(), process.env, process.cwd, {}};
+        },
         [this](const stop_pod& m) {
           if (!machine_.stop_asked()) progress("stopping");
           runtime_event e{.kind = kind::stop};
@@ -206,6 +215,10 @@ class runtime final : public role {
       compat::send(this, args_.owner, pod_ended{args_.key, args_.generation, machine_.how()});
       return stop(machine_.reason());
     }
+  }
+
+  [[nodiscard]] caf::error refuse(const char* step) const {
+    return to_error(fail(errc::conflict, step, args_.key, "not_running").value());
   }
 
   void report_running() {

@@ -4,7 +4,7 @@
 /// runtime_machine.hpp decides; this actor turns messages into its events and carries out its
 /// actions. It obeys stop_pod at any time. Its owner gets pod_progress, pod_running and pod_ended
 /// (runtime_args.hpp); then the actor stops with the stop_reason that matches. own_runtime gives it
-/// another owner.
+/// another owner; get_host_pid and get_exec_context tell where its workload is.
 ///
 /// Should the actor itself fail (an exception, a kill), it shuts its shim down on the way out; what
 /// is left on disk is removed by the next run of the pod or by the janitor.

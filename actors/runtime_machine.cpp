@@ -102,6 +102,10 @@ std::vector<runtime_action> runtime_machine::handle(const runtime_event& event) 
   return out;
 }
 
+bool runtime_machine::runs() const noexcept {
+  return state_ == state::running || state_ == state::stopping;
+}
+
 void runtime_machine::ignore(const runtime_event&, actions&) {}
 
 void runtime_machine::on_image_ready(const runtime_event&, actions& out) {

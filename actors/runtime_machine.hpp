@@ -127,6 +127,8 @@ class runtime_machine {
   [[nodiscard]] bool stop_asked() const noexcept { return stop_asked_; }
   [[nodiscard]] pid_t host_pid() const noexcept { return pid_; }
   [[nodiscard]] std::int64_t started_ns() const noexcept { return started_ns_; }
+  /// Between its first instruction and its kill or end; also while it obeys a graceful stop.
+  [[nodiscard]] bool runs() const noexcept;
   [[nodiscard]] bool ever_ran() const noexcept { return started_ns_ != 0; }
   /// Why the actor stops; meaningful from `closing` on.
   [[nodiscard]] stop_reason reason() const;

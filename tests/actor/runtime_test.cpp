@@ -53,6 +53,8 @@ struct stage_play {
       in.sandbox.uid = r.uid;
       in.plan.container = "main";
       in.plan.process.argv = {"foo"};
+      in.plan.process.env = {"PATH=/bin", "A=1"};
+      in.plan.process.cwd = "/srv";
       in.stop_signal = 3;
       return in;
     };
@@ -94,6 +96,17 @@ struct stage_play {
   void stop(std::optional<std::chrono::seconds> grace = {}) {
     s.send(owner, rt, stop_pod{grace});
     s.settle();
+  }
+  /// The answer to a request, or the cause of its refusal.
+  template <class Answer, class T>
+  std::pair<std::optional<Answer>, std::string> ask(T question) {
+    std::pair<std::optional<Answer>, std::string> out;
+    caf::scoped_actor self{s.sys};
+    auto handle = compat::request(&*self, rt, 1s, std::move(question));
+    s.settle();
+    std::move(handle).receive([&](const Answer& a) { out.first = a; },
+                              [&](const caf::error& e) { out.second = error_of(e).cause; });
+    return out;
   }
   [[nodiscard]] std::string last_call() const {
     return session->calls.empty() ? "" : session->calls.back();
@@ -368,4 +381,40 @@ TEST_CASE("a runtime that is killed takes its shim with it") {
   CHECK(p.last_call() == "shutdown");
   CHECK_FALSE(p.session->alive);
   CHECK(p.fds->watched() == 0);
+}
+
+TEST_CASE("host pid and exec context: not before it runs, not after its end") {
+  stage_play p;
+  const auto refused = [&] {
+    const auto [pid, no_pid] = p.ask<host_pid>(get_host_pid{});
+    const auto [context, no_context] = p.ask<exec_context>(get_exec_context{});
+    CHECK_FALSE(pid.has_value());
+    CHECK_FALSE(context.has_value());
+    CHECK(no_context == no_pid);
+    return no_pid;
+  };
+  const auto answered = [&] {
+    CHECK(p.ask<host_pid>(get_host_pid{}).first == host_pid{77});
+    CHECK(p.ask<exec_context>(get_exec_context{}).first ==
+          exec_context{77, {"PATH=/bin", "A=1"}, "/srv", ""});
+  };
+  CHECK(refused() == "not_running");
+  p.image();
+  p.happen(kernel::ready_event{"main", 77});
+  CHECK(refused() == "not_running");
+  p.happen(kernel::built_event{"main"});
+  CHECK(refused() == "not_running");
+  p.happen(kernel::running_event{"main", 77, 5});
+  answered();
+  p.stop();
+  answered(); // it obeys: one may still look into it
+  p.s.advance(30s);
+  p.s.settle();
+  CHECK(p.last_call() == "kill main");
+  CHECK(refused() == "not_running");
+  p.happen(kernel::signaled_event{"main", 9, false, 9});
+  CHECK(refused() == "not_running");
+  p.happen(kernel::session_down_event{"closed"});
+  p.check_nothing_left();
+  CHECK(refused() == "it has ended");
 }
