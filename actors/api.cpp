@@ -1,6 +1,7 @@
 #include "actors/api.hpp"
 
 #include "actors/api_protocol.hpp"
+#include "actors/log.hpp"
 #include "actors/message_types.hpp"
 #include "actors/role.hpp"
 
@@ -8,7 +9,6 @@
 #include <cstring>
 #include <map>
 
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -54,7 +54,8 @@ class api_server final : public role {
  public:
   api_server(caf::actor_config& cfg, api_options options)
       : role(cfg)
-      , options_(std::move(options)) {}
+      , options_(std::move(options))
+      , log_(log_or_none(options_.logger)) {}
 
   const char* name() const override { return "tank.api"; }
 
@@ -76,6 +77,7 @@ class api_server final : public role {
   void on_exit() override {
     clients_.clear();
     listening_.reset();
+    options_.listener.reset(); // a timer may keep this object for longer
   }
 
  private:
@@ -103,11 +105,11 @@ class api_server final : public role {
       socklen_t size = sizeof peer;
       if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
       if (peer.uid != 0 && peer.uid != ::geteuid()) {
-        spdlog::warn("event=client_refused uid={}", peer.uid);
+        log_->warn("event=client_refused uid={}", peer.uid);
         continue;
       }
       if (clients_.size() >= options_.max_clients) {
-        spdlog::warn("event=client_refused connected={}", clients_.size());
+        log_->warn("event=client_refused connected={}", clients_.size());
         continue;
       }
       auto subscribed = options_.fds->watch(fd.get(), EPOLLIN, self());
@@ -247,6 +249,7 @@ class api_server final : public role {
   }
 
   api_options options_;
+  log_ptr log_;
   fd_subscription listening_;
   std::map<std::uint64_t, client_state> clients_;
   std::uint64_t serving_ = 0; ///< whose requests are being taken now; no subscription has id 0

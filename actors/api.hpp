@@ -17,6 +17,10 @@
 #include <memory>
 #include <string>
 
+namespace spdlog {
+class logger;
+} // namespace spdlog
+
 namespace tank {
 
 /// Binds and listens, 0600. A socket file that nobody listens on any more is replaced: the caller
@@ -30,6 +34,7 @@ struct api_options {
   std::function<caf::actor()> watcher;
   std::string version;
   std::size_t max_clients = 256;
+  std::shared_ptr<spdlog::logger> logger; ///< may be empty
 };
 
 caf::actor spawn_api(caf::actor_system& sys, api_options options);

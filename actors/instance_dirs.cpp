@@ -1,12 +1,12 @@
 #include "actors/instance_dirs.hpp"
 
+#include "actors/log.hpp"
 #include "actors/pod_storage.hpp"
 #include "base/file.hpp"
 
 #include <cerrno>
 
 #include <fcntl.h>
-#include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -14,13 +14,14 @@ namespace tank {
 
 namespace fs = std::filesystem;
 
-instance_dirs::instance_dirs(directories dirs, std::shared_ptr<kernel::port> port)
+instance_dirs::instance_dirs(directories dirs, std::shared_ptr<kernel::port> port, log_ptr log)
     : dirs_{std::move(dirs)}
-    , port_{std::move(port)} {}
+    , port_{std::move(port)}
+    , log_{log_or_none(std::move(log))} {}
 
-result<std::unique_ptr<instance_dirs>> instance_dirs::open(const directories& dirs,
-                                                           std::shared_ptr<kernel::port> port) {
-  std::unique_ptr<instance_dirs> own{new instance_dirs{dirs, std::move(port)}};
+result<std::unique_ptr<instance_dirs>>
+instance_dirs::open(const directories& dirs, std::shared_ptr<kernel::port> port, log_ptr log) {
+  std::unique_ptr<instance_dirs> own{new instance_dirs{dirs, std::move(port), std::move(log)}};
   TANK_TRY(make_directories(dirs.state_dir));
   TANK_TRY(make_directories(dirs.pod_logs()));
   TANK_TRY(own->make(dirs.run_dir));
@@ -65,7 +66,7 @@ result<void> instance_dirs::lock() {
 
 void instance_dirs::sweep() const {
   for (const auto& why : sweep_pods(dirs_, *port_))
-    spdlog::error("event=sweep error=\"{}\"", why.message());
+    log_->error("event=sweep error=\"{}\"", why.message());
 }
 
 instance_dirs::~instance_dirs() {

@@ -10,6 +10,10 @@
 #include <memory>
 #include <vector>
 
+namespace spdlog {
+class logger;
+} // namespace spdlog
+
 namespace tank {
 
 class instance_dirs {
@@ -17,7 +21,8 @@ class instance_dirs {
   /// Makes what is missing, locks the run directory (errc::conflict when another instance has it)
   /// and ends what an instance that is gone has left there (sweep_pods). Blocking.
   static result<std::unique_ptr<instance_dirs>> open(const directories& dirs,
-                                                     std::shared_ptr<kernel::port> port);
+                                                     std::shared_ptr<kernel::port> port,
+                                                     std::shared_ptr<spdlog::logger> log = {});
   instance_dirs(const instance_dirs&) = delete;
   instance_dirs& operator=(const instance_dirs&) = delete;
 
@@ -26,13 +31,15 @@ class instance_dirs {
   ~instance_dirs();
 
  private:
-  instance_dirs(directories dirs, std::shared_ptr<kernel::port> port);
+  instance_dirs(directories dirs, std::shared_ptr<kernel::port> port,
+                std::shared_ptr<spdlog::logger> log);
   result<void> make(const std::filesystem::path& dir);
   result<void> lock();
   void sweep() const;
 
   directories dirs_;
   std::shared_ptr<kernel::port> port_;
+  std::shared_ptr<spdlog::logger> log_; ///< never null
   unique_fd lock_;
   std::vector<std::filesystem::path> made_; ///< parents first
 };

@@ -1,11 +1,11 @@
 #include "actors/manifest_watcher.hpp"
 
 #include "actors/directory_watch.hpp"
+#include "actors/log.hpp"
 #include "actors/message_types.hpp"
 #include "actors/role.hpp"
 
 #include <optional>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <utility>
 
@@ -17,7 +17,8 @@ class manifest_watcher final : public role {
  public:
   manifest_watcher(caf::actor_config& cfg, watcher_options options)
       : role(cfg)
-      , options_(std::move(options)) {
+      , options_(std::move(options))
+      , log_(log_or_none(options_.logger)) {
     if (!options_.memory) options_.memory = std::make_shared<watcher_memory>();
   }
 
@@ -49,6 +50,7 @@ class manifest_watcher final : public role {
       list->clear();
     }
     subscription_.reset();
+    watch_.reset(); // a timer may keep this object for longer
   }
 
  private:
@@ -169,18 +171,19 @@ class manifest_watcher final : public role {
     for (const auto& file : options_.memory->set.files())
       lines.insert(file.errors.begin(), file.errors.end());
     for (const auto& line : lines)
-      if (!reported_.contains(line)) spdlog::error("event=manifest_refused error=\"{}\"", line);
+      if (!reported_.contains(line)) log_->error("event=manifest_refused error=\"{}\"", line);
     reported_ = std::move(lines);
   }
 
   void complain(const error& why) {
     auto text = why.message();
     if (text == complaint_) return; // said already; it comes back every few seconds
-    spdlog::error("event=watch_failed error=\"{}\"", text);
+    log_->error("event=watch_failed error=\"{}\"", text);
     complaint_ = std::move(text);
   }
 
   watcher_options options_;
+  log_ptr log_;
   std::optional<directory_watch> watch_;
   fd_subscription subscription_;  ///< of watch_: declared after it, gone before it
   std::set<std::string> writing_; ///< not to be read yet: just created, or open for writing

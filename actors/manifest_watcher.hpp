@@ -26,6 +26,10 @@
 #include <string_view>
 #include <vector>
 
+namespace spdlog {
+class logger;
+} // namespace spdlog
+
 namespace tank {
 
 /// What a watcher leaves to its successor: without it, a file that is wrong just now would have no
@@ -45,6 +49,7 @@ struct watcher_options {
   std::function<parsed_file(const std::string& file, std::string_view text)>
       judge;                              ///< judge_manifest
   std::shared_ptr<watcher_memory> memory; ///< empty: of its own, gone with it
+  std::shared_ptr<spdlog::logger> logger; ///< may be empty
 };
 
 caf::actor spawn_manifest_watcher(caf::actor_system& sys, watcher_options options);

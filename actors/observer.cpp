@@ -94,6 +94,8 @@ class observer final : public role {
     };
   }
 
+  void on_exit() override { options_.board.reset(); } // a timer may keep this object for longer
+
  private:
   void later(bool stopping) { compat::send_after(this, self(), ask_again, observer_due{stopping}); }
 

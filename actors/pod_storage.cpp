@@ -1,8 +1,9 @@
 #include "actors/pod_storage.hpp"
 
+#include "actors/log.hpp"
+
 #include <cerrno>
 #include <poll.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <utility>
@@ -13,10 +14,11 @@ namespace tank {
 namespace fs = std::filesystem;
 
 pod_storage::pod_storage(directories dirs, std::shared_ptr<kernel::port> port,
-                         std::shared_ptr<job_runner> jobs)
+                         std::shared_ptr<job_runner> jobs, log_ptr log)
     : dirs_(std::move(dirs))
     , port_(std::move(port))
-    , jobs_(std::move(jobs)) {}
+    , jobs_(std::move(jobs))
+    , log_(log_or_none(std::move(log))) {}
 
 pod_storage::hold_token pod_storage::hold(const std::string& uid) {
   const std::lock_guard lock{mutex_};
@@ -53,12 +55,12 @@ void pod_storage::remove_if_free(const std::string& uid) {
   const auto to = dirs_.pod_states() / (".gone-" + std::to_string(++serial_) + "-" + uid);
   if (::rename(from.c_str(), to.c_str()) != 0) {
     if (errno != ENOENT)
-      spdlog::error("event=storage_stays path={} error=\"{}\"", from.string(), errno_text(errno));
+      log_->error("event=storage_stays path={} error=\"{}\"", from.string(), errno_text(errno));
     return;
   }
-  jobs_->submit([port = port_, to] {
+  jobs_->submit([port = port_, log = log_, to] {
     if (const auto gone = port->remove_tree(to); !gone)
-      spdlog::error("event=storage_stays error=\"{}\"", gone.error().message());
+      log->error("event=storage_stays error=\"{}\"", gone.error().message());
   });
 }
 

@@ -20,13 +20,17 @@
 #include <string>
 #include <vector>
 
+namespace spdlog {
+class logger;
+} // namespace spdlog
+
 namespace tank {
 
 /// Thread-safe; shared by the runtimes and the janitor. Removal happens in workers.
 class pod_storage : public std::enable_shared_from_this<pod_storage> {
  public:
   pod_storage(directories dirs, std::shared_ptr<kernel::port> port,
-              std::shared_ptr<job_runner> jobs);
+              std::shared_ptr<job_runner> jobs, std::shared_ptr<spdlog::logger> log = {});
 
   /// While it exists, the pod's storage stays.
   using hold_token = std::shared_ptr<void>;
@@ -48,7 +52,8 @@ class pod_storage : public std::enable_shared_from_this<pod_storage> {
   directories dirs_;
   std::shared_ptr<kernel::port> port_;
   std::shared_ptr<job_runner> jobs_;
-  std::mutex mutex_; ///< guards what follows
+  std::shared_ptr<spdlog::logger> log_; ///< never null
+  std::mutex mutex_;                    ///< guards what follows
   std::map<std::string, entry> entries_;
   std::uint64_t serial_ = 0;
 };

@@ -71,16 +71,19 @@ class poller::core final : public detail::fd_registry {
   void stop() {
     {
       const std::lock_guard lock{mutex_};
-      stopped_ = true;
+      if (std::exchange(stopped_, true)) return;
     }
     eventfd_write(wake_.get(), 1);
     thread_.join();
     const std::lock_guard lock{mutex_};
     watched_.clear();
+    epoll_.reset(); // subscriptions may keep this object for longer
+    wake_.reset();
   }
 
   result<std::uint64_t> add(int fd, std::uint32_t events, const caf::actor& owner) {
     const std::lock_guard lock{mutex_};
+    if (stopped_) return fail(errc::unavailable, "watch", "a descriptor", "the poller has ended");
     const auto id = ++last_id_;
     auto e = event_of(id, events | EPOLLONESHOT);
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &e) != 0)
@@ -166,6 +169,10 @@ result<std::unique_ptr<poller>> poller::create() {
 }
 
 poller::~poller() {
+  stop();
+}
+
+void poller::stop() {
   core_->stop();
 }
 

@@ -67,6 +67,8 @@ class poller final : public fd_source {
   ~poller() override;
 
   result<fd_subscription> watch(int fd, std::uint32_t events, const caf::actor& owner) override;
+  /// What the destructor does, for a poller that others still point at: later watches are refused.
+  void stop();
 
  private:
   class core;

@@ -1,11 +1,11 @@
 #include "actors/reconciler.hpp"
 
+#include "actors/log.hpp"
 #include "actors/message_types.hpp"
 #include "actors/reconciler_core.hpp"
 #include "actors/role.hpp"
 
 #include <algorithm>
-#include <spdlog/spdlog.h>
 
 #include <ctime>
 #include <map>
@@ -53,7 +53,8 @@ class reconciler : public role {
  public:
   reconciler(caf::actor_config& cfg, reconciler_options options)
       : role(cfg)
-      , options_(std::move(options)) {
+      , options_(std::move(options))
+      , log_(log_or_none(options_.logger)) {
     if (!options_.wall_clock) options_.wall_clock = system_wall_clock;
     if (!options_.memory) options_.memory = std::make_shared<reconciler_memory>(options_.backoff);
     memory_ = options_.memory->state_.get();
@@ -108,6 +109,7 @@ class reconciler : public role {
           errc::unavailable, 0, "stop", "all pods", "the reconciler ended before the pods", {}}));
     memory_ = nullptr;
     options_.memory.reset();
+    options_.start_runtime = nullptr; // a timer may keep this object for longer
   }
 
  private:
@@ -215,13 +217,13 @@ class reconciler : public role {
       waiting.deliver(pods_stopped{});
   }
 
-  static void log_end(const runtime_down& m) {
+  void log_end(const runtime_down& m) const {
     if (m.why.cls == stop_class::abnormal)
-      spdlog::warn("event=pod_ended pod={} run={} reason=\"{}\"", m.key, m.generation,
-                   to_string(m.why));
+      log_->warn("event=pod_ended pod={} run={} reason=\"{}\"", m.key, m.generation,
+                 to_string(m.why));
     else
-      spdlog::info("event=pod_ended pod={} run={} reason=\"{}\"", m.key, m.generation,
-                   to_string(m.why));
+      log_->info("event=pod_ended pod={} run={} reason=\"{}\"", m.key, m.generation,
+                 to_string(m.why));
   }
 
   caf::result<pod_status> answer_status(const char* verb, const std::string& key) {
@@ -247,6 +249,7 @@ class reconciler : public role {
   }
 
   reconciler_options options_;
+  log_ptr log_;
   reconciler_memory::state* memory_ = nullptr; ///< of options_.memory
   std::vector<caf::response_promise> stop_waiters_;
   std::chrono::steady_clock::time_point bucket_empty_at_; ///< of the nudges

@@ -30,6 +30,10 @@
 #include <memory>
 #include <vector>
 
+namespace spdlog {
+class logger;
+} // namespace spdlog
+
 namespace tank {
 
 /// What a reconciler leaves to its successor: its state, who watches it, and the runtimes, which
@@ -60,6 +64,7 @@ struct reconciler_options {
   std::chrono::milliseconds nudge = std::chrono::milliseconds{100};
   std::uint32_t nudge_burst = 50;           ///< at least 1
   std::function<std::int64_t()> wall_clock; ///< CLOCK_REALTIME in ns; the system's when empty
+  std::shared_ptr<spdlog::logger> logger;   ///< may be empty
 };
 
 /// With a shared memory its end, whatever the reason, touches no runtime: the next reconciler with

@@ -1,5 +1,6 @@
 #include "actors/runtime.hpp"
 
+#include "actors/log.hpp"
 #include "actors/message_types.hpp"
 #include "actors/prepare_launch.hpp"
 #include "actors/role.hpp"
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <utility>
 
@@ -90,6 +90,7 @@ class runtime final : public role {
     drop_session();
     storage_.reset();
     args_.owner = nullptr;
+    options_.reset(); // a timer may keep this object for longer
   }
 
  private:
@@ -123,7 +124,9 @@ class runtime final : public role {
   }
 
   void on_cleaned(const launch_cleaned& m) {
-    if (m.why) spdlog::error("event=clean_failed pod={} error=\"{}\"", args_.key, m.why->message());
+    if (m.why)
+      log_or_none(options_->logger)
+          ->error("event=clean_failed pod={} error=\"{}\"", args_.key, m.why->message());
     feed(plain(kind::cleaned));
   }
 

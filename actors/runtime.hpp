@@ -24,6 +24,10 @@
 #include <functional>
 #include <memory>
 
+namespace spdlog {
+class logger;
+} // namespace spdlog
+
 namespace tank {
 
 struct launch_inputs;
@@ -40,6 +44,7 @@ struct runtime_options {
   directories dirs;
   log_limits log;
   runtime_settings patience; ///< only the limits are read; the rest comes from each pod
+  std::shared_ptr<spdlog::logger> logger; ///< may be empty
 
   /// prepare_launch and clean_launch (prepare_launch.hpp) unless a test puts its own here.
   std::function<result<launch_inputs>(const prepare_request&, kernel::port&)> prepare;

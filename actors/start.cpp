@@ -3,11 +3,13 @@
 #include "actors/api.hpp"
 #include "actors/image_store.hpp"
 #include "actors/instance_dirs.hpp"
+#include "actors/log.hpp"
 #include "actors/manifest_set.hpp"
 #include "actors/manifest_watcher.hpp"
 #include "actors/message_types.hpp"
 #include "actors/observer.hpp"
 #include "actors/pod_storage.hpp"
+#include "actors/poller.hpp"
 #include "actors/reconciler.hpp"
 #include "actors/roles.hpp"
 #include "actors/runtime.hpp"
@@ -22,9 +24,26 @@
 namespace tank {
 namespace {
 
-struct scheduler_config : caf::actor_system_config {
-  scheduler_config() { compat::set_scheduler(*this, 2); }
+/// For a program without a system of its own.
+struct own_system {
+  struct scheduler_config : caf::actor_system_config {
+    scheduler_config() { compat::set_scheduler(*this, 2); }
+  };
+  scheduler_config config;
+  caf::actor_system system{config};
 };
+
+/// What happens to roles is told as a log line.
+report_sink reports_to(const std::shared_ptr<spdlog::logger>& given) {
+  return [log = log_or_none(given)](const supervisor_report& r) {
+    using what = supervisor_report::what;
+    const char* text = r.kind == what::start_failed       ? "could not be started"
+                       : r.kind == what::child_terminated ? "ended"
+                       : r.kind == what::shutdown_failed  ? "did not stop as asked"
+                                                          : "was restarted too often";
+    log->error("event=supervisor_report child={} what=\"{}\" reason=\"{}\"", r.id, text, r.reason);
+  };
+}
 
 /// A crash of a role is repaired by starting it again; one that a manifest can cause would come
 /// again at once. So what judges manifests, which are untrusted, ends at that manifest.
@@ -40,18 +59,18 @@ parsed_file judge_or_refuse(const std::string& file, std::string_view text) {
 
 /// In the order of construction; destroyed in reverse: the actors end before what serves them.
 struct instance::parts {
+  explicit parts(start_options o) : options{std::move(o)} {}
   start_options options;
   std::unique_ptr<instance_dirs> own;
   std::shared_ptr<status_board> board = std::make_shared<status_board>();
-  std::shared_ptr<fd_source> fds;
+  std::shared_ptr<poller> fds;
   std::shared_ptr<thread_pool> jobs;
   std::shared_ptr<reconciler_memory> memory;
   std::shared_ptr<role_table> roles;
-  scheduler_config config;
-  std::unique_ptr<caf::actor_system> system;
+  std::unique_ptr<own_system> own_actors; ///< empty: the actors live in the caller's system
   caf::actor root;
 
-  result<void> open();
+  result<void> open(caf::actor_system& system);
   ~parts();
 
  private:
@@ -63,49 +82,60 @@ struct instance::parts {
   child_spec observer();
   child_spec janitor(std::shared_ptr<pod_storage> storage);
   child_spec api(std::shared_ptr<const unique_fd> listener);
-  result<void> supervise(std::vector<child_spec> children);
+  result<void> supervise(caf::actor_system& system, std::vector<child_spec> children);
 };
 
-result<void> instance::parts::open() {
+result<void> instance::parts::open(caf::actor_system& system) {
   const auto& dirs = options.dirs;
   roles = options.roles ? options.roles : std::make_shared<role_table>();
-  own = TANK_TRY(instance_dirs::open(dirs, options.port));
+  own = TANK_TRY(instance_dirs::open(dirs, options.port, options.logger));
   auto store = std::make_shared<const oci::store>(TANK_TRY(oci::store::open(dirs.images())));
-  auto listener =
-      std::make_shared<const unique_fd>(TANK_TRY(listen_control_socket(dirs.control_socket())));
+  std::shared_ptr<const unique_fd> listener;
+  if (options.control_socket)
+    listener =
+        std::make_shared<const unique_fd>(TANK_TRY(listen_control_socket(dirs.control_socket())));
   fds = TANK_TRY(poller::create());
   jobs = std::make_shared<thread_pool>(4);
   memory = std::make_shared<reconciler_memory>(options.backoff);
-  auto storage = std::make_shared<pod_storage>(dirs, options.port, jobs);
-  init_message_types();
-  system = std::make_unique<caf::actor_system>(config);
+  auto storage = std::make_shared<pod_storage>(dirs, options.port, jobs, options.logger);
   // Who is asked comes before who asks; all end in the reverse order: nobody asks for what is gone.
-  return supervise({image_store(std::move(store)), reconciler(storage), manifest_watcher(),
-                    observer(), janitor(storage), api(std::move(listener))});
+  std::vector<child_spec> children{image_store(std::move(store)), reconciler(storage),
+                                   manifest_watcher(), observer(), janitor(storage)};
+  if (listener) children.push_back(api(std::move(listener)));
+  return supervise(system, std::move(children));
 }
 
-result<void> instance::parts::supervise(std::vector<child_spec> children) {
+result<void> instance::parts::supervise(caf::actor_system& system,
+                                        std::vector<child_spec> children) {
   // Ten in a minute are more than bad luck.
   const supervisor_flags flags{.intensity = 10, .period = std::chrono::minutes{1}};
-  root = TANK_TRY(spawn_supervisor(*system, flags, std::move(children)));
+  root = TANK_TRY(spawn_supervisor(system, flags, std::move(children), reports_to(options.logger)));
   roles->set("root", root);
   root->attach_functor([board = board](const caf::error& why) {
     board->set_failed("tank's own parts fail too often: " + to_string(classify(why)));
   });
+  // Its children are there when it answers.
+  std::optional<error> failed;
+  caf::scoped_actor self{system};
+  compat::ask(&*self, root, count_children{})
+      .receive([](const child_counts&) {}, [&](const caf::error& why) { failed = error_of(why); });
+  if (failed) return failure{*std::move(failed)};
   return {};
 }
 
 instance::parts::~parts() {
   if (root) {
-    caf::scoped_actor self{*system};
+    caf::scoped_actor self{root->home_system()};
     compat::send_exit(root, caf::make_error(caf::exit_reason::user_shutdown));
     self->wait_for(root);
     root = nullptr;
     for (const auto& runtime : memory->end_runtimes())
       self->wait_for(runtime);
+    roles->clear(); // nobody looks any more
   }
-  if (system) roles->clear(); // nobody looks any more
-  system.reset();
+  own_actors.reset();
+  // In a system that goes on, timers keep ended actors, and these their share of what follows.
+  if (fds) fds->stop();
   if (jobs) jobs->stop();
 }
 
@@ -144,10 +174,12 @@ child_spec instance::parts::reconciler(std::shared_ptr<pod_storage> storage) {
   runtimes.storage = std::move(storage);
   runtimes.dirs = options.dirs;
   runtimes.log = options.logs;
+  runtimes.logger = options.logger;
   reconciler_options reconciling;
   reconciling.start_runtime = make_runtime_factory(std::move(runtimes));
   reconciling.memory = memory;
   reconciling.wall_clock = options.wall_clock;
+  reconciling.logger = options.logger;
   return role("reconciler",
               [reconciling](caf::actor_system& sys) { return spawn_reconciler(sys, reconciling); });
 }
@@ -160,6 +192,7 @@ child_spec instance::parts::manifest_watcher() {
   watching.fds = fds;
   watching.rescan = options.rescan;
   watching.judge = judge_or_refuse;
+  watching.logger = options.logger;
   watching.memory = std::make_shared<watcher_memory>();
   return role("manifest_watcher",
               [watching](caf::actor_system& sys) { return spawn_manifest_watcher(sys, watching); });
@@ -183,21 +216,37 @@ child_spec instance::parts::api(std::shared_ptr<const unique_fd> listener) {
                             .fds = fds,
                             .reconciler = current("reconciler"),
                             .watcher = current("manifest_watcher"),
-                            .version = options.version};
+                            .version = options.version,
+                            .logger = options.logger};
   return role("api", [serving](caf::actor_system& sys) { return spawn_api(sys, serving); });
 }
 
 // --- the outside ---------------------------------------------------------------------------------
 
-result<std::unique_ptr<instance>> instance::start(start_options options) {
-  auto p = std::make_unique<parts>();
-  p->options = std::move(options);
-  TANK_TRY(p->open());
+result<std::unique_ptr<instance>> start(caf::actor_system& system, start_options options) {
+  auto p = std::make_unique<instance::parts>(std::move(options));
+  TANK_TRY(p->open(system));
   return std::unique_ptr<instance>{new instance{std::move(p)}};
+}
+
+result<std::unique_ptr<instance>> instance::start(start_options options) {
+  init_message_types();
+  auto made = std::make_unique<own_system>();
+  auto started = TANK_TRY(tank::start(made->system, std::move(options)));
+  started->parts_->own_actors = std::move(made);
+  return started;
 }
 
 instance::instance(std::unique_ptr<parts> p) : parts_{std::move(p)} {}
 instance::~instance() = default;
+
+caf::actor instance::reconciler() const {
+  return parts_->roles->get("reconciler");
+}
+
+caf::actor instance::supervisor() const {
+  return parts_->root;
+}
 
 int instance::fd() const noexcept {
   return parts_->board->fd();

@@ -1,4 +1,12 @@
 /// All roles together: what `tank up`, `tank daemon` and an embedder start.
+///
+///   caf::actor_system system{config};                    // the embedder's own
+///   auto options = tank::private_options("/var/lib/app/tank");
+///   options->sources = {"/etc/app/pods"};
+///   auto pods = tank::start(system, *std::move(options));
+///
+/// Nothing here is global: no signal handler, no default logger, no environment, no registered
+/// name. Instances with directories of their own may run side by side in one system.
 #pragma once
 
 #include "actors/backoff.hpp"
@@ -17,6 +25,14 @@
 #include <string>
 #include <vector>
 
+namespace caf {
+class actor;
+class actor_system;
+} // namespace caf
+namespace spdlog {
+class logger;
+} // namespace spdlog
+
 namespace tank {
 
 class role_table;
@@ -33,21 +49,29 @@ struct start_options {
   std::chrono::milliseconds rescan = std::chrono::seconds{20}; ///< full look at the sources
   std::function<std::int64_t()> wall_clock;                    ///< CLOCK_REALTIME in ns
   std::string version;
+  std::shared_ptr<spdlog::logger> logger; ///< what happens is told here; empty: nowhere
+  bool control_socket = true;             ///< in run_dir, for `tank get pods --run-dir ...`
   std::shared_ptr<role_table> roles; ///< to look at the actors by name; "root" is the supervisor
 };
 
-/// A running Tank. Hides CAF. One thread uses it; what happens inside shows at `fd()`.
+/// What an embedder needs: all directories below `root` (absolute), this host, the real clock, and
+/// the helper program `shim`; empty: the one that is installed with this library. No sources yet.
+result<start_options> private_options(const std::filesystem::path& root,
+                                      std::filesystem::path shim = {});
+
+/// A running Tank. One thread uses it; what happens inside shows at `fd()`, or to actors by
+/// messages of `reconciler()`.
 ///
 /// The roles are children of a root supervisor (one_for_one): one that fails is started again alone
 /// and takes over what its predecessor knew; pods do not notice. When one fails too often, `failed`
 /// says so: all that is left then is to end the instance.
 class instance {
  public:
-  /// Locks the run directory (errc::conflict when another instance has it), opens the image store,
-  /// starts the actors and the control socket.
+  /// With an actor system of its own, for a program that has none: see tank::start.
   static result<std::unique_ptr<instance>> start(start_options options);
 
-  /// Ends the actors. Pods that still run are killed: `stop` them first.
+  /// Ends the actors, and waits for their end and for that of all threads. Pods that still run are
+  /// killed: `stop` them first. Not from an actor that shares the system's threads.
   ~instance();
   instance(const instance&) = delete;
   instance& operator=(const instance&) = delete;
@@ -69,10 +93,25 @@ class instance {
   /// called again with less grace. Final: nothing is started any more.
   void stop(std::optional<std::chrono::seconds> grace);
 
+  // For actors of the same system; from any thread.
+
+  /// The reconciler of now: watch_pods, list_pods, restart_pod, ... as in reconciler.hpp. When it
+  /// fails, another takes its place: ask here again then.
+  [[nodiscard]] caf::actor reconciler() const;
+  /// The root of the supervision tree. It ends with the instance, or because Tank had to give up.
+  [[nodiscard]] caf::actor supervisor() const;
+
  private:
+  friend result<std::unique_ptr<instance>> start(caf::actor_system& system, start_options options);
   struct parts;
   explicit instance(std::unique_ptr<parts> p);
   std::unique_ptr<parts> parts_;
 };
+
+/// Locks the run directory (errc::conflict when another instance has it), opens the image store and
+/// starts the actors on `system`, which outlives the instance. Waits for them: not from an actor
+/// that shares the system's threads. With CAF >= 1.0 its program has called init_message_types()
+/// (message_types.hpp) before it made the system.
+result<std::unique_ptr<instance>> start(caf::actor_system& system, start_options options);
 
 } // namespace tank

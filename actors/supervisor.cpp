@@ -4,23 +4,13 @@
 #include "actors/role.hpp"
 #include "actors/supervisor_core.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <map>
+#include <optional>
 #include <utility>
 
 namespace tank {
 
 namespace {
-
-void log_report(const supervisor_report& r) {
-  using what = supervisor_report::what;
-  const char* text = r.kind == what::start_failed       ? "could not be started"
-                     : r.kind == what::child_terminated ? "ended"
-                     : r.kind == what::shutdown_failed  ? "did not stop as asked"
-                                                        : "was restarted too often";
-  spdlog::error("event=supervisor_report child={} what=\"{}\" reason=\"{}\"", r.id, text, r.reason);
-}
 
 /// The shell: carries out what the core decides.
 class supervisor : public role, private supervisor_port {
@@ -28,54 +18,55 @@ class supervisor : public role, private supervisor_port {
   supervisor(caf::actor_config& cfg, const supervisor_flags& flags, std::vector<child_spec> specs,
              report_sink reports)
       : role(cfg)
-      , core_(flags, std::move(specs), *this)
       , reports_(std::move(reports)) {
-    if (!reports_) reports_ = log_report;
+    supervisor_port& port = *this;
+    core_.emplace(flags, std::move(specs), port);
+    if (!reports_) reports_ = [](const supervisor_report&) {};
     compat::trap_exit(this, [this](const caf::error& why) {
-      if (!compat::is_normal(why)) core_.exit(classify(why)); // a normal end of others is no order
+      if (!compat::is_normal(why)) core_->exit(classify(why)); // a normal end of others is no order
     });
   }
 
   const char* name() const override { return "tank.supervisor"; }
 
   caf::behavior make_behavior() override {
-    core_.begin();
+    core_->begin();
     return {
         [this](const child_down& m) {
-          core_.child_down(m.ref, m.why);
+          core_->child_down(m.ref, m.why);
           forget(m.ref);
         },
-        [this](const shutdown_timeout& m) { core_.timed_out(m.token); },
-        [this](const try_again_restart& m) { core_.try_again(m.key); },
+        [this](const shutdown_timeout& m) { core_->timed_out(m.token); },
+        [this](const try_again_restart& m) { core_->try_again(m.key); },
         [this](const start_child& m) {
           auto promise = make_response_promise();
-          core_.start_child(m.spec, answer_started(promise));
+          core_->start_child(m.spec, answer_started(promise));
           return promise;
         },
         [this](const restart_child& m) {
           auto promise = make_response_promise();
-          core_.restart_child(m.id, answer_started(promise));
+          core_->restart_child(m.id, answer_started(promise));
           return promise;
         },
         [this](const terminate_child& m) {
           auto promise = make_response_promise();
-          core_.terminate_child(m.id, answer_done(promise));
+          core_->terminate_child(m.id, answer_done(promise));
           return promise;
         },
         [this](const terminate_dynamic& m) {
           auto promise = make_response_promise();
           const auto it = refs_.find(m.child.address());
-          core_.terminate_dynamic(it == refs_.end() ? 0 : it->second, answer_done(promise));
+          core_->terminate_dynamic(it == refs_.end() ? 0 : it->second, answer_done(promise));
           return promise;
         },
         [this](const delete_child& m) {
           auto promise = make_response_promise();
-          core_.delete_child(m.id, answer_done(promise));
+          core_->delete_child(m.id, answer_done(promise));
           return promise;
         },
         [this](const which_children&) {
           auto promise = make_response_promise();
-          core_.which_children([this, promise](result<std::vector<child_row>> rows) mutable {
+          core_->which_children([this, promise](result<std::vector<child_row>> rows) mutable {
             if (!rows) return promise.deliver(to_error(rows.error()));
             promise.deliver(listed(*rows));
           });
@@ -83,7 +74,7 @@ class supervisor : public role, private supervisor_port {
         },
         [this](const count_children&) {
           auto promise = make_response_promise();
-          core_.count_children([promise](result<child_counts> n) mutable {
+          core_->count_children([promise](result<child_counts> n) mutable {
             n ? promise.deliver(*n) : promise.deliver(to_error(n.error()));
           });
           return promise;
@@ -92,7 +83,8 @@ class supervisor : public role, private supervisor_port {
   }
 
   void on_exit() override {
-    core_.abandon(); // answers what waits: an undelivered promise would keep this actor for ever
+    core_->abandon(); // answers what waits: an undelivered promise would keep this actor for ever
+    core_.reset();    // and the specs with all they hold: a timer may keep this object for longer
     const auto why = to_error({stop_class::abnormal, "supervisor_down", 0, {}});
     for (const auto& [ref, child] : std::exchange(children_, {}))
       compat::send_exit(child, why);
@@ -172,7 +164,7 @@ class supervisor : public role, private supervisor_port {
     children_.erase(it);
   }
 
-  supervisor_core core_;
+  std::optional<supervisor_core> core_; ///< until the end
   report_sink reports_;
   std::map<child_ref, caf::actor> children_; ///< alive
   std::map<caf::actor_addr, child_ref> refs_;

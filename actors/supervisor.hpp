@@ -24,7 +24,7 @@
 
 namespace tank {
 
-/// Gets every report, in the supervisor's thread; the log when empty.
+/// Gets every report, in the supervisor's thread; nobody when empty.
 using report_sink = std::function<void(const supervisor_report&)>;
 
 /// Refuses contradicting flags and specs. The children are started by the new actor; when one

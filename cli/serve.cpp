@@ -95,6 +95,7 @@ result<start_options> make_start_options(const cli_context& context,
   options.sources = std::move(sources);
   options.wall_clock = context.realtime_ns;
   options.version = TANK_VERSION;
+  options.logger = spdlog::default_logger();
   return options;
 }
 
