@@ -3,10 +3,13 @@
 /// Include it in .cpp files and in headers of actors; it pulls in all of CAF, so keep it out of
 /// headers that other rooms read. Conventions that make one source enough:
 ///   * actors are classes that derive from tank::role (role.hpp); no typed, no stateful actors
-///   * one plain struct per message, declared sendable in message_types.hpp; no atoms
+///   * one plain struct per message, declared sendable in message_types.hpp; no atoms; sending one
+///     that has no number there does not compile, on either line
 ///   * no links and no monitors: compat::watch() turns an end into a message of our own
 ///   * timers cannot be cancelled: a generation number in the message makes a stale one harmless
 #pragma once
+
+#include "actors/caf_build.hpp"
 
 #include <caf/all.hpp>
 
@@ -75,7 +78,40 @@
   }
 #endif
 
+// --- TANK_MESSAGES(block, types...): a program's own messages, at most 25 ------------------------
+// Gives them numbers behind tank's and registers them before main() runs. At global scope, behind
+// their TANK_INSPECT and before the first use. For a program of one source file, such as a test:
+// the numbers depend on what the file includes. A larger one uses CAF's own type-id blocks and
+// calls compat::init_types for each.
+//
+//   namespace { struct go { int n = 0; };  TANK_INSPECT(go, n) }
+//   TANK_MESSAGES(my_test, go)
+
+#define TANK_MESSAGES(block, ...)                                                                  \
+  CAF_BEGIN_TYPE_ID_BLOCK(block, ::caf::id_block::tank::end + __COUNTER__)                         \
+  TANK_EXPAND(TANK_NUMBER_(block, __VA_ARGS__))                                                    \
+  CAF_END_TYPE_ID_BLOCK(block)                                                                     \
+  [[maybe_unused]] static const bool block##_is_known =                                            \
+      ::tank::compat::init_types<::caf::id_block::block>();
+#define TANK_NUMBER_(block, T, ...)                                                                \
+  CAF_ADD_TYPE_ID(block, (T))                                                                      \
+  __VA_OPT__(TANK_NUMBER_AGAIN_ TANK_PARENS(block, __VA_ARGS__))
+#define TANK_NUMBER_AGAIN_() TANK_NUMBER_
+
 namespace tank::compat {
+
+/// Whether T has a number, by which CAF >= 1.0 knows a message. Debian's CAF needs none, so what
+/// was forgotten would show only on the other line: everything here that sends asks for it.
+template <class T>
+concept numbered = requires {
+  caf::type_id<std::decay_t<T>>::value;
+};
+
+template <class T>
+constexpr void check_numbered() {
+  static_assert(numbered<T>, "give this message a number: a line in the type-id block of "
+                             "actors/message_types.hpp, or TANK_MESSAGES in a test");
+}
 
 #if !TANK_CAF_LEGACY
 template <class I, class T, class... F>
@@ -84,13 +120,15 @@ bool object_fields(I& f, T& x, int, F&&... fields) {
 }
 #endif
 
-/// Registers a type-id block; call it before the actor_system is made. Nothing to do in 0.17.
+/// Makes CAF know the types of a block; any number of times, but before the first actor_system of
+/// the process. Nothing to do in 0.17.
 template <class Block>
-void init_types() {
+bool init_types() {
 #if !TANK_CAF_LEGACY
   caf::init_global_meta_objects<Block>();
   caf::core::init_global_meta_objects();
 #endif
+  return true;
 }
 
 /// The scheduler a daemon wants: `sharing` sleeps when idle, while the default work stealing keeps
@@ -109,6 +147,7 @@ inline void set_scheduler(caf::actor_system_config& cfg, std::size_t threads) {
 
 template <class Self, class Dst, class Msg>
 void send(Self* self, const Dst& dst, Msg&& m) {
+  check_numbered<Msg>();
 #if TANK_CAF_LEGACY
   self->send(dst, std::forward<Msg>(m));
 #else
@@ -119,6 +158,7 @@ void send(Self* self, const Dst& dst, Msg&& m) {
 /// Without a sender, from any thread.
 template <class Dst, class Msg>
 void anon_send(const Dst& dst, Msg&& m) {
+  check_numbered<Msg>();
 #if TANK_CAF_LEGACY
   caf::anon_send(dst, std::forward<Msg>(m));
 #else
@@ -129,6 +169,7 @@ void anon_send(const Dst& dst, Msg&& m) {
 /// A pending timer keeps its receiver alive until it fires.
 template <class Self, class Dst, class Dur, class Msg>
 void send_after(Self* self, const Dst& dst, Dur delay, Msg&& m) {
+  check_numbered<Msg>();
 #if TANK_CAF_LEGACY
   self->delayed_send(dst, delay, std::forward<Msg>(m));
 #else
@@ -139,6 +180,7 @@ void send_after(Self* self, const Dst& dst, Dur delay, Msg&& m) {
 /// `.then(ok, error)` in an actor, `std::move(h).receive(ok, error)` outside.
 template <class Self, class Dst, class Msg>
 auto request(Self* self, const Dst& dst, std::chrono::milliseconds timeout, Msg&& m) {
+  check_numbered<Msg>();
 #if TANK_CAF_LEGACY
   return self->request(dst, timeout, std::forward<Msg>(m));
 #else
@@ -149,6 +191,7 @@ auto request(Self* self, const Dst& dst, std::chrono::milliseconds timeout, Msg&
 /// A request without a deadline: an answer, an error, or the end of `dst` ends it.
 template <class Self, class Dst, class Msg>
 auto ask(Self* self, const Dst& dst, Msg&& m) {
+  check_numbered<Msg>();
 #if TANK_CAF_LEGACY
   return self->request(dst, caf::infinite, std::forward<Msg>(m));
 #else
@@ -177,6 +220,7 @@ std::optional<T> message_as(const caf::message& m) {
 /// register differently in the two lines of CAF.
 template <class T>
 caf::error wrap_error(T carried) {
+  check_numbered<T>();
   return caf::make_error(caf::sec::runtime_error, std::move(carried));
 }
 

@@ -3,9 +3,7 @@
 namespace tank {
 
 void init_message_types() {
-#if !TANK_CAF_LEGACY
   compat::init_types<caf::id_block::tank>();
-#endif
 }
 
 std::string_view to_string(pod_state s) noexcept {

@@ -2,8 +2,8 @@
 ///
 /// A new message: declare it TANK_INSPECT when all its fields are numbers, enums, strings,
 /// durations, containers of these or inspectable structs; CAF_ALLOW_UNSAFE_MESSAGE_TYPE otherwise.
-/// Either way give it a line in the block at the end. All actors live in one process: nothing is
-/// serialised.
+/// Either way give it a line in the block at the end, or it does not compile where it is sent. All
+/// actors live in one process: nothing is serialised.
 #pragma once
 
 #include "actors/caf_compat.hpp"
@@ -139,14 +139,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::launch_cleaned)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::file_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::scan_done)
 
-// CAF >= 1.0 numbers every message type in one table of the process; a clash aborts. An embedder
-// moves our numbers with -DTANK_TYPE_ID_BASE=first_custom_type_id+N (the same for the library and
-// its own code) and calls compat::init_types<caf::id_block::tank>() before its actor_system.
-#ifndef TANK_TYPE_ID_BASE
-#define TANK_TYPE_ID_BASE first_custom_type_id
-#endif
-
-#if !TANK_CAF_LEGACY
+// CAF >= 1.0 numbers every message type in one table of the process; two types with one number
+// abort at the start. Ours begin at TANK_TYPE_ID_BASE (caf_build.hpp), which leaves the 256 numbers
+// from caf::first_custom_type_id on to the program that embeds us. One that needs them for itself
+// builds libtank with another -Dcaf_type_id_offset.
 CAF_BEGIN_TYPE_ID_BLOCK(tank, TANK_TYPE_ID_BASE)
 CAF_ADD_TYPE_ID(tank, (tank::stop_reason))
 CAF_ADD_TYPE_ID(tank, (tank::last_exit))
@@ -212,11 +208,16 @@ CAF_ADD_TYPE_ID(tank, (tank::host_pid))
 CAF_ADD_TYPE_ID(tank, (tank::get_exec_context))
 CAF_ADD_TYPE_ID(tank, (tank::exec_context))
 CAF_END_TYPE_ID_BLOCK(tank)
-#endif
 
 namespace tank {
 
-/// Once per process, before the first actor_system.
+/// Makes CAF know our messages: before the first actor_system of the process, any number of times.
+/// instance::start does it; a program with an actor_system of its own calls it first in main().
 void init_message_types();
+
+/// A configuration whose actor_system knows our messages.
+struct system_config : caf::actor_system_config {
+  system_config() { init_message_types(); }
+};
 
 } // namespace tank

@@ -26,7 +26,7 @@ namespace {
 
 /// For a program without a system of its own.
 struct own_system {
-  struct scheduler_config : caf::actor_system_config {
+  struct scheduler_config : system_config {
     scheduler_config() { compat::set_scheduler(*this, 2); }
   };
   scheduler_config config;
@@ -230,7 +230,6 @@ result<std::unique_ptr<instance>> start(caf::actor_system& system, start_options
 }
 
 result<std::unique_ptr<instance>> instance::start(start_options options) {
-  init_message_types();
   auto made = std::make_unique<own_system>();
   auto started = TANK_TRY(tank::start(made->system, std::move(options)));
   started->parts_->own_actors = std::move(made);

@@ -28,6 +28,12 @@ struct add_pod {
 };
 TANK_INSPECT(add_pod, key)
 
+} // namespace
+
+TANK_MESSAGES(api_test, add_pod)
+
+namespace {
+
 pod_status named(const std::string& key) {
   pod_status p;
   p.key = key;
@@ -131,7 +137,7 @@ struct world {
   socket_dir dir;
   fs::path socket = dir.root / "tank.sock";
   std::shared_ptr<fd_source> fds = *poller::create();
-  caf::actor_system_config config;
+  system_config config;
   caf::actor_system sys{config};
   caf::actor reconciler = sys.spawn<stub_reconciler>();
   caf::actor watcher = sys.spawn<stub_watcher>();

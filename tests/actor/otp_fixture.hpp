@@ -23,6 +23,12 @@ struct supervisor_ended {
 TANK_INSPECT(end_child, why)
 TANK_INSPECT(supervisor_ended, why)
 
+} // namespace tank::testing
+
+TANK_MESSAGES(otp_fixture, tank::testing::end_child, tank::testing::supervisor_ended)
+
+namespace tank::testing {
+
 using strings = std::vector<std::string>;
 
 inline stop_reason abnormal() {

@@ -21,7 +21,7 @@ namespace {
 
 struct fixture {
   std::unique_ptr<poller> polls = *poller::create(); // outlives the actors
-  caf::actor_system_config config;
+  system_config config;
   caf::actor_system sys{config};
   caf::scoped_actor self{sys};
   caf::actor me{caf::actor_cast<caf::actor>(self)};

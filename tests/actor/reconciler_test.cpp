@@ -20,6 +20,12 @@ struct end_run {
 };
 TANK_INSPECT(end_run, why)
 
+} // namespace
+
+TANK_MESSAGES(reconciler_test, end_run)
+
+namespace {
+
 /// Stands for a runtime: obeys nothing by itself, the test decides when and how it ends.
 class stub_runtime : public role {
  public:

@@ -8,8 +8,9 @@
 ///   it s.advance(10s);                                     // timers that are due become messages
 ///
 /// The test chooses whose message is handled next; within one mailbox the order is checked. Works
-/// on CAF 0.17 and >= 1.0. Actors under a script must not be reached from other threads: give them
-/// fakes for the poller and inline_runner for jobs.
+/// on CAF 0.17 and >= 1.0; a test declares messages of its own with TANK_MESSAGES. Actors under a
+/// script must not be reached from other threads: give them fakes for the poller and inline_runner
+/// for jobs.
 #pragma once
 
 #include "actors/caf_compat.hpp"
@@ -37,7 +38,7 @@ inline constexpr any_sender_t any_sender{};
 #if TANK_CAF_LEGACY
 /// The deterministic scheduler and clock of CAF 0.17.
 class script_backend {
-  struct config : caf::actor_system_config {
+  struct config : system_config {
     config() {
       set("scheduler.policy", caf::atom("testing"));
       set("logger.verbosity", caf::atom("quiet"));
@@ -106,6 +107,7 @@ class script : public script_backend {
 
   template <class T>
   void send(const caf::actor& from, const caf::actor& to, T message) {
+    compat::check_numbered<T>();
 #if TANK_CAF_LEGACY
     to->enqueue(caf::actor_cast<caf::strong_actor_ptr>(from), caf::make_message_id(),
                 caf::make_message(std::move(message)), nullptr);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/caf_compat.hpp"
+#include "actors/message_types.hpp"
 
 #include <caf/action.hpp>
 #include <caf/actor_clock.hpp>
@@ -106,7 +107,7 @@ class script_system : public caf::actor_system {
 };
 
 class script_backend {
-  struct config : caf::actor_system_config {
+  struct config : system_config {
     config() { set("caf.scheduler.max-throughput", 1); }
   };
   config config_;

@@ -20,6 +20,12 @@ struct ended {
 TANK_INSPECT(end_now, how)
 TANK_INSPECT(ended, why)
 
+} // namespace
+
+TANK_MESSAGES(stop_reason_test, end_now, ended)
+
+namespace {
+
 class subject : public role {
  public:
   explicit subject(caf::actor_config& cfg) : role(cfg) {}
@@ -122,7 +128,7 @@ TEST_CASE("a job that throws ends its actor with the text") {
 }
 
 TEST_CASE("the thread pool runs jobs of many and answers each") {
-  caf::actor_system_config config;
+  system_config config;
   caf::actor_system sys{config};
   caf::scoped_actor self{sys};
   const auto me = caf::actor_cast<caf::actor>(self);
