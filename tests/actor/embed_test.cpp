@@ -29,10 +29,9 @@ namespace {
 constexpr auto limit = 20s;
 
 struct host_program {
-  struct config : caf::actor_system_config {
+  struct config : system_config {
     config() { compat::set_scheduler(*this, 2); }
   };
-  host_program() { init_message_types(); }
   config cfg;
   caf::actor_system system{cfg};
 
