@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <sys/mount.h>
+
 namespace tank {
 
 using namespace kernel;
@@ -87,6 +89,7 @@ static result<std::vector<bind_step>> volumes_of(const launch_request& r, launch
     bind.target = target.string();
     bind.read_only = m.read_only;
     bind.recursive = true;
+    if (!is_privileged(r.container)) bind.flags = MS_NODEV; // see device_step
     binds.push_back(std::move(bind));
   }
   std::stable_sort(binds.begin(), binds.end(),
@@ -118,7 +121,7 @@ static void add_groups(process_spec& p, const launch_request& r) {
   if (context->fs_group) add(static_cast<std::uint32_t>(*context->fs_group));
 }
 
-static process_spec process_of(const launch_request& r, const std::string& hostname) {
+static result<process_spec> process_of(const launch_request& r, const std::string& hostname) {
   process_spec p;
   p.argv = r.params.argv;
   p.env = r.params.env;
@@ -135,6 +138,8 @@ static process_spec process_of(const launch_request& r, const std::string& hostn
     p.no_new_privs = c->allow_privilege_escalation == false;
   }
   add_groups(p, r);
+  p.capabilities = TANK_TRY(plan_capabilities(r.container, p.uid, r.host.capabilities));
+  p.rlimits = default_rlimits(r.host);
   return p;
 }
 
@@ -172,6 +177,8 @@ static result<std::vector<step>> steps_of(const launch_request& r, launch_inputs
   auto volumes = TANK_TRY(volumes_of(r, out));
   default_mounts_options options;
   options.host_ipc = r.pod.spec.host_ipc;
+  options.privileged = is_privileged(r.container);
+  options.devices = r.devices;
   if (const auto& c = r.container.security_context) {
     options.read_only_root = c->read_only_root_filesystem.value_or(false);
     options.unmasked_proc = c->proc_mount.value_or("Default") == "Unmasked";
@@ -187,7 +194,10 @@ static result<std::vector<step>> steps_of(const launch_request& r, launch_inputs
   options.hostname = own("hostname");
   options.resolv_conf = own("resolv.conf");
 
-  std::vector<step> steps{root_of(r, out.upper_dir)};
+  std::vector<step> steps;
+  for (auto& s : TANK_TRY(plan_sysctls(r.pod)))
+    steps.emplace_back(std::move(s));
+  steps.emplace_back(root_of(r, out.upper_dir));
   for (auto& s : standard_mounts(options, {volumes.begin(), volumes.end()}))
     steps.push_back(std::move(s));
   return steps;
@@ -214,7 +224,8 @@ result<launch_inputs> plan_launch(const launch_request& r) {
   out.plan.container = r.container.name;
   out.plan.new_pid_ns = !spec.host_pid;
   out.plan.steps = TANK_TRY(steps_of(r, out));
-  out.plan.process = process_of(r, hostname);
+  out.plan.process = TANK_TRY(process_of(r, hostname));
+  out.seccomp = plan_seccomp(r.pod, r.container);
   out.plan.log.path = r.dirs.pod_log(r.pod.metadata.ns, r.pod.metadata.name, r.uid) /
                       r.container.name / (std::to_string(r.restart) + ".log");
   out.plan.log.max_bytes = r.log.max_bytes;

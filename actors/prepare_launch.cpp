@@ -130,6 +130,15 @@ std::filesystem::path unused_log(const std::filesystem::path& wanted) {
   return wanted.parent_path() / (std::to_string(n) + ".log");
 }
 
+static result<void> add_filter(const prepare_request& r, launch_inputs& in, kernel::port& port) {
+  if (in.seccomp.kind == seccomp_kind::unconfined) return {};
+  auto& process = in.plan.process;
+  process.seccomp = TANK_TRY(port.seccomp({.directory = r.dirs.seccomp_dir,
+                                           .localhost = in.seccomp.profile,
+                                           .capabilities = process.capabilities.bounding}));
+  return {};
+}
+
 result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& port) {
   if (r.pod->spec.containers.size() != 1)
     return fail(errc::unsupported, "run pod", r.pod->metadata.name,
@@ -139,6 +148,8 @@ result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& por
   const auto params = TANK_TRY(oci::merge_run_params(container, env, r.image->config));
   const auto text = TANK_TRY(user_text(*r.pod, container, r.image->config));
   const auto user = TANK_TRY(oci::resolve_user(text, r.image->layers));
+  std::vector<kernel::device_step> devices;
+  if (is_privileged(container)) devices = TANK_TRY(kernel::probe_devices("/dev"));
   auto inputs = TANK_TRY(plan_launch({.pod = *r.pod,
                                       .container = container,
                                       .image = *r.image,
@@ -148,7 +159,9 @@ result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& por
                                       .dirs = r.dirs,
                                       .uid = r.uid,
                                       .restart = r.restart,
-                                      .log = r.log}));
+                                      .log = r.log,
+                                      .devices = std::move(devices)}));
+  TANK_TRY(add_filter(r, inputs, port));
   inputs.plan.log.path = unused_log(inputs.plan.log.path);
   for (const auto& path : inputs.host_paths)
     TANK_TRY(check_host_path(path));

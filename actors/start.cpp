@@ -96,6 +96,10 @@ result<void> instance::parts::open(caf::actor_system& system) {
         std::make_shared<const unique_fd>(TANK_TRY(listen_control_socket(dirs.control_socket())));
   fds = TANK_TRY(poller::create());
   jobs = std::make_shared<thread_pool>(4);
+  // While the manifests are read, lest the first pod wait for its filter.
+  jobs->submit([port = options.port, held = options.host.capabilities] {
+    static_cast<void>(port->seccomp({.capabilities = default_capabilities & held}));
+  });
   memory = std::make_shared<reconciler_memory>(options.backoff);
   auto storage = std::make_shared<pod_storage>(dirs, options.port, jobs, options.logger);
   // Who is asked comes before who asks; all end in the reverse order: nobody asks for what is gone.

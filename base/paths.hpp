@@ -11,6 +11,7 @@
 ///                     pods/<uid>/                            one directory per live pod
 ///                       shim.sock  pod.json                  the shim; what a new daemon adopts by
 ///                       etc/{hosts,hostname,resolv.conf}     bound into the containers
+///     seccomp_dir   /etc/tank/seccomp/                       Localhost profiles, the operator's
 ///     log_dir       /var/log/tank/                           0700
 ///                     pods/<namespace>_<name>_<uid>/<container>/<restart>.log   CRI layout
 #pragma once
@@ -32,6 +33,7 @@ struct directories {
   /// What pods write; empty: state_dir/pods. Two instances that share a state_dir (for its images)
   /// must not share this one: each removes here what it does not know.
   std::filesystem::path pod_state_dir;
+  std::filesystem::path seccomp_dir = "/etc/tank/seccomp";
 
   [[nodiscard]] std::filesystem::path images() const { return state_dir / "images"; }
   [[nodiscard]] std::filesystem::path pod_states() const {
@@ -62,7 +64,7 @@ struct directories {
 };
 
 inline std::filesystem::path directories::private_pod_states() const {
-  std::uint64_t hash = 0xcbf29ce484222325; // FNV-1a
+  std::uint64_t hash = 0xcbf29ce484222325;        // FNV-1a
   const auto normal = run_dir.lexically_normal(); // named: a range-for keeps no temporary alive
   for (const unsigned char c : normal.native())
     hash = (hash ^ c) * 0x100000001b3;

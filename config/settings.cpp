@@ -50,6 +50,7 @@ class reader {
     if (field.key == "stateDir") return read_path(field, to_.dirs.state_dir);
     if (field.key == "runDir") return read_path(field, to_.dirs.run_dir);
     if (field.key == "logDir") return read_path(field, to_.dirs.log_dir);
+    if (field.key == "seccompDir") return read_path(field, to_.dirs.seccomp_dir);
     if (field.key == "shim") return read_path(field, to_.shim);
     if (field.key == "backoff") return read_backoff(field);
     if (field.key == "logMaxSize") return read_size(field);

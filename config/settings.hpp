@@ -4,6 +4,7 @@
 ///
 ///     manifestDir: /etc/tank/pods.d      stateDir: /var/lib/tank
 ///     runDir: /run/tank                  logDir: /var/log/tank
+///     seccompDir: /etc/tank/seccomp      # of Localhost profiles
 ///     shim: /usr/libexec/tank/tank-shim  # the helper program, when it is somewhere else
 ///     backoff: default                   # default | kubelet | fast (README, "Restart"), or:
 ///     backoff: {profile: default, base: 10s, max: 5m, reset: 10m, immediateFirst: false}

@@ -1,6 +1,8 @@
 #include "config/support.hpp"
 
+#include "base/capability.hpp"
 #include "config/schema.hpp"
+#include "config/sysctl.hpp"
 
 #include <algorithm>
 #include <map>
@@ -243,11 +245,35 @@ void judge_env(const container& c, const std::string& path, findings& found) {
   }
 }
 
+/// kubelet leaves these names to the runtime, which then cannot start the container.
+void judge_capabilities(const container& c, const std::string& path, findings& found) {
+  if (!c.security_context || !c.security_context->capabilities) return;
+  const auto judge = [&](const std::vector<std::string>& names, const std::string& list) {
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (!is_capability_or_all(names[i]))
+        found.add(severity::error,
+                  path + ".securityContext.capabilities." + list + "[" + std::to_string(i) + "]",
+                  "there is no such capability");
+  };
+  judge(c.security_context->capabilities->add, "add");
+  judge(c.security_context->capabilities->drop, "drop");
+}
+
+void judge_sysctls(const pod_spec& spec, findings& found) {
+  if (!spec.security_context) return;
+  const auto& all = spec.security_context->sysctls;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (!is_safe_sysctl(all[i].name))
+      found.add(severity::unsupported, "spec.securityContext.sysctls[" + std::to_string(i) + "]",
+                "forbidden sysctl: not one of those that kubelet holds for safe");
+}
+
 void judge_container(const pod_spec& spec, const container& c, const std::string& path,
                      findings& found) {
   judge_resources(c.resources, path, found);
   judge_ports(spec, c, path, found);
   judge_env(c, path, found);
+  judge_capabilities(c, path, found);
 }
 
 void judge_containers(const pod_spec& spec, walker& walk, findings& found) {
@@ -275,6 +301,7 @@ void check_support(const pod& p, const position_lookup& locate, std::vector<diag
   judge_metadata(p.metadata, out);
   walk.record(reflect::type_of<pod_spec>(), &p.spec, "spec");
   judge_containers(p.spec, walk, out);
+  judge_sysctls(p.spec, out);
   if (p.spec.resources) judge_resources(*p.spec.resources, "spec", out);
   if (p.spec.dns_policy == "ClusterFirstWithHostNet")
     out.add(severity::warning, "spec.dnsPolicy",

@@ -57,6 +57,9 @@ constexpr support_rule rules[] = {
     {"PodSecurityContext", "runAsNonRoot", actuated},
     {"PodSecurityContext", "supplementalGroups", actuated},
     {"PodSecurityContext", "supplementalGroupsPolicy", actuated},
+    {"PodSecurityContext", "fsGroup", actuated},
+    {"PodSecurityContext", "fsGroupChangePolicy", actuated}, // without effect on an emptyDir
+    {"PodSecurityContext", "sysctls", judged},
     {"PodSecurityContext", "windowsOptions", impossible, {}, windows},
 
     // --- a container
@@ -95,10 +98,12 @@ constexpr support_rule rules[] = {
     {"SecurityContext", "runAsNonRoot", actuated},
     {"SecurityContext", "readOnlyRootFilesystem", actuated},
     {"SecurityContext", "allowPrivilegeEscalation", actuated},
-    {"SecurityContext", "privileged", not_yet, "false"},
+    {"SecurityContext", "privileged", actuated},
     {"SecurityContext", "procMount", not_yet, "Default"},
     {"SecurityContext", "windowsOptions", impossible, {}, windows},
-    {"SeccompProfile", "type", not_yet, "Unconfined"},
+    {"SecurityContext", "capabilities", actuated},
+    {"SeccompProfile", "type", actuated},
+    {"SeccompProfile", "localhostProfile", actuated},
     {"AppArmorProfile", "type", not_yet, "Unconfined"},
 
     // --- volumes

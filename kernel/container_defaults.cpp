@@ -31,9 +31,13 @@ constexpr std::array<node, 6> nodes = {{{"/dev/null", 1, 3},
                                         {"/dev/tty", 5, 0}}};
 
 void add_devices(std::vector<step>& out, const default_mounts_options& o) {
-  out.emplace_back(filesystem_step{"tmpfs", "/dev", MS_NOSUID, "mode=755,size=64k"});
+  // Of a privileged container the devices are its own affair; see device_step for the others.
+  const std::uint32_t flags = o.privileged ? MS_NOSUID : MS_NOSUID | MS_NODEV;
+  out.emplace_back(filesystem_step{"tmpfs", "/dev", flags, "mode=755,size=64k"});
   for (const node& n : nodes)
     out.emplace_back(device_step{n.path, n.major, n.minor, 0666});
+  for (const auto& d : o.devices)
+    out.emplace_back(d);
   // gid 5 is "tty" on every distribution; what grantpt(3) expects.
   out.emplace_back(filesystem_step{"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC,
                                    "newinstance,ptmxmode=0666,mode=0620,gid=5"});
@@ -73,16 +77,16 @@ std::vector<step> standard_mounts(const default_mounts_options& options,
   std::vector<step> out;
   out.emplace_back(filesystem_step{"proc", "/proc", inert, ""});
   add_devices(out, options);
-  out.emplace_back(filesystem_step{"sysfs", "/sys", inert | MS_RDONLY, ""});
-  if (options.cgroup_fs)
-    out.emplace_back(filesystem_step{"cgroup2", "/sys/fs/cgroup", inert | MS_RDONLY, ""});
+  const std::uint32_t sys = options.privileged ? inert : inert | MS_RDONLY;
+  out.emplace_back(filesystem_step{"sysfs", "/sys", sys, ""});
+  if (options.cgroup_fs) out.emplace_back(filesystem_step{"cgroup2", "/sys/fs/cgroup", sys, ""});
   add_etc(out, options.hosts, "/etc/hosts", options.read_only_root);
   add_etc(out, options.hostname, "/etc/hostname", options.read_only_root);
   add_etc(out, options.resolv_conf, "/etc/resolv.conf", options.read_only_root);
   out.insert(out.end(), std::make_move_iterator(volumes.begin()),
              std::make_move_iterator(volumes.end()));
   out.emplace_back(pivot_step{options.read_only_root});
-  if (options.unmasked_proc) return out;
+  if (options.unmasked_proc || options.privileged) return out;
   for (const auto path : masked)
     out.emplace_back(mask_step{std::string(path)});
   for (const auto path : read_only)

@@ -14,7 +14,10 @@ namespace tank::kernel {
 struct default_mounts_options {
   bool host_ipc = false; ///< /dev/shm is the host's
   bool read_only_root = false;
-  bool unmasked_proc = false;                 ///< `procMount: Unmasked`
+  bool unmasked_proc = false; ///< `procMount: Unmasked`
+  /// Nothing is masked or read-only, /sys is writable, and nodes in /dev work whoever makes them.
+  bool privileged = false;
+  std::vector<device_step> devices;           ///< beside the usual ones
   bool cgroup_fs = true;                      ///< /sys/fs/cgroup, cgroup2, read-only
   std::uint64_t shm_bytes = 64 * 1024 * 1024; ///< size of /dev/shm
   /// Host files for /etc/<name>; an empty path leaves the image's own. Writable in the container

@@ -8,8 +8,11 @@
 /// (openat2 RESOLVE_IN_ROOT): a symlink of the image can never lead a step outside.
 #pragma once
 
+#include "base/capability.hpp"
+
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -47,13 +50,17 @@ struct bind_step {
   bool operator==(const bind_step&) const = default;
 };
 
-/// A character device below /dev (mknod, or a bind of the host's verified node where mknod is
-/// refused).
+/// A device below /dev: mknod, or a bind of the host's verified node where mknod is refused. In a
+/// directory whose mount is nodev the node is bound onto itself with devices allowed: it works, and
+/// no other that the workload makes beside it does.
 struct device_step {
   std::string target;
   std::uint32_t major = 0;
   std::uint32_t minor = 0;
   std::uint32_t mode = 0666;
+  bool block = false;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
   bool operator==(const device_step&) const = default;
 };
 
@@ -97,14 +104,41 @@ struct fault_step {
   bool operator==(const fault_step&) const = default;
 };
 
-using step = std::variant<overlay_step, filesystem_step, bind_step, device_step, symlink_step,
-                          directory_step, mask_step, read_only_step, pivot_step, fault_step>;
+/// Sets a kernel parameter of the pod's network or IPC namespace. Before the pivot; needs no root
+/// filesystem yet.
+struct sysctl_step {
+  std::string path; ///< below /proc/sys: "net/ipv4/tcp_syncookies"
+  std::string value;
+  bool operator==(const sysctl_step&) const = default;
+};
+
+using step =
+    std::variant<overlay_step, filesystem_step, bind_step, device_step, symlink_step,
+                 directory_step, mask_step, read_only_step, pivot_step, fault_step, sysctl_step>;
 
 struct rlimit_spec {
   std::int32_t resource = 0; ///< RLIMIT_*
   std::uint64_t soft = 0;
   std::uint64_t hard = 0;
   bool operator==(const rlimit_spec&) const = default;
+};
+
+/// The five sets of capabilities(7) that execve is called with. It grants a root workload what
+/// `bounding` and `inheritable` hold, another user's what `ambient` holds.
+struct capability_sets {
+  capability_mask bounding = default_capabilities;
+  capability_mask permitted = default_capabilities;
+  capability_mask effective = default_capabilities;
+  capability_mask inheritable = 0;
+  capability_mask ambient = 0; ///< a subset of permitted and inheritable
+  bool operator==(const capability_sets&) const = default;
+};
+
+/// A seccomp filter, installed as the last thing before execve; see kernel/seccomp.hpp.
+struct seccomp_filter {
+  std::string program;     ///< struct sock_filter[1..4096] as bytes; empty: none
+  std::uint32_t flags = 0; ///< SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW
+  bool operator==(const seccomp_filter&) const = default;
 };
 
 /// What runs. argv[0] without a slash is searched in the PATH of `env`, inside the container, as
@@ -120,6 +154,9 @@ struct process_spec {
   std::uint32_t umask = 0022;
   bool no_new_privs = false;
   std::vector<rlimit_spec> rlimits;
+  capability_sets capabilities;
+  seccomp_filter seccomp;
+  std::optional<std::int32_t> oom_score_adj; ///< -1000..1000; lowering it wants CAP_SYS_RESOURCE
   bool operator==(const process_spec&) const = default;
 };
 

@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "kernel/protocol.hpp"
+#include "kernel/seccomp.hpp"
 #include "kernel/session.hpp"
 
 #include <array>
@@ -234,6 +235,13 @@ class linux_port final : public port {
     return {};
   }
 
+  result<seccomp_filter> seccomp(const seccomp_request& wanted) override {
+    if (wanted.localhost.empty())
+      return filters_.get(default_seccomp_profile(), "RuntimeDefault", wanted.capabilities);
+    const auto text = TANK_TRY(read_localhost_profile(wanted.directory, wanted.localhost));
+    return filters_.get(text, wanted.localhost, wanted.capabilities);
+  }
+
  private:
   result<int> shim_program() {
     const std::lock_guard lock{mutex_};
@@ -244,6 +252,7 @@ class linux_port final : public port {
   const std::filesystem::path shim_path_;
   std::mutex mutex_;
   unique_fd program_; ///< guarded; once set it stays
+  seccomp_cache filters_{host_seccomp_conditions()};
   std::shared_ptr<graveyard> graves_ = std::make_shared<graveyard>();
 };
 

@@ -132,6 +132,14 @@ class session {
   [[nodiscard]] virtual pid_t shim_pid() const noexcept = 0;
 };
 
+/// Which compiled filter is wanted.
+struct seccomp_request {
+  std::filesystem::path directory;  ///< of Localhost profiles
+  std::string localhost;            ///< a path in it, without ".."; empty: RuntimeDefault
+  capability_mask capabilities = 0; ///< the container's bounding set: profiles depend on it
+  bool operator==(const seccomp_request&) const = default;
+};
+
 /// What this host can do; probed once.
 struct host_facts {
   std::string hostname;
@@ -140,6 +148,10 @@ struct host_facts {
   std::vector<std::string> searches;
   std::vector<std::string> resolver_options;
   std::string hosts_file; ///< the host's /etc/hosts
+  /// What we hold and may hand on: "ALL" of a container's capabilities.
+  capability_mask capabilities = all_capabilities;
+  std::uint64_t max_open_files = 1048576;     ///< our hard RLIMIT_NOFILE
+  std::uint64_t max_core = ~std::uint64_t{0}; ///< our hard RLIMIT_CORE, bytes
   bool operator==(const host_facts&) const = default;
 };
 
@@ -158,6 +170,9 @@ class port {
 
   /// Makes a pod's writable directories {upper, work}; parents exist. Few syscalls.
   virtual result<void> make_upper(const std::filesystem::path& dir) = 0;
+
+  /// The filter of a seccomp profile, compiled the first time and remembered. Blocking.
+  virtual result<seccomp_filter> seccomp(const seccomp_request& wanted) = 0;
 };
 
 /// The real kernel. `shim_path` is the tank-shim program. Thread-safe; outlives its sessions.
@@ -165,5 +180,9 @@ std::unique_ptr<port> make_port(std::filesystem::path shim_path);
 
 /// Reads the host's files and uname once. Blocking.
 result<host_facts> probe_host();
+
+/// The devices below `dir` (the host's /dev) but for those that every container has of its own: the
+/// usual ones, terminals of devpts, the console. At most 4000; sorted. Blocking.
+result<std::vector<device_step>> probe_devices(const std::filesystem::path& dir);
 
 } // namespace tank::kernel

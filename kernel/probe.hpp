@@ -11,6 +11,9 @@ namespace tank::kernel {
 /// `domain` line wins, unknown lines are ignored.
 void read_resolv_conf(std::string_view text, host_facts& facts);
 
+/// What /proc/self/status says is both permitted and not barred: what can be handed to a child.
+capability_mask held_capabilities(std::string_view status);
+
 /// OCI's GOARCH name for uname's machine; the machine itself when it is not known.
 std::string go_architecture(std::string_view machine);
 

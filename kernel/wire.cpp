@@ -72,6 +72,13 @@ const rlimit_view* reader::rlimits(std::uint32_t* count) noexcept {
   return reinterpret_cast<const rlimit_view*>(p);
 }
 
+byte_view reader::bytes() noexcept {
+  const std::uint32_t size = u32();
+  const char* p = take(size, 1, 8);
+  if (p == nullptr) return {};
+  return {p, size};
+}
+
 // Every kind is one line: the order of fields is the order in which wire_encode.cpp writes them.
 static void read_step(reader& r, step_view* out) noexcept {
   step_view s;
@@ -101,6 +108,9 @@ static void read_step(reader& r, step_view* out) noexcept {
     s.device.major = r.u32();
     s.device.minor = r.u32();
     s.device.mode = r.u32();
+    s.device.block = r.flag();
+    s.device.uid = r.u32();
+    s.device.gid = r.u32();
     break;
   case step_kind::symlink:
     s.symlink.target = r.str();
@@ -123,6 +133,10 @@ static void read_step(reader& r, step_view* out) noexcept {
     break;
   case step_kind::fault:
     s.fault.sys = static_cast<std::int32_t>(r.u32());
+    break;
+  case step_kind::sysctl:
+    s.sysctl.path = r.str();
+    s.sysctl.value = r.str();
     break;
   default:
     r.refuse();
@@ -149,7 +163,18 @@ static process_view read_process(reader& r) noexcept {
   p.umask = r.u32();
   p.no_new_privs = r.flag();
   p.rlimits = r.rlimits(&p.rlimit_count);
+  p.capabilities = {r.u64(), r.u64(), r.u64(), r.u64(), r.u64()};
+  p.filter = r.bytes();
+  p.filter_flags = r.u32();
+  p.set_oom_score = r.flag();
+  p.oom_score_adj = static_cast<std::int32_t>(r.u32());
   return p;
+}
+
+// What the kernel takes is a whole number of instructions, and not too many.
+static bool is_filter(const byte_view& filter) noexcept {
+  constexpr std::uint32_t instruction = 8;
+  return filter.size % instruction == 0 && filter.size / instruction <= max_filter;
 }
 
 const char* parse_plan(char* base, std::size_t size, plan_view* out) noexcept {
@@ -176,6 +201,7 @@ const char* parse_plan(char* base, std::size_t size, plan_view* out) noexcept {
   if (!r.ok() || !r.at_end()) return "the plan contradicts itself";
   if (plan.container.empty()) return "the plan names no container";
   if (plan.process.argv.count == 0) return "the plan has no program to run";
+  if (!is_filter(plan.process.filter)) return "the plan's seccomp filter is none";
   *out = plan;
   return nullptr;
 }

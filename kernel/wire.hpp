@@ -10,6 +10,7 @@
 ///     u32 magic, version, bytes, 0 | container | u32 flags | u32 steps | step... | process | log
 ///     text  u32 size, size bytes without NUL, NUL
 ///     list  u32 count, pad to 8, count+1 u64 slots (room for pointers), text...
+///     bytes u32 size, pad to 8, size bytes
 ///     u32s  u32 count, u32...            rlimits  u32 count, pad to 8, {u64 resource, soft,
 ///     hard}...
 /// Every read is checked against the end of the buffer; a buffer that lies is refused as a whole.
@@ -22,10 +23,11 @@
 namespace tank::kernel::wire {
 
 inline constexpr std::uint32_t plan_magic = 0x504b4e54; // "TNKP"
-inline constexpr std::uint32_t plan_version = 1;
+inline constexpr std::uint32_t plan_version = 2;
 /// Far above any real plan (argv and env are limited by the kernel to about 2 MiB together).
 inline constexpr std::size_t max_plan_bytes = 8u << 20;
 inline constexpr std::uint32_t max_steps = 4096;
+inline constexpr std::uint32_t max_filter = 4096; ///< instructions: the kernel's BPF_MAXINSNS
 
 /// A string inside the buffer; always NUL-terminated and without NUL inside.
 struct text {
@@ -40,6 +42,12 @@ struct text {
 struct text_list {
   char* const* items = nullptr;
   std::uint32_t count = 0;
+};
+
+/// Bytes of the buffer, 8-aligned.
+struct byte_view {
+  const char* data = nullptr;
+  std::uint32_t size = 0;
 };
 
 struct id_list {
@@ -61,8 +69,9 @@ enum class step_kind : std::uint32_t {
   read_only,
   pivot,
   fault,
+  sysctl,
 };
-inline constexpr std::uint32_t step_kinds = 10;
+inline constexpr std::uint32_t step_kinds = 11;
 
 struct overlay_view {
   text_list lower;
@@ -87,6 +96,9 @@ struct device_view {
   std::uint32_t major = 0;
   std::uint32_t minor = 0;
   std::uint32_t mode = 0;
+  bool block = false;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
 };
 struct symlink_view {
   text target;
@@ -110,6 +122,10 @@ struct pivot_view {
 struct fault_view {
   std::int32_t sys = 0;
 };
+struct sysctl_view {
+  text path;
+  text value;
+};
 
 /// Only the member that `kind` names is set.
 struct step_view {
@@ -124,12 +140,21 @@ struct step_view {
   read_only_view read_only;
   pivot_view pivot;
   fault_view fault;
+  sysctl_view sysctl;
 };
 
 struct rlimit_view {
   std::uint64_t resource = 0;
   std::uint64_t soft = 0;
   std::uint64_t hard = 0;
+};
+
+struct capability_view {
+  std::uint64_t bounding = 0;
+  std::uint64_t permitted = 0;
+  std::uint64_t effective = 0;
+  std::uint64_t inheritable = 0;
+  std::uint64_t ambient = 0;
 };
 
 struct process_view {
@@ -144,6 +169,11 @@ struct process_view {
   bool no_new_privs = false;
   const rlimit_view* rlimits = nullptr;
   std::uint32_t rlimit_count = 0;
+  capability_view capabilities;
+  byte_view filter; ///< struct sock_filter[]; empty: none
+  std::uint32_t filter_flags = 0;
+  bool set_oom_score = false;
+  std::int32_t oom_score_adj = 0;
 };
 
 struct log_view {
@@ -167,6 +197,7 @@ class reader {
   text_list list() noexcept;
   id_list ids() noexcept;
   const rlimit_view* rlimits(std::uint32_t* count) noexcept;
+  byte_view bytes() noexcept;
 
   [[nodiscard]] bool ok() const noexcept { return ok_; }
   [[nodiscard]] bool at_end() const noexcept { return at_ == size_; }

@@ -49,6 +49,12 @@ class writer {
     }
   }
 
+  void bytes(const std::string& raw_bytes) {
+    u32(static_cast<std::uint32_t>(raw_bytes.size()));
+    align(alignof(std::uint64_t));
+    out_.append(raw_bytes);
+  }
+
   [[nodiscard]] const std::string& string_with_nul() const { return nul_; }
   /// The finished buffer, its size in the header.
   std::string take() {
@@ -90,6 +96,9 @@ struct step_writer {
     w.u32(s.major);
     w.u32(s.minor);
     w.u32(s.mode);
+    w.flag(s.block);
+    w.u32(s.uid);
+    w.u32(s.gid);
   }
   void operator()(const symlink_step& s) const {
     w.str(s.target);
@@ -105,6 +114,10 @@ struct step_writer {
   void operator()(const read_only_step& s) const { w.str(s.target); }
   void operator()(const pivot_step& s) const { w.flag(s.read_only_root); }
   void operator()(const fault_step& s) const { w.u32(static_cast<std::uint32_t>(s.sys)); }
+  void operator()(const sysctl_step& s) const {
+    w.str(s.path);
+    w.str(s.value);
+  }
 };
 static_assert(std::variant_size_v<step> == step_kinds);
 static_assert(std::is_same_v<std::variant_alternative_t<9, step>, fault_step>);
@@ -128,7 +141,8 @@ step to_step(const step_view& s) {
     return bind_step{s.bind.source.c_str(), s.bind.target.c_str(), s.bind.read_only,
                      s.bind.recursive, s.bind.flags};
   case step_kind::device:
-    return device_step{s.device.target.c_str(), s.device.major, s.device.minor, s.device.mode};
+    return device_step{s.device.target.c_str(), s.device.major, s.device.minor, s.device.mode,
+                       s.device.block,          s.device.uid,   s.device.gid};
   case step_kind::symlink:
     return symlink_step{s.symlink.target.c_str(), s.symlink.link.c_str()};
   case step_kind::directory:
@@ -140,6 +154,8 @@ step to_step(const step_view& s) {
     return read_only_step{s.read_only.target.c_str()};
   case step_kind::pivot:
     return pivot_step{s.pivot.read_only_root};
+  case step_kind::sysctl:
+    return sysctl_step{s.sysctl.path.c_str(), s.sysctl.value.c_str()};
   case step_kind::fault:
     break;
   }
@@ -157,6 +173,9 @@ result<std::string> encode_plan(const launch_plan& plan) {
   if (plan.steps.size() > max_steps)
     return fail(errc::limit, "encode the launch plan of", plan.container,
                 "it has more than 4096 steps");
+  if (plan.process.seccomp.program.size() > max_filter * sizeof(std::uint64_t))
+    return fail(errc::limit, "encode the launch plan of", plan.container,
+                "its seccomp filter has more than 4096 instructions");
   writer w;
   w.u32(plan_magic);
   w.u32(plan_version);
@@ -181,6 +200,14 @@ result<std::string> encode_plan(const launch_plan& plan) {
   w.u32(p.umask);
   w.flag(p.no_new_privs);
   w.rlimits(p.rlimits);
+  for (const auto set :
+       {p.capabilities.bounding, p.capabilities.permitted, p.capabilities.effective,
+        p.capabilities.inheritable, p.capabilities.ambient})
+    w.u64(set);
+  w.bytes(p.seccomp.program);
+  w.u32(p.seccomp.flags);
+  w.flag(p.oom_score_adj.has_value());
+  w.u32(static_cast<std::uint32_t>(p.oom_score_adj.value_or(0)));
   w.str(plan.log.path);
   w.u64(plan.log.max_bytes);
   w.u32(plan.log.max_files);
@@ -218,7 +245,13 @@ result<launch_plan> decode_plan(std::string_view buffer) {
                   .groups = {p.groups.items, p.groups.items + p.groups.count},
                   .umask = p.umask,
                   .no_new_privs = p.no_new_privs,
-                  .rlimits = {}};
+                  .rlimits = {},
+                  .capabilities = {p.capabilities.bounding, p.capabilities.permitted,
+                                   p.capabilities.effective, p.capabilities.inheritable,
+                                   p.capabilities.ambient},
+                  .seccomp = {{p.filter.data, p.filter.size}, p.filter_flags},
+                  .oom_score_adj = {}};
+  if (p.set_oom_score) plan.process.oom_score_adj = p.oom_score_adj;
   for (std::uint32_t i = 0; i < p.rlimit_count; ++i)
     plan.process.rlimits.push_back(
         {static_cast<std::int32_t>(p.rlimits[i].resource), p.rlimits[i].soft, p.rlimits[i].hard});

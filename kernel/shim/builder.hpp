@@ -33,6 +33,9 @@ int make_device(builder& b, const wire::device_view& s) noexcept;
 int make_symlink(builder& b, const wire::symlink_view& s) noexcept;
 int make_directory(builder& b, const wire::directory_view& s) noexcept;
 
+// sysctl.cpp
+int set_sysctl(builder& b, const wire::sysctl_view& s) noexcept;
+
 /// Fails with EPERM when `target`, a mount's place, is the root itself or lies in procfs: an image
 /// whose symlinks lead a volume there would replace what later steps and the kernel's own files
 /// are trusted for (SECURITY.md class 6).

@@ -1,5 +1,6 @@
 #include "kernel/shim/child.hpp"
 
+#include "kernel/shim/privileges.hpp"
 #include "kernel/shim/syscalls.hpp"
 
 #include <cerrno>
@@ -52,6 +53,7 @@ static int build(const wire::plan_view& plan, failure* out) noexcept {
   // build, and the cgroup namespace's root is the cgroup at the moment it is made.
   if (plan.new_cgroup_ns && ::unshare(CLONE_NEWCGROUP) != 0)
     return out->set(errno, "make the cgroup namespace of", plan.container.c_str());
+  if (leave_keyring(out) != 0 || set_oom_score(plan.process, out) != 0) return -1;
   return run_steps(plan, out);
 }
 

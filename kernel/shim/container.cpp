@@ -160,6 +160,8 @@ void container::on_exit(const siginfo_t& how) noexcept {
     finish_as(stage::failed);
   else if (killed_)
     finish_as(stage::signaled);
+  else if (proceeding_ && how.si_code != CLD_EXITED && how.si_status == SIGSYS)
+    fail(EPERM, "execute under its seccomp profile", name_); // which does not allow execve
   else
     fail(ESRCH, "find the parked process of", name_); // killed by somebody else, or the OOM killer
 }

@@ -1,11 +1,11 @@
 #include "kernel/shim/paths.hpp"
+#include "kernel/shim/privileges.hpp"
 #include "kernel/shim/search.hpp"
 #include "kernel/shim/steps.hpp"
 #include "kernel/shim/syscalls.hpp"
 
 #include <cerrno>
 #include <csignal>
-#include <linux/capability.h>
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -47,45 +47,6 @@ int change_directory(const char* path, bool make) noexcept {
   if (where[0] == '/') return 0;
   errno = EPERM;
   return -1;
-}
-
-int set_capabilities(const __user_cap_data_struct (&sets)[2]) noexcept {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  return static_cast<int>(::syscall(SYS_capset, &header, sets));
-}
-
-/// Nothing to inherit, whoever the workload is (SECURITY.md class 15).
-int clear_inheritable() noexcept {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct sets[2]{};
-  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return -1;
-  if (::syscall(SYS_capget, &header, sets) != 0) return -1;
-  sets[0].inheritable = sets[1].inheritable = 0;
-  return set_capabilities(sets);
-}
-
-/// The raw calls: libc's would want to tell threads that we do not have.
-int become(const wire::process_view& p, failure* out) noexcept {
-  char number[21];
-  *put_decimal(number, p.gid) = '\0';
-  if (::syscall(SYS_setgroups, static_cast<std::size_t>(p.groups.count), p.groups.items) != 0) {
-    return out->set(errno, "set the supplementary groups of", "process");
-  }
-  if (::syscall(SYS_setresgid, p.gid, p.gid, p.gid) != 0)
-    return out->set(errno, "set group", number);
-  *put_decimal(number, p.uid) = '\0';
-  // keep-caps and its kin would carry capabilities over the change of user.
-  if (::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0 && errno != EPERM) {
-    return out->set(errno, "reset the secure bits of", "process");
-  }
-  if (clear_inheritable() != 0) return out->set(errno, "clear the capabilities of", "process");
-  if (::syscall(SYS_setresuid, p.uid, p.uid, p.uid) != 0)
-    return out->set(errno, "set user", number);
-  constexpr __user_cap_data_struct none[2]{};
-  if (p.uid != 0 && set_capabilities(none) != 0) {
-    return out->set(errno, "drop the capabilities of user", number);
-  }
-  return 0;
 }
 
 /// What was ignored or blocked here would stay so behind execve. By raw calls: libc keeps two
@@ -134,11 +95,10 @@ int exec_process(const wire::plan_view& plan, int checkpoint, failure* out) noex
     return out->set(errno, "tie to its shim the", "process");
   }
   if (checkpoint >= 0 && parent_is_gone(checkpoint)) ::_exit(127);
-  if (p.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    return out->set(errno, "set no_new_privs of", "process");
-  }
   close_all_but(checkpoint);
   reset_signals();
+  // Last: what comes behind it must be allowed by a filter that knows nothing of us.
+  if (confine(p, out) != 0) return -1;
   return execute(p, out);
 }
 

@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 namespace tank::kernel::shim {
@@ -20,7 +22,8 @@ int bind_device(int parent, const char* name, const wire::device_view& s) noexce
   const unique_fd node{::openat(host.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC)};
   struct stat st {};
   if (!node || ::fstat(node.get(), &st) != 0) return -1;
-  if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(s.major, s.minor)) {
+  const bool kind = s.block ? S_ISBLK(st.st_mode) : S_ISCHR(st.st_mode);
+  if (!kind || st.st_rdev != makedev(s.major, s.minor)) {
     errno = ENODEV;
     return -1;
   }
@@ -35,6 +38,31 @@ int bind_device(int parent, const char* name, const wire::device_view& s) noexce
   return attach_mount(mount.get(), place.get());
 }
 
+/// 0, or -1 with errno. Without a device controller the kernel lets a root workload make any node
+/// it likes, and CAP_MKNOD is among the default capabilities; so nothing it can write to has
+/// devices, and each of ours becomes a mount of its own that does.
+int enliven(int parent, const char* name) noexcept {
+  struct statfs fs {};
+  if (::fstatfs(parent, &fs) != 0) return -1;
+  if ((fs.f_flags & ST_NODEV) == 0) return 0;
+  const unique_fd node{::openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+  if (!node) return -1;
+  const unique_fd mount{clone_mount(node.get(), "", false)};
+  if (!mount || allow_devices(mount.get()) != 0) return -1;
+  return attach_mount(mount.get(), node.get());
+}
+
+/// 0, or -1 with errno.
+int make_node(int parent, const char* name, const wire::device_view& s) noexcept {
+  const mode_t kind = s.block ? S_IFBLK : S_IFCHR;
+  if (::mknodat(parent, name, kind | (s.mode & 07777), makedev(s.major, s.minor)) != 0) return -1;
+  if ((s.uid != 0 || s.gid != 0) &&
+      ::fchownat(parent, name, s.uid, s.gid, AT_SYMLINK_NOFOLLOW) != 0) {
+    return -1;
+  }
+  return enliven(parent, name);
+}
+
 } // namespace
 
 int make_device(builder& b, const wire::device_view& s) noexcept {
@@ -42,9 +70,7 @@ int make_device(builder& b, const wire::device_view& s) noexcept {
   const char* name = nullptr;
   const unique_fd parent{open_parent(b.root.get(), s.target.c_str(), &name)};
   if (!parent) return b.out->set(errno, verb, s.target.c_str());
-  if (::mknodat(parent.get(), name, S_IFCHR | (s.mode & 07777), makedev(s.major, s.minor)) == 0) {
-    return 0;
-  }
+  if (make_node(parent.get(), name, s) == 0) return 0;
   if (errno == EPERM && !b.pivoted && bind_device(parent.get(), name, s) == 0) return 0;
   return b.out->set(errno, verb, s.target.c_str());
 }

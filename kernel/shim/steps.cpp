@@ -12,6 +12,7 @@ namespace {
 int dispatch(builder& b, const wire::step_view& s) noexcept {
   using enum wire::step_kind;
   if (s.kind == fault) return b.out->set(s.fault.sys, "carry out a step made to fail", "fault");
+  if (s.kind == sysctl) return set_sysctl(b, s.sysctl);
   if (s.kind == overlay) return make_root(b, s.overlay);
   if (!b.root) return b.out->set(EINVAL, "build without a root filesystem", "plan");
   if (b.pivoted && s.kind != wire::step_kind::mask && s.kind != read_only) {
@@ -36,6 +37,7 @@ int dispatch(builder& b, const wire::step_view& s) noexcept {
     return shim::pivot(b, s.pivot);
   case overlay:
   case fault:
+  case sysctl:
     break;
   }
   return b.out->set(EBADMSG, "understand a step", "plan");

@@ -24,6 +24,13 @@ int change_mount(int mount, std::uint64_t set, std::uint64_t propagation, bool r
                          sizeof attr);
 }
 
+int allow_devices(int mount) noexcept {
+  mount_attr attr{};
+  attr.attr_clr = MOUNT_ATTR_NODEV;
+  attr.propagation = MS_PRIVATE;
+  return ::mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof attr);
+}
+
 std::uint64_t mount_attributes(std::uint32_t ms_flags) noexcept {
   static constexpr struct {
     std::uint32_t ms;

@@ -45,6 +45,9 @@ inline int attach_mount(int mount, int target) noexcept {
 /// Sets MOUNT_ATTR_* and, unless 0, the propagation (MS_PRIVATE, MS_SLAVE) of a mount by fd.
 int change_mount(int mount, std::uint64_t set, std::uint64_t propagation, bool recursive) noexcept;
 
+/// Clears MOUNT_ATTR_NODEV of a mount by fd.
+int allow_devices(int mount) noexcept;
+
 /// MS_* of mount(2) as MOUNT_ATTR_*. Flags without a counterpart are ignored.
 std::uint64_t mount_attributes(std::uint32_t ms_flags) noexcept;
 

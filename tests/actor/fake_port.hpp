@@ -97,6 +97,9 @@ class fake_port final : public kernel::port {
     return {};
   }
   result<void> make_upper(const std::filesystem::path&) override { return {}; }
+  result<kernel::seccomp_filter> seccomp(const kernel::seccomp_request&) override {
+    return kernel::seccomp_filter{};
+  }
 
  private:
   std::map<std::string, std::shared_ptr<session_script>> scripts_;

@@ -34,6 +34,9 @@ class disk_port final : public kernel::port {
     return {};
   }
   result<void> make_upper(const fs::path&) override { return {}; }
+  result<kernel::seccomp_filter> seccomp(const kernel::seccomp_request&) override {
+    return kernel::seccomp_filter{};
+  }
 };
 
 struct world {

@@ -143,6 +143,10 @@ class fault_port final : public port {
     TANK_TRY(script_->enter("make_upper"));
     return inner_->make_upper(dir);
   }
+  result<seccomp_filter> seccomp(const seccomp_request& wanted) override {
+    TANK_TRY(script_->enter("seccomp"));
+    return inner_->seccomp(wanted);
+  }
 
  private:
   result<std::unique_ptr<session>> wrap_session(result<std::unique_ptr<session>> made) {

@@ -97,6 +97,14 @@ TEST_CASE("the mounts are the plan's, private, and none of the host's is among t
     CHECK_MESSAGE(!m.propagates, point);
     if (point.rfind("/proc/", 0) != 0 && point.rfind("/sys/", 0) != 0) types[point] = m.type;
   }
+  // Each device is a mount of its own, the only ones with devices beside the terminals.
+  for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"}) {
+    const auto point = std::string{"/dev/"} + name;
+    REQUIRE_MESSAGE(types.erase(point) == 1, point);
+    CHECK(!has(mounts.at(point), {"nodev"}));
+    CHECK(has(mounts.at(point), {"nosuid"}));
+    CHECK(mounts.at(point).root == std::string{"/"} + name);
+  }
   CHECK(types == std::map<std::string, std::string>{{"/", "overlay"},
                                                     {"/proc", "proc"},
                                                     {"/dev", "tmpfs"},
@@ -110,7 +118,8 @@ TEST_CASE("the mounts are the plan's, private, and none of the host's is among t
   CHECK(has(mounts.at("/sys/fs/cgroup"), {"ro", "nosuid", "nodev", "noexec"}));
   CHECK(mounts.at("/sys/fs/cgroup").type == "cgroup2");
   CHECK(mounts.at("/sys/fs/cgroup").root == "/");
-  CHECK(has(mounts.at("/dev"), {"rw", "nosuid"}));
+  CHECK(has(mounts.at("/dev"), {"rw", "nosuid", "nodev"}));
+  CHECK(has(mounts.at("/"), {"nodev"}));
   CHECK(has(mounts.at("/dev/shm"), {"rw", "nosuid", "nodev", "noexec"}));
   CHECK(has(mounts.at("/proc/sys"), {"ro"}));
 }

@@ -9,6 +9,7 @@
 ///                           NoNewPrivs Seccomp NSpid: text of /proc/self/status} ns {type: link}
 ///                           interfaces processes (pids in /proc) dev [{name mode rdev link}]
 ///                           mounts (lines of mountinfo) cgroup (lines) argv env
+///                           limits, oom_score_adj (lines of these files)
 ///   exit N                  exits with N
 ///   kill N                  sends itself signal N, after resetting it to its default; exits 99
 ///                           if that did not end it (a pid namespace's init survives most signals)
@@ -21,6 +22,8 @@
 ///   write PATH TEXT         makes or overwrites the file
 ///   append PATH TEXT
 ///   mkdir PATH, rm PATH, mknod PATH (a null device), chmod MODE(octal) PATH
+///   node PATH c|b MAJOR MINOR   makes any device node
+///   call NUMBER [ARG...]    a system call with up to five numbers; prints "call NUMBER: RESULT"
 ///   ls PATH                 names, one a line
 ///   mode PATH               octal st_mode, without following a link
 ///   lock PATH               makes the file and locks it as long as this program lives; fails with
@@ -181,6 +184,23 @@ int spawn_orphan() noexcept {
   return 0;
 }
 
+/// A negative result is -errno.
+int call(int argc, char** argv) noexcept {
+  long args[6]{};
+  for (int i = 0; i < argc && i < 6; ++i)
+    args[i] = number(argv[i]);
+  const long result = sys(args[0], args[1], args[2], args[3], args[4], args[5]);
+  writer(1).raw("call ").num(args[0]).raw(": ").num(result).raw("\n");
+  return 0;
+}
+
+int make_node(int argc, char** argv) noexcept {
+  if (argc != 4) return failed("node", "needs four arguments", -22);
+  const long kind = argv[1][0] == 'b' ? 0060600 : 0020600;
+  const long device = (number(argv[2]) << 8) | number(argv[3]);
+  return check("node", argv[0], sys(__NR_mknodat, AT_FDCWD, arg(argv[0]), kind, device));
+}
+
 void put_times(const times& t) noexcept {
   writer(1).num(static_cast<long>(t.raw)).raw(" ").num(static_cast<long>(t.real)).raw("\n");
 }
@@ -242,6 +262,8 @@ int do_verb(const char* verb, int argc, char** argv, char** env, const times& t)
   if (same(verb, "chmod")) {
     return check(verb, second, sys(__NR_fchmodat, AT_FDCWD, arg(second), octal(first)));
   }
+  if (same(verb, "call")) return call(argc, argv);
+  if (same(verb, "node")) return make_node(argc, argv);
   if (same(verb, "cat")) return copy(verb, "-", 0);
   if (same(verb, "spew") || same(verb, "lines")) return stream_verb(verb, number(first));
   if (same(verb, "spawn-orphan")) return spawn_orphan();

@@ -189,6 +189,8 @@ void report(writer& out, char** argv, char** env) noexcept {
   out.raw("]");
   lines_of(out, "mounts", "/proc/self/mountinfo");
   lines_of(out, "cgroup", "/proc/self/cgroup");
+  lines_of(out, "limits", "/proc/self/limits");
+  lines_of(out, "oom_score_adj", "/proc/self/oom_score_adj");
   put_strings(out, "argv", argv);
   put_strings(out, "env", env);
   out.raw("}\n");

@@ -4,6 +4,8 @@
 
 #include <cerrno>
 
+#include <sys/mount.h>
+
 using namespace tank;
 
 namespace {
@@ -165,10 +167,13 @@ TEST_CASE("volumes become binds, the shallow ones first; each is made or checked
   REQUIRE(binds.size() == 5);
   CHECK(binds[3] == kernel::bind_step{.source = "/s/pods/u-1/volumes/scratch",
                                       .target = "/data",
-                                      .recursive = true});
-  CHECK(binds[4] ==
-        kernel::bind_step{
-            .source = "/srv/deep", .target = "/data/a/b", .read_only = true, .recursive = true});
+                                      .recursive = true,
+                                      .flags = MS_NODEV});
+  CHECK(binds[4] == kernel::bind_step{.source = "/srv/deep",
+                                      .target = "/data/a/b",
+                                      .read_only = true,
+                                      .recursive = true,
+                                      .flags = MS_NODEV});
   CHECK(in.empty_dirs == std::vector<empty_dir>{{"/s/pods/u-1/volumes/scratch", 0777, 0}});
   CHECK(in.host_paths == std::vector<host_path>{{"deep", "/srv/deep", "Directory"}});
 }

@@ -53,7 +53,9 @@ TEST_CASE("a plain pod has no findings") {
       "ports": [{"containerPort": 80, "name": "web"}], "workingDir": "/",
       "lifecycle": {"stopSignal": "SIGINT"},
       "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": true}],
-      "securityContext": {"runAsUser": 7, "readOnlyRootFilesystem": true})",
+      "securityContext": {"runAsUser": 7, "readOnlyRootFilesystem": true, "privileged": true,
+        "seccompProfile": {"type": "Localhost", "localhostProfile": "x.json"},
+        "capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]}})",
                            R"(, "volumes": [{"name": "v", "emptyDir": {}},
       {"name": "h", "hostPath": {"path": "/tmp", "type": "Directory"}}, {"name": "silent"}],
       "hostname": "h", "restartPolicy": "Never", "dnsPolicy": "Default")") == "");
@@ -79,13 +81,8 @@ TEST_CASE("what is not done yet is said at its field") {
         at + "livenessProbe");
   CHECK(container_findings(R"("lifecycle": {"preStop": {"sleep": {"seconds": 1}}})") ==
         at + "lifecycle.preStop");
-  CHECK(container_findings(R"("securityContext": {"privileged": true})") ==
-        at + "securityContext.privileged");
-  CHECK(
-      container_findings(R"("securityContext": {"seccompProfile": {"type": "RuntimeDefault"}})") ==
-      at + "securityContext.seccompProfile.type");
-  CHECK(container_findings(R"("securityContext": {"capabilities": {"drop": ["ALL"]}})") ==
-        at + "securityContext.capabilities");
+  CHECK(container_findings(R"("securityContext": {"procMount": "Unmasked"})") ==
+        at + "securityContext.procMount");
   CHECK(container_findings(R"("env": [{"name": "A", "value": "a"},
       {"name": "K", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])") ==
         at + "env[1].valueFrom.secretKeyRef");
@@ -118,6 +115,19 @@ TEST_CASE("requests that limits imply are not said again") {
   CHECK(container_findings(R"("resources": {"limits": {"cpu": 1}, "requests": {"memory": 1}})") ==
         "unsupported spec.containers[0].resources.limits[cpu], "
         "unsupported spec.containers[0].resources.requests[memory]");
+}
+
+TEST_CASE("capabilities that do not exist and kernel parameters that are not safe are said") {
+  CHECK(container_findings(R"("securityContext": {"capabilities":
+      {"add": ["NET_ADMIN", "all", "FLY"], "drop": ["ALL", "cap_kill", ""]}})") ==
+        "error spec.containers[0].securityContext.capabilities.add[2], "
+        "error spec.containers[0].securityContext.capabilities.drop[2]");
+  CHECK(findings(R"("securityContext": {"sysctls": [
+      {"name": "net.ipv4.tcp_syncookies", "value": "1"},
+      {"name": "net/ipv4/ip_local_port_range", "value": "1024 65535"},
+      {"name": "kernel.msgmax", "value": "1"}, {"name": "vm.swappiness", "value": "1"}]})") ==
+        "unsupported spec.securityContext.sysctls[2], "
+        "unsupported spec.securityContext.sysctls[3]");
 }
 
 TEST_CASE("a host port needs the host's network in this version") {

@@ -41,6 +41,7 @@ struct to_line {
   std::string operator()(const pivot_step& s) const {
     return s.read_only_root ? "pivot ro" : "pivot";
   }
+  std::string operator()(const sysctl_step& s) const { return s.path + " = " + s.value; }
   std::string operator()(const fault_step&) const { return "fault"; }
 };
 
@@ -60,7 +61,7 @@ TEST_CASE("the standard container is exactly this") {
   o.resolv_conf = "/run/p/resolv.conf";
   const std::vector<std::string> golden = {
       "proc /proc nosuid nodev noexec",
-      "tmpfs /dev nosuid mode=755,size=64k",
+      "tmpfs /dev nosuid nodev mode=755,size=64k",
       "device /dev/null 1:3",
       "device /dev/zero 1:5",
       "device /dev/full 1:7",

@@ -18,13 +18,14 @@ static launch_plan every_kind() {
       overlay_step{{"/layers/b", "/layers/a"}, "/pods/1/upper", "/pods/1/work"},
       filesystem_step{"proc", "/proc", 14, ""},
       bind_step{"/host/x", "/data", true, false, 6},
-      device_step{"/dev/null", 1, 3, 0666},
+      device_step{"/dev/null", 1, 3, 0666, true, 6, 7},
       symlink_step{"/proc/self/fd", "/dev/fd"},
       directory_step{"/run/x", 0700, 1, 2},
       mask_step{"/proc/kcore"},
       read_only_step{"/proc/sys"},
       pivot_step{true},
       fault_step{-7},
+      sysctl_step{"net/ipv4/tcp_syncookies", "1"},
   };
   plan.process = {.argv = {"sh", "-c", ""},
                   .env = {"A=1", "EMPTY="},
@@ -35,7 +36,10 @@ static launch_plan every_kind() {
                   .groups = {1, 2, 3},
                   .umask = 077,
                   .no_new_privs = true,
-                  .rlimits = {{7, 1024, ~std::uint64_t{0}}}};
+                  .rlimits = {{7, 1024, ~std::uint64_t{0}}},
+                  .capabilities = {1, 2, 3, ~std::uint64_t{0}, 5},
+                  .seccomp = {std::string("\0\1\2\3\4\5\6\7", 8), 4},
+                  .oom_score_adj = -998};
   plan.log = {"/var/log/x/0.log", 1u << 20, 3};
   return plan;
 }
