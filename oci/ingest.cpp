@@ -94,6 +94,7 @@ ingest::ingest(ingest&& other) noexcept
     , options_(std::move(other.options_))
     , lock_(std::move(other.lock_))
     , session_(std::exchange(other.session_, {}))
+    , mutex_(std::move(other.mutex_))
     , serial_(other.serial_)
     , new_blobs_(std::move(other.new_blobs_))
     , new_layers_(std::move(other.new_layers_))
@@ -111,25 +112,42 @@ result<ingest> ingest::begin(const store_layout& layout, const store_options& op
   const auto path = layout.tmp() / name;
   if (::mkdir(path.c_str(), 0700) != 0) return fail_errno(errno, "create directory", path);
   ingest session{layout, options, std::move(lock), std::move(name)};
-  // Only to spare work: a record that cannot be read must not keep other images out.
-  if (const auto records = read_records(layout))
-    for (const auto& record : *records)
-      for (const auto& l : record.layers)
-        session.pairs_.emplace(l.blob, l.diff_id);
+  session.learn();
   return session;
+}
+
+void ingest::learn() {
+  // Only to spare work: a record that cannot be read must not keep other images out.
+  const auto records = read_records(layout_);
+  if (!records) return;
+  const std::lock_guard lock{*mutex_};
+  for (const auto& record : *records)
+    for (const auto& l : record.layers)
+      pairs_.emplace(l.blob, l.diff_id);
 }
 
 bool ingest::rootless() const {
   return options_.rootless.value_or(::geteuid() != 0);
 }
 
+std::filesystem::path ingest::next_path(char kind) {
+  const std::lock_guard lock{*mutex_};
+  return directory() / (kind + std::to_string(serial_++));
+}
+
 result<std::filesystem::path> ingest::make_directory() {
-  auto path = directory() / ("d" + std::to_string(serial_++));
+  auto path = next_path('d');
   if (::mkdir(path.c_str(), 0700) != 0) return fail_errno(errno, "create directory", path);
   return path;
 }
 
+bool ingest::has_layer(const digest& diff_id) const {
+  const std::lock_guard lock{*mutex_};
+  return new_layers_.contains(diff_id) || is_there(layout_.layer(diff_id));
+}
+
 bool ingest::knows(const digest& blob, const digest& diff_id) const {
+  const std::lock_guard lock{*mutex_};
   return pairs_.contains({blob, diff_id}) &&
          (new_blobs_.contains(blob) || is_there(layout_.blob(blob))) &&
          (new_layers_.contains(diff_id) || is_there(layout_.layer(diff_id)));
@@ -144,7 +162,7 @@ result<unpack_report> ingest::unpack(byte_source& tar, const std::filesystem::pa
 
 result<ingest::layer> ingest::add_layer(byte_source& bytes, const descriptor* blob,
                                         const digest* diff_id) {
-  const auto blob_path = directory() / ("b" + std::to_string(serial_++));
+  const auto blob_path = next_path('b');
   const unique_fd file{
       ::open(blob_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!file) return fail_errno(errno, "create", blob_path);
@@ -156,8 +174,7 @@ result<ingest::layer> ingest::add_layer(byte_source& bytes, const descriptor* bl
                        options_.limits.max_stream()};
   layer out;
   std::filesystem::path tree;
-  const bool here =
-      diff_id != nullptr && (new_layers_.contains(*diff_id) || is_there(layout_.layer(*diff_id)));
+  const bool here = diff_id != nullptr && has_layer(*diff_id);
   if (!here) {
     tree = TANK_TRY(make_directory());
     out.report = TANK_TRY(unpack(tar, tree));
@@ -175,6 +192,7 @@ result<ingest::layer> ingest::add_layer(byte_source& bytes, const descriptor* bl
   out.blob.media_type = kind == compression::gzip   ? media::layer_gzip
                         : kind == compression::zstd ? media::layer_zstd
                                                     : media::layer;
+  const std::lock_guard lock{*mutex_};
   new_blobs_.emplace(out.blob.content, blob_path);
   if (!here) new_layers_.emplace(out.diff_id, tree);
   pairs_.emplace(out.blob.content, out.diff_id);
@@ -185,11 +203,12 @@ result<digest> ingest::add_document(std::string_view content, const digest& expe
   const auto found = digest_of(content, expected.algorithm);
   if (!expected.empty() && found != expected)
     return mismatch("the content", expected.to_string(), found.to_string());
-  const auto path = directory() / ("b" + std::to_string(serial_++));
+  const auto path = next_path('b');
   const unique_fd file{
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!file) return fail_errno(errno, "create", path);
   TANK_TRY(write_bytes(file.get(), std::as_bytes(std::span{content}), path));
+  const std::lock_guard lock{*mutex_};
   new_blobs_.emplace(found, path);
   return found;
 }
@@ -227,7 +246,7 @@ result<image> ingest::commit(image_record record) {
     TANK_TRY(write_file_atomic(layout_.ref(record.name), text, 0600));
     return image_of(layout_, record);
   }
-  const auto path = directory() / ("r" + std::to_string(serial_++));
+  const auto path = next_path('r');
   const unique_fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
   if (!file) return fail_errno(errno, "create", path);
   TANK_TRY(write_bytes(file.get(), std::as_bytes(std::span{text}), path));

@@ -2,8 +2,8 @@
 /// visible by one commit. Import and load use it, and whatever else will bring images.
 ///
 /// Everything is first written below tmp/<random>; nothing of an image that fails, or of a process
-/// that dies, is ever seen. Several sessions may run at once, in any processes. One thread at a
-/// time. Blocking.
+/// that dies, is ever seen. Several sessions may run at once, in any processes. Several threads may
+/// add layers and documents at once; all else is for one thread. Blocking.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -15,6 +15,8 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -44,6 +46,9 @@ class ingest {
   /// The layer, without reading it, when the store holds both forms and knows they belong together.
   [[nodiscard]] bool knows(const digest& blob, const digest& diff_id) const;
 
+  /// Looks again at what the store knows: others may have committed since.
+  void learn();
+
   /// Keeps `content` as a blob; verified when `expected` is not empty.
   result<digest> add_document(std::string_view content, const digest& expected = {});
 
@@ -59,13 +64,16 @@ class ingest {
 
   [[nodiscard]] std::filesystem::path directory() const { return layout_.tmp() / session_; }
   [[nodiscard]] bool rootless() const;
+  [[nodiscard]] std::filesystem::path next_path(char kind);
+  [[nodiscard]] bool has_layer(const digest& diff_id) const;
   result<unpack_report> unpack(byte_source& tar, const std::filesystem::path& where) const;
   result<void> publish();
 
   store_layout layout_;
   store_options options_;
   unique_fd lock_;
-  std::string session_; ///< empty once moved from
+  std::string session_;                                                ///< empty once moved from
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>(); ///< guards what follows
   unsigned serial_ = 0;
   std::map<digest, std::filesystem::path> new_blobs_;
   std::map<digest, std::filesystem::path> new_layers_; ///< by diff_id

@@ -1,0 +1,64 @@
+/// One request on its way: what the thread of libcurl fills and a reader empties. Private to
+/// http_curl.
+#pragma once
+
+#include "base/error.hpp"
+#include "oci/http.hpp"
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tank::oci {
+
+/// Thread-safe: one writer, one reader.
+class http_exchange {
+ public:
+  http_exchange(http_request request, std::size_t window)
+      : request_(std::move(request))
+      , window_(window) {}
+
+  // --- the writer ---
+  enum class taken : std::uint8_t { all, not_now, refused };
+  /// One line of the head, with its end of line. False: the head is too large.
+  bool take_header(std::string_view line);
+  /// A piece of the body; `not_now` when the reader is behind: it will ask to go on.
+  taken take_body(std::span<const std::byte> bytes);
+  void finish(std::optional<error> why);
+
+  // --- the reader ---
+  /// Waits for the head.
+  result<http_response> head();
+  /// The next bytes, swapped into `piece`; false at the end. `resume` says that the writer was
+  /// told `not_now` and may go on.
+  result<bool> next(std::vector<std::byte>& piece, bool& resume);
+
+  [[nodiscard]] const http_request& request() const noexcept { return request_; }
+  std::string curl_says; ///< of the writer's thread alone: libcurl's error text
+
+ private:
+  [[nodiscard]] std::size_t worth_waking() const;
+
+  const http_request request_;
+  const std::size_t window_;
+  std::mutex mutex_; ///< guards what follows
+  std::condition_variable changed_;
+  int status_ = 0;
+  std::size_t head_size_ = 0;
+  http_headers headers_;
+  bool head_done_ = false;
+  std::deque<std::vector<std::byte>> pieces_;
+  std::vector<std::byte> spare_;
+  std::size_t queued_ = 0;
+  bool paused_ = false;
+  bool done_ = false;
+  std::optional<error> why_;
+};
+
+} // namespace tank::oci

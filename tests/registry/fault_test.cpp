@@ -1,0 +1,359 @@
+/// A registry that breaks, lies and stalls: each time a clear error or a pull that succeeds,
+/// bounded memory, and nothing half in the store.
+#include "tests/registry/pull_fixture.hpp"
+
+#include <atomic>
+#include <thread>
+
+#include <sys/resource.h>
+
+using namespace tank;
+using namespace tank::testing;
+
+namespace {
+
+constexpr std::size_t half = 200'000;
+
+long peak_kib() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+/// The honest layer, changed.
+reply layer_reply(const pull_world& w, const std::function<void(reply&)>& change) {
+  reply r{.body = w.image.blobs.at(w.image.layer_digest)};
+  change(r);
+  return r;
+}
+
+} // namespace
+
+TEST_CASE("an honest registry: pulled once, then only asked whether it is still the same") {
+  pull_world w;
+  w.check_pulls();
+  CHECK(w.registry.count("/blobs/") == 2);
+  w.check_pulls();
+  CHECK(w.registry.count("/blobs/") == 2);
+  CHECK(w.registry.count("/manifests/1") == 2);
+}
+
+TEST_CASE("a layer that breaks off is continued where it broke") {
+  pull_world w;
+  w.bent = [&](const seen_request& r, unsigned nth) -> std::optional<reply> {
+    if (!w.is_layer(r) || nth > 0) return std::nullopt;
+    return layer_reply(w, [](reply& l) { l.cut = half; });
+  };
+  w.check_pulls();
+  const auto seen = w.registry.seen();
+  CHECK(seen.back().header("range").starts_with("bytes="));
+  CHECK(seen.back().header("range") != "bytes=0-");
+}
+
+TEST_CASE("a registry without ranges sends it all again, and that is fine") {
+  pull_world w;
+  w.bent = [&](const seen_request& r, unsigned nth) -> std::optional<reply> {
+    if (!w.is_layer(r)) return std::nullopt;
+    return layer_reply(w, [&](reply& l) { l.cut = nth == 0 ? half : l.cut; });
+  };
+  w.check_pulls();
+}
+
+TEST_CASE("a layer that always breaks off ends in an error") {
+  pull_world w;
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (!w.is_layer(r)) return std::nullopt;
+    return layer_reply(w, [](reply& l) { l.cut = half; });
+  };
+  w.check_fails(errc::unavailable, "download");
+  CHECK(w.registry.count(w.image.layer_digest) == w.retry.attempts);
+}
+
+TEST_CASE("a wrong range is not stitched in") {
+  pull_world w;
+  w.bent = [&](const seen_request& r, unsigned nth) -> std::optional<reply> {
+    if (!w.is_layer(r)) return std::nullopt;
+    if (nth == 0) return layer_reply(w, [](reply& l) { l.cut = half; });
+    return layer_reply(w, [](reply& l) {
+      l.status = 206;
+      l.headers = {{"Content-Range", "bytes 0-9/10"}};
+    });
+  };
+  w.check_fails(errc::corrupt, "another range");
+}
+
+TEST_CASE("content of another digest is refused") {
+  pull_world w;
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (!w.is_layer(r)) return std::nullopt;
+    return layer_reply(w, [](reply& l) { l.body[l.body.size() - 5] ^= 1; }); // gzip's CRC
+  };
+  w.check_fails(errc::corrupt, w.image.layer_digest);
+}
+
+TEST_CASE("a config or a manifest of another digest is refused") {
+  pull_world w;
+  std::string which = "/blobs/" + w.image.config_digest;
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (r.target.find(which) == std::string::npos) return std::nullopt;
+    auto answer = w.honest(r);
+    answer.body.back() = ' ';
+    return answer;
+  };
+  w.check_fails(errc::corrupt, w.image.config_digest);
+  which = "/manifests/";
+  w.check_fails(errc::corrupt, "announced was " + w.image.manifest_digest);
+  w.bent = {};
+  w.tag = "sha256:" + std::string(64, '0');
+  w.check_fails(errc::corrupt, "announced was " + w.tag);
+}
+
+TEST_CASE("a layer of another size is refused, said beforehand or not") {
+  pull_world w;
+  bool chunked = false;
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (!w.is_layer(r)) return std::nullopt;
+    return layer_reply(w, [&](reply& l) {
+      l.body += "more";
+      l.chunked = chunked;
+    });
+  };
+  w.check_fails(errc::corrupt, "announced was");
+  chunked = true;
+  w.check_fails(errc::corrupt, "larger than the announced");
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (!w.is_layer(r)) return std::nullopt;
+    return layer_reply(w, [&](reply& l) {
+      l.body.resize(half);
+      l.chunked = true;
+    });
+  };
+  w.check_fails(errc::unavailable, "it ended after");
+}
+
+TEST_CASE("who sends next to nothing is given up on") {
+  pull_world w;
+  w.retry.attempts = 1;
+  std::string where = w.image.layer_digest;
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (r.target.find(where) == std::string::npos) return std::nullopt;
+    auto answer = w.honest(r);
+    answer.cut = 10;
+    answer.hang = true;
+    return answer;
+  };
+  w.check_fails(errc::timeout, "reach");
+  where = "/manifests/";
+  w.check_fails(errc::timeout, "reach");
+}
+
+TEST_CASE("429 and 5xx are tried again, as often and as late as they ask") {
+  for (const int status : {429, 500, 502, 503, 504}) {
+    pull_world w;
+    w.bent = [&](const seen_request& r, unsigned nth) -> std::optional<reply> {
+      if (r.target == "/v2/" || nth >= 2) return std::nullopt;
+      return reply{.status = status, .headers = {{"Retry-After", "0"}}};
+    };
+    w.check_pulls();
+    CHECK(w.registry.count("/manifests/") == 3);
+  }
+}
+
+TEST_CASE("a registry that stays down, or asks for an hour, ends in an error") {
+  pull_world w;
+  int status = 503;
+  std::string later = "0";
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (r.target == "/v2/") return std::nullopt;
+    return reply{.status = status, .headers = {{"Retry-After", later}}};
+  };
+  w.check_fails(errc::unavailable, "answers 503");
+  CHECK(w.registry.count("/manifests/") == 3);
+  status = 429;
+  later = "3600";
+  w.check_fails(errc::limit, "answers 429");
+  CHECK(w.registry.count("/manifests/") == 4);
+}
+
+TEST_CASE("no registry, no such image: said plainly") {
+  pull_world w;
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (r.target == "/v2/") return std::nullopt;
+    return reply{.status = 404,
+                 .body = R"({"errors":[{"code":"MANIFEST_UNKNOWN","message":"no\u001b[31m"}]})"};
+  };
+  const auto text = w.check_fails(errc::not_found, "404 MANIFEST_UNKNOWN: no");
+  CHECK(text.find('\x1b') == std::string::npos);
+  w.bent = [](const seen_request&, unsigned) -> std::optional<reply> {
+    return reply{.status = 404};
+  };
+  w.check_fails(errc::unsupported, "it has no /v2/");
+}
+
+TEST_CASE("redirects in a circle end") {
+  pull_world w;
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (!w.is_layer(r)) return std::nullopt;
+    return reply{.status = 307, .headers = {{"Location", r.target}}};
+  };
+  w.check_fails(errc::limit, "more than 5 redirects");
+  CHECK(w.registry.count(w.image.layer_digest) == 6);
+}
+
+TEST_CASE("manifests beyond all measure are cut short") {
+  pull_world w;
+  reply bomb{.headers = {{"Content-Type", std::string{media::manifest}}},
+             .body = std::string(1 << 16, ' '),
+             .repeat = 1u << 20}; // 64 GiB, if anybody took them
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (r.target.find("/manifests/") == std::string::npos) return std::nullopt;
+    return bomb;
+  };
+  const auto before = peak_kib();
+  w.check_fails(errc::limit, "larger than 4194304 bytes");
+  CHECK(peak_kib() - before < 64 * 1024);
+  bomb = {.body = std::string(100'000, '[')};
+  w.check_fails(errc::limit, "nested deeper");
+  bomb = {.headers = {{"X-Long", std::string(100'000, 'x')}}, .body = "{}"};
+  w.check_fails(errc::limit, "headers");
+}
+
+TEST_CASE("a gzip bomb is stopped at the limit, in little memory") {
+  // One file said to be 8 GiB; some megabytes of archive would make 4 GiB of it.
+  tar_builder head;
+  head.add({.name = "zeros", .claimed_size = 077777777777});
+  auto layer = compressed(head.unfinished());
+  const auto zeros = compressed(std::string(16u << 20, '\0'));
+  for (int i = 0; i < 256; ++i)
+    layer += zeros;
+  pull_world w{{}, false, image_of_layer(layer, "never seen whole")};
+  w.limits.max_bytes = 64u << 20;
+  const auto before = peak_kib();
+  w.check_fails(errc::limit, "");
+  CHECK(peak_kib() - before < 64 * 1024);
+}
+
+TEST_CASE("a config said to be huge is not even asked for") {
+  pull_world w;
+  auto& m = w.image.manifest;
+  const auto size = "\"size\":" + std::to_string(w.image.blobs[w.image.config_digest].size());
+  m.replace(m.find(size), size.size(), "\"size\":99999999999");
+  w.image.manifest_digest = digest_of(m).to_string();
+  w.check_fails(errc::limit, "announced size");
+  CHECK(w.registry.count("/blobs/") == 0);
+}
+
+TEST_CASE("layers that live elsewhere, and documents of two kinds, are refused") {
+  pull_world w;
+  const auto original = w.image.manifest;
+  auto& m = w.image.manifest;
+  const auto layers = m.find("\"layers\":[{");
+  m.insert(layers + 11, R"("urls":["http://127.0.0.1:1/x"],)");
+  w.image.manifest_digest = digest_of(m).to_string();
+  w.check_fails(errc::unsupported, "lives elsewhere");
+  m = original;
+  m.insert(1, R"("manifests":[],)");
+  w.image.manifest_digest = digest_of(m).to_string();
+  w.check_fails(errc::invalid, "both a manifest and an index");
+  m = original;
+  w.image.manifest_digest = digest_of(m).to_string();
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (r.target.find("/manifests/") == std::string::npos) return std::nullopt;
+    return reply{.headers = {{"Content-Type", std::string{media::index}}}, .body = m};
+  };
+  w.check_fails(errc::invalid, "announced as");
+}
+
+TEST_CASE("an image for another machine is refused before its layers") {
+  const auto tar = tar_builder{}.file("x").bytes();
+  pull_world w{{}, false, image_of_layer(compressed(tar), tar, {"linux", "s390x", ""})};
+  w.check_fails(errc::unsupported, "it is for linux/s390x");
+  CHECK(w.registry.count(w.image.layer_digest) == 0);
+}
+
+TEST_CASE("a pull that is no longer wanted ends at once, wherever it is") {
+  for (const std::string where : {"/v2/", "/manifests/1", "layer"}) {
+    pull_world w;
+    w.http.stall_limit = std::chrono::seconds{600};
+    w.http.whole_limit = std::chrono::seconds{600};
+    const auto part = where == "layer" ? w.image.layer_digest : where;
+    w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+      if (!r.target.ends_with(part)) return std::nullopt;
+      auto answer = w.honest(r);
+      answer.cut = 1;
+      answer.hang = true;
+      return answer;
+    };
+    result<oci::image> pulled = fail(errc::internal, "", "", "");
+    std::thread pulling{[&] { pulled = w.pull(); }};
+    w.registry.await(part);
+    w.stop.cancel();
+    pulling.join();
+    REQUIRE_FALSE(pulled);
+    CHECK(pulled.error().code == errc::cancelled);
+    w.check_nothing_left();
+  }
+}
+
+TEST_CASE("a wait before the next try is cut short too") {
+  pull_world w;
+  w.retry.patience = std::chrono::seconds{3600};
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (r.target == "/v2/") return std::nullopt;
+    return reply{.status = 503, .headers = {{"Retry-After", "3600"}}};
+  };
+  result<oci::image> pulled = fail(errc::internal, "", "", "");
+  std::thread pulling{[&] { pulled = w.pull(); }};
+  w.registry.await("/manifests/");
+  w.stop.cancel();
+  pulling.join();
+  REQUIRE_FALSE(pulled);
+  CHECK(pulled.error().code == errc::cancelled);
+}
+
+TEST_CASE("two pulls at once of one layer bring it once") {
+  pull_world w;
+  layer_flights flights;
+  w.flights = &flights;
+  std::atomic<int> configs{0};
+  // The layer comes only after both have asked for the config: both know what they need then.
+  w.bent = [&](const seen_request& r, unsigned nth) -> std::optional<reply> {
+    if (r.target.ends_with(w.image.config_digest)) {
+      if (++configs == 2) configs.notify_all();
+    } else if (w.is_layer(r) && nth == 0) {
+      for (int seen = configs; seen < 2; seen = configs)
+        configs.wait(seen);
+    }
+    return std::nullopt;
+  };
+  result<oci::image> first = fail(errc::internal, "", "", "");
+  auto second = first;
+  std::thread one{[&] { first = w.pull("1"); }};
+  std::thread two{[&] { second = w.pull("2"); }};
+  one.join();
+  two.join();
+  REQUIRE_MESSAGE(first, first.error().message());
+  REQUIRE_MESSAGE(second, second.error().message());
+  CHECK(first->layers == second->layers);
+  CHECK(w.registry.count(w.image.layer_digest) == 1);
+  CHECK(w.files_in("tmp") == 0);
+}
+
+TEST_CASE("who waits for a layer that then fails elsewhere brings it itself") {
+  layer_flights flights;
+  const std::vector<digest> ids{digest_of("a"), digest_of("b")};
+  auto first = std::make_unique<layer_flights::claim>(flights, ids);
+  CHECK(first->elsewhere().empty());
+  layer_flights::claim second{flights, {digest_of("b"), digest_of("c")}};
+  CHECK(second.elsewhere() == std::vector{digest_of("b")});
+  std::thread ends{[&] { first.reset(); }};
+  cancellation stop;
+  CHECK(second.wait(stop));
+  ends.join();
+  second.take_again({digest_of("b")});
+  CHECK(second.elsewhere().empty());
+  layer_flights::claim third{flights, {digest_of("c")}};
+  std::thread cancels{[&] { stop.cancel(); }};
+  CHECK_FALSE(third.wait(stop));
+  cancels.join();
+}
