@@ -40,8 +40,22 @@ int termination_signals::next() {
     signalfd_siginfo info{};
     if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return 0;
     if (hangup_ && (info.ssi_signo == SIGHUP || info.ssi_signo == SIGPIPE)) continue;
+    // The pid is a sender's only where a process sent it.
+    const bool sent = info.ssi_code == SI_USER || info.ssi_code == SI_TKILL;
+    sender_ = sent ? static_cast<pid_t>(info.ssi_pid) : 0;
     return static_cast<int>(info.ssi_signo);
   }
+}
+
+bool wishes::is_new(int signal, pid_t sender, time now) {
+  const bool key = signal == SIGINT && sender == 0;
+  const auto of_terminal = [](int s) { return s == SIGHUP || s == SIGPIPE; };
+  const bool together = sender == sender_ || of_terminal(signal) || of_terminal(signal_);
+  if (!key && together && at_ && now - *at_ < one_wish) return false;
+  signal_ = signal;
+  sender_ = sender;
+  at_ = now;
+  return true;
 }
 
 } // namespace tank::cli

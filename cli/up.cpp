@@ -22,9 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using clock = std::chrono::steady_clock;
 
-/// Signals closer together are one wish: timeout(1) sends its own to us and to our group.
-constexpr std::chrono::milliseconds one_wish{250};
-
 struct options {
   std::vector<std::string> sources;
   std::string wait;
@@ -124,16 +121,15 @@ class up_loop {
         shown.resized();
         continue;
       }
-      const auto now = clock::now();
-      if (signalled_at_ && now - *signalled_at_ < one_wish) continue;
-      if (stopping_ && signalled_at_) {
+      if (!wishes_.is_new(signal, signals_.sender(), clock::now())) continue;
+      if (stopping_ && signalled_) {
         shown.say("killing all pods");
         begin_stop(std::chrono::seconds{0});
       } else {
         if (!stopping_) shown.say("stopping all pods (again to kill them)");
         begin_stop(std::nullopt);
       }
-      signalled_at_ = now;
+      signalled_ = true;
     }
   }
 
@@ -145,7 +141,8 @@ class up_loop {
   std::optional<clock::time_point> deadline_;
   std::vector<std::string> problems_;
   bool stopping_ = false;
-  std::optional<clock::time_point> signalled_at_;
+  wishes wishes_;
+  bool signalled_ = false;
 };
 
 result<int> run_up(invocation& line, const options& given) {
