@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -90,6 +91,11 @@ log_listing::pod look_at_pod(const unique_fd& pods, const std::string& name) {
 
 } // namespace
 
+static void newest_first(std::vector<log_listing::pod>& pods) {
+  std::stable_sort(pods.begin(), pods.end(),
+                   [](const auto& a, const auto& b) { return a.written > b.written; });
+}
+
 old_logs logs_to_remove(const log_listing& listing) {
   old_logs old;
   std::set<std::uint32_t, std::greater<>> runs;
@@ -107,10 +113,19 @@ old_logs logs_to_remove(const log_listing& listing) {
         old.files.push_back(file.name);
   }
   auto pods = listing.others;
-  std::stable_sort(pods.begin(), pods.end(),
-                   [](const auto& a, const auto& b) { return a.written > b.written; });
+  newest_first(pods);
   for (std::size_t i = kept_pods - 1; i < pods.size(); ++i)
     if (!pods[i].in_use) old.pods.push_back(pods[i].name);
+  return old;
+}
+
+std::vector<std::string> pods_too_many(std::vector<log_listing::pod> all, std::size_t most,
+                                       std::size_t then) {
+  std::vector<std::string> old;
+  if (all.size() + 1 <= most) return old; // the new run's own is one
+  newest_first(all);
+  for (auto i = all.size(); i-- > 0 && all.size() + 1 - old.size() > then;)
+    if (!all[i].in_use) old.push_back(all[i].name);
   return old;
 }
 
@@ -129,13 +144,20 @@ void remove_old_logs(const std::filesystem::path& log) {
   // Neither a namespace nor a pod's name holds a '_': the prefix fits no other pod.
   const auto name_end = own.find('_', own.find('_') + 1);
   const auto prefix = name_end == std::string::npos ? own + '_' : own.substr(0, name_end + 1);
-  for (const auto& name : names_in(pods))
+  const auto names = names_in(pods);
+  for (const auto& name : names)
     if (name.starts_with(prefix) && name != own) listing.others.push_back(look_at_pod(pods, name));
 
   const auto old = logs_to_remove(listing);
   for (const auto& name : old.files)
     (void)remove_tree(dir.get(), name);
   for (const auto& name : old.pods)
+    (void)remove_tree(pods.get(), name);
+  if (names.size() <= kept_directories) return;
+  std::vector<log_listing::pod> all;
+  for (const auto& name : names)
+    if (name != own && name.find('_') != std::string::npos) all.push_back(look_at_pod(pods, name));
+  for (const auto& name : pods_too_many(std::move(all)))
     (void)remove_tree(pods.get(), name);
 }
 

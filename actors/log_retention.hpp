@@ -15,6 +15,11 @@ constexpr std::size_t kept_runs = 5;
 /// Log directories of one namespace and name, that of the new run among them: each content (uid) of
 /// a pod has its own, and they outlive it.
 constexpr std::size_t kept_pods = 3;
+/// Log directories of all pods together, so that ever new names do not fill the disk. More than
+/// this, and those written longest ago go, until there are `kept_after_sweep`: a look at all of
+/// them is not for each run.
+constexpr std::size_t kept_directories = 1000;
+constexpr std::size_t kept_after_sweep = 900;
 
 /// What is there. A log is in use while a shim writes it: another Tank may share the directory.
 struct log_listing {
@@ -38,6 +43,11 @@ struct old_logs {
   bool operator==(const old_logs&) const = default;
 };
 old_logs logs_to_remove(const log_listing& listing);
+
+/// Of all log directories but that of the new run: the oldest ones that are too many.
+std::vector<std::string> pods_too_many(std::vector<log_listing::pod> all,
+                                       std::size_t most = kept_directories,
+                                       std::size_t then = kept_after_sweep);
 
 /// Removes what `logs_to_remove` says, for a run whose log will be `log`
 /// (<pods>/<namespace>_<name>_<uid>/<container>/<n>.log, not yet there). Follows no symlink below

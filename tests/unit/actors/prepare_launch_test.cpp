@@ -102,6 +102,35 @@ TEST_CASE("of the contents a pod had, the two written last keep their logs besid
   CHECK(logs_to_remove(there).pods == std::vector<std::string>{"d_web_d"});
 }
 
+TEST_CASE("of too many log directories the oldest go, in one sweep, and never one in use") {
+  std::vector<log_listing::pod> there;
+  for (int i = 1; i < 10; ++i)
+    there.push_back({"d_p" + std::to_string(i) + "_u", 100 - i, i == 8});
+  CHECK(pods_too_many(there, 10, 7).empty()); // the new run's own is the tenth
+  there.push_back({"d_late_u", 200});
+  CHECK(pods_too_many(there, 10, 7) ==
+        std::vector<std::string>{"d_p9_u", "d_p7_u", "d_p6_u", "d_p5_u"});
+  for (auto& pod : there)
+    pod.in_use = true;
+  CHECK(pods_too_many(there, 10, 7).empty());
+}
+
+TEST_CASE("ever new names of pods do not fill the log directory") {
+  std::string root = (fs::temp_directory_path() / "tank-logs-XXXXXX").string();
+  REQUIRE(::mkdtemp(root.data()) != nullptr);
+  const fs::path pods = fs::path{root} / "pods";
+  for (std::size_t i = 0; i < kept_directories; ++i)
+    fs::create_directories(pods / ("default_once" + std::to_string(i) + "_u"));
+  fs::create_directories(pods / "not ours");
+  const auto count = [&] { return std::distance(fs::directory_iterator{pods}, {}); };
+  fs::create_directories(pods / "default_new_u" / "main");
+  remove_old_logs(pods / "default_new_u" / "main" / "0.log");
+  CHECK(count() == static_cast<std::ptrdiff_t>(kept_after_sweep) + 1);
+  CHECK(fs::exists(pods / "default_new_u" / "main"));
+  CHECK(fs::exists(pods / "not ours"));
+  fs::remove_all(root);
+}
+
 TEST_CASE("a manifest is judged: good ones have pods, wrong and unsupported ones only errors") {
   const std::string good = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"
                            "spec: {containers: [{name: main, image: 'web:1'}]}\n";
