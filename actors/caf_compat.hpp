@@ -15,6 +15,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -241,6 +242,74 @@ void watch(const caf::actor& child, const caf::actor& watcher, Make make) {
         if (auto strong = caf::actor_cast<caf::actor>(weak))
           compat::anon_send(strong, make(reason));
       });
+}
+
+/// A watch that can be given up: for one who comes and goes, while what it watches stays. (A plain
+/// watch() stays attached for the other's life; a thousand of them are a leak.) Ends with this
+/// object; a message that is under way may still arrive.
+class end_watch {
+ public:
+  end_watch() noexcept = default;
+  end_watch(caf::actor_addr child, std::shared_ptr<const int> key) noexcept
+      : child_(std::move(child))
+      , key_(std::move(key)) {}
+  end_watch(end_watch&& other) noexcept = default;
+  end_watch& operator=(end_watch&& other) noexcept {
+    reset();
+    child_ = std::move(other.child_);
+    key_ = std::move(other.key_);
+    return *this;
+  }
+  ~end_watch() { reset(); }
+  void reset() noexcept {
+    if (const auto key = std::exchange(key_, nullptr))
+      if (const auto child = caf::actor_cast<caf::strong_actor_ptr>(child_))
+        caf::actor_cast<caf::abstract_actor*>(child)->detach({token_type, key.get()});
+  }
+
+  static constexpr std::size_t token_type = 0x7a6e6b; ///< apart from CAF's own
+
+ private:
+  caf::actor_addr child_;
+  std::shared_ptr<const int> key_; ///< its address is the name of the watch
+};
+
+namespace detail {
+template <class Make>
+class watch_attachable final : public caf::attachable {
+ public:
+  watch_attachable(std::shared_ptr<const int> key, caf::actor_addr watcher, Make make)
+      : key_(std::move(key))
+      , watcher_(std::move(watcher))
+      , make_(std::move(make)) {}
+#if TANK_CAF_LEGACY
+  void actor_exited(const caf::error& reason, caf::execution_unit*) override {
+#else
+  void actor_exited(const caf::error& reason, caf::scheduler*) override {
+#endif
+    if (auto strong = caf::actor_cast<caf::actor>(watcher_))
+      compat::anon_send(strong, make_(reason));
+  }
+  bool matches(const token& what) override {
+    return what.subtype == end_watch::token_type && what.ptr == key_.get();
+  }
+
+ private:
+  std::shared_ptr<const int> key_;
+  caf::actor_addr watcher_;
+  Make make_;
+};
+} // namespace detail
+
+/// watch(), until the result is reset or destroyed.
+template <class Make>
+[[nodiscard]] end_watch watch_until_reset(const caf::actor& child, const caf::actor& watcher,
+                                          Make make) {
+  auto key = std::make_shared<const int>(0);
+  end_watch watch{child.address(), key};
+  caf::actor_cast<caf::abstract_actor*>(child)->attach(caf::attachable_ptr{
+      new detail::watch_attachable<Make>(std::move(key), watcher.address(), std::move(make))});
+  return watch;
 }
 
 /// Hands exit signals to `handle(reason)` instead of ending the actor. A kill still ends it.

@@ -6,6 +6,7 @@
 /// actors live in one process: nothing is serialised.
 #pragma once
 
+#include "actors/attach_messages.hpp"
 #include "actors/caf_compat.hpp"
 #include "actors/messages.hpp"
 #include "actors/runtime_messages.hpp"
@@ -84,6 +85,21 @@ TANK_INSPECT(get_host_pid)
 TANK_INSPECT(host_pid, pid)
 TANK_INSPECT(get_exec_context)
 TANK_INSPECT(exec_context, host_pid, env, working_dir, cgroup)
+TANK_INSPECT_ENUM(attach_end)
+TANK_INSPECT(begin_attach, attacher)
+TANK_INSPECT(attach_begun, session)
+TANK_INSPECT(end_attach, attacher)
+TANK_INSPECT(attach_finished)
+TANK_INSPECT(attach_input, bytes)
+TANK_INSPECT(attach_resize, rows, columns, x_pixels, y_pixels)
+TANK_INSPECT(attach_taken, bytes)
+TANK_INSPECT(attach_leave)
+TANK_INSPECT(attach_output, bytes)
+TANK_INSPECT(attach_dropped, input, bytes)
+TANK_INSPECT(attach_ended, how, code, text)
+TANK_INSPECT(attach_revoked, why)
+TANK_INSPECT(attach_down, serial)
+TANK_INSPECT(attacher_down)
 TANK_INSPECT(error, code, sys, step, object, cause, hint)
 TANK_INSPECT(list_pods)
 TANK_INSPECT(get_pod, key)
@@ -207,6 +223,20 @@ CAF_ADD_TYPE_ID(tank, (tank::get_host_pid))
 CAF_ADD_TYPE_ID(tank, (tank::host_pid))
 CAF_ADD_TYPE_ID(tank, (tank::get_exec_context))
 CAF_ADD_TYPE_ID(tank, (tank::exec_context))
+CAF_ADD_TYPE_ID(tank, (tank::begin_attach))
+CAF_ADD_TYPE_ID(tank, (tank::attach_begun))
+CAF_ADD_TYPE_ID(tank, (tank::end_attach))
+CAF_ADD_TYPE_ID(tank, (tank::attach_finished))
+CAF_ADD_TYPE_ID(tank, (tank::attach_input))
+CAF_ADD_TYPE_ID(tank, (tank::attach_resize))
+CAF_ADD_TYPE_ID(tank, (tank::attach_taken))
+CAF_ADD_TYPE_ID(tank, (tank::attach_leave))
+CAF_ADD_TYPE_ID(tank, (tank::attach_output))
+CAF_ADD_TYPE_ID(tank, (tank::attach_dropped))
+CAF_ADD_TYPE_ID(tank, (tank::attach_ended))
+CAF_ADD_TYPE_ID(tank, (tank::attach_revoked))
+CAF_ADD_TYPE_ID(tank, (tank::attach_down))
+CAF_ADD_TYPE_ID(tank, (tank::attacher_down))
 CAF_END_TYPE_ID_BLOCK(tank)
 
 namespace tank {

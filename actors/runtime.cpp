@@ -1,5 +1,6 @@
 #include "actors/runtime.hpp"
 
+#include "actors/attach_desk.hpp"
 #include "actors/log.hpp"
 #include "actors/message_types.hpp"
 #include "actors/prepare_launch.hpp"
@@ -8,8 +9,11 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <sys/epoll.h>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace tank {
 
@@ -22,6 +26,7 @@ constexpr std::uint64_t the_ticket = 1; // a run asks for one image, once
 
 runtime_settings settings_for(const runtime_args& args, runtime_settings s) {
   s.name = args.key;
+  s.tty = args.what.pod->spec.containers.front().tty;
   s.grace = std::chrono::seconds{args.what.pod->spec.termination_grace_period_seconds.value_or(30)};
   return s;
 }
@@ -64,16 +69,21 @@ class runtime final : public role {
         },
         [this](const own_runtime& m) {
           args_.owner = m.owner;
-          if (machine_.state() == runtime_state::running) report_running();
+          if (machine_.runs()) report_running();
         },
         [this](const get_host_pid&) -> caf::result<host_pid> {
-          if (!machine_.runs()) return refuse("find the process of");
+          if (!machine_.runs()) return to_error(refusal("find the process of"));
           return host_pid{machine_.host_pid()};
         },
         [this](const get_exec_context&) -> caf::result<exec_context> {
-          if (!machine_.runs()) return refuse("run a command in");
+          if (!machine_.runs()) return to_error(refusal("run a command in"));
           const auto& process = inputs_->plan.process;
           return exec_context{machine_.host_pid(), process.env, process.cwd, {}};
+        },
+        [this](const begin_attach& m) { return on_begin_attach(m); },
+        [this](const end_attach& m) { return on_end_attach(m); },
+        [this](const attach_down& m) {
+          if (desk_.lent() && m.serial == desk_.serial()) feed(plain(kind::attach_over));
         },
         [this](const stop_pod& m) {
           if (!machine_.stop_asked()) progress("stopping");
@@ -85,6 +95,7 @@ class runtime final : public role {
   }
 
   void on_exit() override {
+    take_events_back("the pod's runtime has failed");
     // Not the orderly way (then it is gone already): do not leave a workload without an owner.
     if (session_ && !session_->shutdown()) session_->end();
     drop_session();
@@ -139,7 +150,7 @@ class runtime final : public role {
         break;
       }
       if (!*next) break;
-      feed(to_event(**next));
+      if (auto e = to_event(**next)) feed(*std::move(e));
     }
     if (!session_) return;
     if (const auto armed = watch_.rearm(EPOLLIN); !armed)
@@ -172,9 +183,14 @@ class runtime final : public role {
           kind::session_down,
           fail(errc::unavailable, "reach the shim of", self.args_.key, e.why).value());
     }
+    // On its way when the last attach ended: nobody listens, and the log has it.
+    std::nullopt_t operator()(const kernel::pty_output_event&) const { return std::nullopt; }
+    std::nullopt_t operator()(const kernel::pty_input_dropped_event&) const { return std::nullopt; }
   };
-  [[nodiscard]] runtime_event to_event(const kernel::session_event& e) const {
-    return std::visit(translate{*this}, e);
+  [[nodiscard]] std::optional<runtime_event> to_event(const kernel::session_event& e) const {
+    return std::visit(
+        [this](const auto& one) -> std::optional<runtime_event> { return translate{*this}(one); },
+        e);
   }
 
   // --- what to do --------------------------------------------------------------------------------
@@ -217,11 +233,106 @@ class runtime final : public role {
     case act::finish:
       compat::send(this, args_.owner, pod_ended{args_.key, args_.generation, machine_.how()});
       return stop(machine_.reason());
+    case act::begin_attach:
+      return lend_events();
+    case act::refuse_attach:
+      attach_answer_ = failure{
+          refusal("attach to", std::string{a.refusal},
+                  a.refusal == "not_a_tty" ? "its container has no 'tty: true'" : std::string{})};
+      return;
+    case act::end_attach:
+      return end_attach_session();
+    case act::reclaim:
+      return reclaim();
+    case act::unexpected:
+      return log_or_none(options_->logger)
+          ->warn("event=unexpected pod={} state={} what={}", args_.key, to_string(machine_.state()),
+                 to_string(a.about));
     }
   }
 
-  [[nodiscard]] caf::error refuse(const char* step) const {
-    return to_error(fail(errc::conflict, step, args_.key, "not_running").value());
+  // --- attach ------------------------------------------------------------------------------------
+
+  caf::result<attach_begun> on_begin_attach(const begin_attach& m) {
+    if (!m.attacher)
+      return to_error(fail(errc::invalid, "attach to", args_.key, "there is no attacher").value());
+    notice_end_of_attach();
+    attacher_ = m.attacher;
+    feed(plain(kind::begin_attach)); // answered in each state
+    attacher_ = nullptr;
+    if (!attach_answer_) return to_error(attach_answer_.error());
+    return *std::move(attach_answer_);
+  }
+
+  caf::response_promise on_end_attach(const end_attach& m) {
+    auto promise = make_response_promise();
+    notice_end_of_attach();
+    if (desk_.lent() && !desk_.is(m.attacher)) {
+      promise.deliver(to_error(refusal("end the attach to", "attached", "by another one")));
+      return promise;
+    }
+    end_waiters_.push_back(promise);
+    feed(plain(kind::end_attach));
+    return promise;
+  }
+
+  /// The attach session gives its lease back before it tells its attacher, who may be here again
+  /// before the attach_down is.
+  void notice_end_of_attach() {
+    if (desk_.given_back()) feed(plain(kind::attach_over));
+  }
+
+  void lend_events() {
+    watch_.reset();
+    attach_answer_ = desk_.lend({.system = system(),
+                                 .lender = self(),
+                                 .attacher = attacher_,
+                                 .session = *session_,
+                                 .container = args_.what.pod->spec.containers.front().name,
+                                 .fds = *options_->fds,
+                                 .limits = options_->attach});
+    if (!attach_answer_) pending_.push_back(plain(kind::attach_over));
+  }
+
+  void end_attach_session() {
+    if (desk_.lent())
+      desk_.ask_to_leave();
+    else
+      answer_end_waiters();
+  }
+
+  void answer_end_waiters() {
+    for (auto& waiting : std::exchange(end_waiters_, {}))
+      waiting.deliver(attach_finished{});
+  }
+
+  void take_events_back(const char* why) {
+    desk_.take_back({attach_end::lost, 0, why});
+    answer_end_waiters();
+  }
+
+  /// Level-triggered: an end that the attach session has read does not come again, but is known.
+  void reclaim() {
+    if (!desk_.lent()) return;
+    take_events_back("the pod is being ended");
+    std::deque<runtime_event> news;
+    for (const auto& known : known_ends(*session_))
+      if (auto e = to_event(known)) news.push_back(*std::move(e));
+    if (!session_->down()) {
+      auto watching = options_->fds->watch(session_->poll_fd(), EPOLLIN, self());
+      if (watching)
+        watch_ = *std::move(watching);
+      else
+        news.push_back(failed_with(kind::session_failed, std::move(watching).error()));
+    }
+    pending_.insert(pending_.begin(), news.begin(), news.end());
+  }
+
+  // --- what to do, continued ---------------------------------------------------------------------
+
+  [[nodiscard]] error refusal(const char* step, std::string cause = "not_running",
+                              std::string hint = {}) const {
+    return fail(errc::conflict, step, args_.key, std::move(cause), std::move(hint)).value();
   }
 
   void report_running() {
@@ -278,8 +389,14 @@ class runtime final : public role {
   template <class Verb>
   void verb(Verb call) {
     if (!session_) return;
-    if (auto sent = call(*session_); !sent)
-      pending_.push_back(failed_with(kind::session_failed, std::move(sent).error()));
+    auto sent = [&] {
+      const auto held = desk_.lock();
+      return call(*session_);
+    }();
+    if (sent) return;
+    // Lent, the session may know an end that we do not: then that is why, and no news.
+    if (desk_.lent()) pending_.push_back(plain(kind::attach_over));
+    pending_.push_back(failed_with(kind::session_failed, std::move(sent).error()));
   }
 
   void shut_down() {
@@ -288,6 +405,7 @@ class runtime final : public role {
   }
 
   void drop_session() {
+    take_events_back("the pod's shim went away");
     watch_.reset();
     session_.reset();
   }
@@ -322,6 +440,12 @@ class runtime final : public role {
   std::shared_ptr<const launch_inputs> inputs_;
   std::unique_ptr<kernel::session> session_;
   fd_subscription watch_; ///< of session_: declared after it, gone before it
+
+  attach_desk desk_;
+  caf::actor attacher_; ///< of the begin_attach at hand; its answer is the next
+  result<attach_begun> attach_answer_;
+  std::vector<caf::response_promise> end_waiters_;
+
   std::chrono::steady_clock::time_point mark_;
   phase_times phases_;
 };

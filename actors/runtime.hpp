@@ -4,12 +4,14 @@
 /// runtime_machine.hpp decides; this actor turns messages into its events and carries out its
 /// actions. It obeys stop_pod at any time. Its owner gets pod_progress, pod_running and pod_ended
 /// (runtime_args.hpp); then the actor stops with the stop_reason that matches. own_runtime gives it
-/// another owner; get_host_pid and get_exec_context tell where its workload is.
+/// another owner; get_host_pid and get_exec_context tell where its workload is; begin_attach and
+/// end_attach (attach_messages.hpp) lend its terminal to an attach session and take it back.
 ///
 /// Should the actor itself fail (an exception, a kill), it shuts its shim down on the way out; what
 /// is left on disk is removed by the next run of the pod or by the janitor.
 #pragma once
 
+#include "actors/attach_session.hpp"
 #include "actors/plan_launch.hpp"
 #include "actors/pod_storage.hpp"
 #include "actors/poller.hpp"
@@ -43,6 +45,7 @@ struct runtime_options {
   std::shared_ptr<pod_storage> storage; ///< null: nobody removes emptyDirs meanwhile
   directories dirs;
   log_limits log;
+  attach_limits attach;
   runtime_settings patience; ///< only the limits are read; the rest comes from each pod
   std::shared_ptr<spdlog::logger> logger; ///< may be empty
 

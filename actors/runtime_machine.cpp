@@ -1,8 +1,11 @@
 #include "actors/runtime_machine.hpp"
 
+#include "actors/runtime_rules.hpp"
+
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <utility>
 
 namespace tank {
 
@@ -12,25 +15,26 @@ using state = runtime_state;
 
 std::string_view to_string(runtime_state s) noexcept {
   static constexpr std::array<std::string_view, runtime_states> names{
-      "image",   "preparing", "abandoning", "spawned", "ready",    "built",
-      "running", "stopping",  "killing",    "closing", "cleaning", "done"};
+      "image",    "preparing", "abandoning", "spawned", "ready",    "built", "running",
+      "attached", "stopping",  "killing",    "closing", "cleaning", "done"};
   return names[static_cast<std::size_t>(s)];
 }
 
 std::string_view to_string(runtime_event_kind k) noexcept {
   static constexpr std::array<std::string_view, runtime_event_kinds> names{
-      "image_ready",    "image_failed",   "prepared",      "prepare_failed",
-      "session_failed", "child_ready",    "child_built",   "child_running",
-      "child_exited",   "child_signaled", "child_aborted", "child_failed",
-      "session_down",   "stop",           "timer",         "cleaned"};
+      "image_ready",   "image_failed", "prepared",      "prepare_failed", "session_failed",
+      "child_ready",   "child_built",  "child_running", "child_exited",   "child_signaled",
+      "child_aborted", "child_failed", "session_down",  "stop",           "timer",
+      "cleaned",       "begin_attach", "end_attach",    "attach_over"};
   return names[static_cast<std::size_t>(k)];
 }
 
 std::string_view to_string(runtime_action_kind k) noexcept {
-  static constexpr std::array<std::string_view, 14> names{
-      "resolve_image", "prepare", "start_session",  "proceed",     "abort",
-      "signal",        "kill",    "shutdown",       "end_session", "arm_timer",
-      "drop_session",  "clean",   "report_running", "finish"};
+  static constexpr std::array<std::string_view, runtime_action_kinds> names{
+      "resolve_image", "prepare",    "start_session",  "proceed",     "abort",
+      "signal",        "kill",       "shutdown",       "end_session", "arm_timer",
+      "drop_session",  "clean",      "report_running", "finish",      "begin_attach",
+      "refuse_attach", "end_attach", "reclaim",        "unexpected"};
   return names[static_cast<std::size_t>(k)];
 }
 
@@ -41,53 +45,6 @@ std::chrono::seconds effective_grace(std::chrono::seconds manifest,
   if (manifest <= seconds{0}) return seconds{0};
   return std::max(manifest, seconds{2});
 }
-
-struct runtime_machine::table {
-  using m = runtime_machine;
-  using row = std::array<handler, runtime_event_kinds>;
-  static constexpr handler no = &m::ignore;
-  // Columns in the order of runtime_event_kind: image_ready, image_failed, prepared,
-  // prepare_failed, session_failed | child: ready, built, running, exited, signaled, aborted,
-  // failed | session_down, stop, timer, cleaned.
-  static constexpr std::array<row, runtime_states> rows{{
-      // image
-      {&m::on_image_ready, &m::on_image_failed, no, no, no, no, no, no, no, no, no, no, no,
-       &m::on_stop_idle, no, no},
-      // preparing
-      {no, no, &m::on_prepared, &m::on_prepare_failed, no, no, no, no, no, no, no, no, no,
-       &m::on_stop_preparing, no, no},
-      // abandoning
-      {no, no, &m::on_abandoned, &m::on_abandoned, no, no, no, no, no, no, no, no, no, no, no, no},
-      // spawned
-      {no, no, no, no, &m::on_session_failed, &m::on_ready, no, no, &m::on_end, &m::on_end,
-       &m::on_end, &m::on_end, &m::on_session_down, &m::on_stop_parked, &m::on_bring_up_overdue,
-       no},
-      // ready
-      {no, no, no, no, &m::on_session_failed, no, &m::on_built, no, &m::on_end, &m::on_end,
-       &m::on_end, &m::on_end, &m::on_session_down, &m::on_stop_parked, &m::on_bring_up_overdue,
-       no},
-      // built
-      {no, no, no, no, &m::on_session_failed, no, no, &m::on_running, &m::on_end, &m::on_end,
-       &m::on_end, &m::on_end, &m::on_session_down, &m::on_stop_released, &m::on_bring_up_overdue,
-       no},
-      // running
-      {no, no, no, no, &m::on_session_lost, no, no, no, &m::on_end, &m::on_end, &m::on_end,
-       &m::on_end, &m::on_session_down, &m::on_stop_running, no, no},
-      // stopping
-      {no, no, no, no, &m::on_session_lost, no, no, no, &m::on_end, &m::on_end, &m::on_end,
-       &m::on_end, &m::on_session_down, &m::on_stop_again, &m::on_grace_over, no},
-      // killing
-      {no, no, no, no, &m::on_session_lost, no, no, no, &m::on_end, &m::on_end, &m::on_end,
-       &m::on_end, &m::on_session_down, &m::on_stop_late, &m::on_kill_overdue, no},
-      // closing
-      {no, no, no, no, no, no, no, no, &m::on_late_end, &m::on_late_end, &m::on_late_end,
-       &m::on_late_end, &m::on_closed, &m::on_stop_late, &m::on_close_overdue, no},
-      // cleaning
-      {no, no, no, no, no, no, no, no, no, no, no, no, no, &m::on_stop_late, no, &m::on_cleaned},
-      // done
-      {no, no, no, no, no, no, no, no, no, no, no, no, no, no, no, no},
-  }};
-};
 
 std::vector<runtime_action> runtime_machine::begin() {
   return {{.kind = act::resolve_image}};
@@ -103,10 +60,14 @@ std::vector<runtime_action> runtime_machine::handle(const runtime_event& event) 
 }
 
 bool runtime_machine::runs() const noexcept {
-  return state_ == state::running || state_ == state::stopping;
+  return state_ == state::running || state_ == state::attached || state_ == state::stopping;
 }
 
-void runtime_machine::ignore(const runtime_event&, actions&) {}
+void runtime_machine::too_late(const runtime_event&, actions&) {}
+
+void runtime_machine::cannot_be(const runtime_event& e, actions& out) {
+  out.push_back({.kind = act::unexpected, .about = e.kind});
+}
 
 void runtime_machine::on_image_ready(const runtime_event&, actions& out) {
   state_ = state::preparing;
@@ -185,6 +146,7 @@ void runtime_machine::on_late_end(const runtime_event& e, actions&) {
 
 void runtime_machine::on_session_down(const runtime_event& e, actions& out) {
   record(outcome::session_down, e);
+  lent_ = false; // dropping the session takes its events back
   out.push_back({.kind = act::drop_session});
   enter_cleaning(out);
 }
@@ -277,6 +239,41 @@ void runtime_machine::on_cleaned(const runtime_event&, actions& out) {
   out.push_back({.kind = act::finish});
 }
 
+void runtime_machine::on_begin_attach(const runtime_event&, actions& out) {
+  if (!settings_.tty) {
+    out.push_back({.kind = act::refuse_attach, .refusal = "not_a_tty"});
+    return;
+  }
+  state_ = state::attached;
+  lent_ = true;
+  out.push_back({.kind = act::begin_attach});
+}
+
+void runtime_machine::on_attach_not_running(const runtime_event&, actions& out) {
+  out.push_back({.kind = act::refuse_attach, .refusal = "not_running"});
+}
+
+void runtime_machine::on_attach_again(const runtime_event&, actions& out) {
+  out.push_back({.kind = act::refuse_attach, .refusal = "attached"});
+}
+
+void runtime_machine::on_end_attach(const runtime_event&, actions& out) {
+  out.push_back({.kind = act::end_attach});
+}
+
+void runtime_machine::on_attach_over(const runtime_event&, actions& out) {
+  state_ = state::running;
+  reclaim(out);
+}
+
+void runtime_machine::on_attach_over_at_the_end(const runtime_event&, actions& out) {
+  reclaim(out);
+}
+
+void runtime_machine::reclaim(actions& out) {
+  if (std::exchange(lent_, false)) out.push_back({.kind = act::reclaim});
+}
+
 void runtime_machine::arm(std::chrono::milliseconds after, actions& out) {
   out.push_back({.kind = act::arm_timer, .after = after, .serial = ++serial_});
 }
@@ -288,6 +285,7 @@ void runtime_machine::enter_killing(actions& out) {
 
 void runtime_machine::enter_closing(actions& out) {
   state_ = state::closing;
+  reclaim(out);
   arm(settings_.close_limit, out);
   out.push_back({.kind = act::shutdown});
 }

@@ -3,11 +3,16 @@
 /// Pure: no CAF, no clock, no syscalls. The runtime actor (runtime.hpp) turns what happens into
 /// events, and carries out the actions in order. tests/unit/actors walks the whole product.
 ///
-///     image -> preparing -> spawned -> ready -> built -> running -> [stopping] -> [killing]
+///     image -> preparing -> spawned -> ready -> built -> running <-> attached
+///                                                          [stopping] -> [killing]
 ///                                                          closing -> cleaning -> done
 ///
 /// Any failure and any stop leaves the upper row for the lower one; `cleaning` is never skipped, so
 /// nothing is left behind whichever step failed. The result that is recorded first counts.
+///
+/// `attached` is `running` with the session's events lent to an attach session: whatever happened
+/// meanwhile comes as the events that `reclaim` causes. They stay lent through `stopping` and
+/// `killing`, so that an attacher sees how the workload ends.
 #pragma once
 
 #include "actors/messages.hpp"
@@ -30,13 +35,14 @@ enum class runtime_state : std::uint8_t {
   ready,      ///< the child is parked
   built,      ///< its steps are done and it was let go; the first instruction is awaited
   running,
+  attached, ///< running, and its events go to an attach session
   stopping, ///< the stop signal is out, the grace period runs
   killing,  ///< aborted or killed; its end is awaited
   closing,  ///< it has ended; the shim was told to go
   cleaning, ///< a worker removes what the run made
   done,
 };
-inline constexpr std::size_t runtime_states = 12;
+inline constexpr std::size_t runtime_states = 13;
 std::string_view to_string(runtime_state s) noexcept;
 
 enum class runtime_event_kind : std::uint8_t {
@@ -56,8 +62,11 @@ enum class runtime_event_kind : std::uint8_t {
   stop,         ///< `grace`
   timer,        ///< `serial`
   cleaned,
+  begin_attach,
+  end_attach,
+  attach_over, ///< the attach session has ended
 };
-inline constexpr std::size_t runtime_event_kinds = 16;
+inline constexpr std::size_t runtime_event_kinds = 19;
 std::string_view to_string(runtime_event_kind k) noexcept;
 
 struct runtime_event {
@@ -85,7 +94,14 @@ enum class runtime_action_kind : std::uint8_t {
   clean,
   report_running,
   finish, ///< tell the owner, then stop with `reason()`
+  begin_attach,
+  refuse_attach, ///< with `refusal`
+  end_attach,    ///< end the attach session, if there is one; answer when its events are back
+  reclaim,       ///< take the events back; an end of the workload or the shim that is known by then
+                 ///< comes as its event before any other
+  unexpected,    ///< `about` cannot come in this state: somebody is wrong
 };
+inline constexpr std::size_t runtime_action_kinds = 19;
 std::string_view to_string(runtime_action_kind k) noexcept;
 
 struct runtime_action {
@@ -93,6 +109,8 @@ struct runtime_action {
   int signum = 0;
   std::chrono::milliseconds after{0};
   std::uint64_t serial = 0;
+  std::string_view refusal{}; ///< not_running | not_a_tty | attached
+  runtime_event_kind about = runtime_event_kind::image_ready;
   bool operator==(const runtime_action&) const = default;
 };
 
@@ -100,6 +118,7 @@ struct runtime_action {
 struct runtime_settings {
   std::string name;                         ///< namespace/name, for messages
   int stop_signal = 15;                     ///< as of `prepared`; see `set_stop_signal`
+  bool tty = false;                         ///< has a terminal to attach to
   std::chrono::seconds grace{30};           ///< terminationGracePeriodSeconds
   std::chrono::seconds bring_up_limit{120}; ///< from spawn to the first instruction
   std::chrono::seconds close_limit{10};     ///< for a kill to end, and for a shim to go
@@ -117,7 +136,8 @@ class runtime_machine {
 
   /// The actions of the beginning; call once, first.
   std::vector<runtime_action> begin();
-  /// Takes one event. An event that means nothing in this state changes nothing.
+  /// Takes one event, in any state. One that comes too late to matter changes nothing; one that
+  /// cannot be changes nothing either, and is `unexpected`.
   std::vector<runtime_action> handle(const runtime_event& event);
 
   /// Known once the image is; before that SIGTERM.
@@ -149,7 +169,8 @@ class runtime_machine {
     session_down
   };
 
-  void ignore(const runtime_event& e, actions& out);
+  void too_late(const runtime_event& e, actions& out);
+  void cannot_be(const runtime_event& e, actions& out);
   void on_image_ready(const runtime_event& e, actions& out);
   void on_image_failed(const runtime_event& e, actions& out);
   void on_prepared(const runtime_event& e, actions& out);
@@ -176,7 +197,14 @@ class runtime_machine {
   void on_stop_again(const runtime_event& e, actions& out);
   void on_stop_late(const runtime_event& e, actions& out);
   void on_cleaned(const runtime_event& e, actions& out);
+  void on_begin_attach(const runtime_event& e, actions& out);
+  void on_attach_not_running(const runtime_event& e, actions& out);
+  void on_attach_again(const runtime_event& e, actions& out);
+  void on_end_attach(const runtime_event& e, actions& out);
+  void on_attach_over(const runtime_event& e, actions& out);
+  void on_attach_over_at_the_end(const runtime_event& e, actions& out);
 
+  void reclaim(actions& out);
   void arm(std::chrono::milliseconds after, actions& out);
   void enter_killing(actions& out);
   void enter_closing(actions& out);
@@ -188,6 +216,7 @@ class runtime_machine {
   runtime_state state_ = runtime_state::image;
   bool stop_asked_ = false;
   bool end_sent_ = false;
+  bool lent_ = false; ///< the session's events
   std::uint64_t serial_ = 0;
   pid_t pid_ = 0;
   std::int64_t started_ns_ = 0;

@@ -11,10 +11,12 @@
 #include "kernel/stage.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -69,6 +71,18 @@ struct failed_event {
   int step_index = -1;
   bool operator==(const failed_event&) const = default;
 };
+/// Bytes from the terminal of a container, after pty_listen and until its end.
+struct pty_output_event {
+  std::string container;
+  std::string bytes; ///< never empty, at most 16 KiB
+  bool operator==(const pty_output_event&) const = default;
+};
+/// Bytes of pty_write that the terminal had no room for in a megabyte.
+struct pty_input_dropped_event {
+  std::string container;
+  std::uint64_t bytes = 0;
+  bool operator==(const pty_input_dropped_event&) const = default;
+};
 /// The shim is gone (connection closed). Last event of a session, always.
 struct session_down_event {
   std::string why;
@@ -77,7 +91,17 @@ struct session_down_event {
 
 /// Exactly one of exited, signaled, aborted, failed ends each container.
 using session_event = std::variant<ready_event, built_event, running_event, exited_event,
-                                   signaled_event, aborted_event, failed_event, session_down_event>;
+                                   signaled_event, aborted_event, failed_event, pty_output_event,
+                                   pty_input_dropped_event, session_down_event>;
+
+/// Of a terminal. Zero pixels: unknown.
+struct window_size {
+  std::uint16_t rows = 0;
+  std::uint16_t columns = 0;
+  std::uint16_t x_pixels = 0;
+  std::uint16_t y_pixels = 0;
+  bool operator==(const window_size&) const = default;
+};
 
 /// What the shim knows of one container, at any time, also after its end.
 struct container_info {
@@ -121,6 +145,18 @@ class session {
   virtual result<void> signal(const std::string& container, int signum) = 0;
   /// SIGKILLs every process of the container (the pid namespace's init, or the first process).
   virtual result<void> kill(const std::string& container) = 0;
+  // The terminal of a container. Refused with the first of these that is so: "no_process" (it has
+  // ended), "no_pty" (it has no terminal), "not_running" (not yet). No shim has terminals so far:
+  // the live session answers errc::unsupported.
+
+  /// From now on its output comes as pty_output_event, or no longer does. What was written while
+  /// nobody listened is in the log only.
+  virtual result<void> pty_listen(const std::string& container, bool on) = 0;
+  /// Types into it. Takes as much as there is room for on the way to the shim and answers how much
+  /// that was; for the rest poll_fd() becomes readable again.
+  virtual result<std::size_t> pty_write(const std::string& container, std::string_view bytes) = 0;
+  virtual result<void> pty_resize(const std::string& container, const window_size& size) = 0;
+
   /// Kills what still runs, then the shim exits: -> session_down.
   virtual result<void> shutdown() = 0;
   /// For when `shutdown` was refused or is not obeyed: SIGKILLs the shim and, with it, what runs:
@@ -129,6 +165,8 @@ class session {
 
   /// As of the last events read; for an adopted session, as the shim told it when connected.
   [[nodiscard]] virtual std::vector<container_info> info() const = 0;
+  /// Why the shim is gone, once the session_down_event was read: for whoever did not read it.
+  [[nodiscard]] virtual std::optional<std::string> down() const = 0;
   [[nodiscard]] virtual pid_t shim_pid() const noexcept = 0;
 };
 

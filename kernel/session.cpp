@@ -179,6 +179,22 @@ result<void> shim_session::kill(const std::string& container) {
   return request(frame_type::kill, container, 0, "kill");
 }
 
+static failure no_terminals(const std::string& container) {
+  return fail(errc::unsupported, "reach the terminal of", container, "tank-shim makes none yet");
+}
+
+result<void> shim_session::pty_listen(const std::string& container, bool) {
+  return no_terminals(container);
+}
+
+result<std::size_t> shim_session::pty_write(const std::string& container, std::string_view) {
+  return no_terminals(container);
+}
+
+result<void> shim_session::pty_resize(const std::string& container, const window_size&) {
+  return no_terminals(container);
+}
+
 result<void> shim_session::shutdown() {
   return request(frame_type::shutdown, {}, 0, "shut down the shim");
 }
@@ -322,10 +338,10 @@ void shim_session::end_processes() {
 /// After the end of the connection: waits (by epoll) for the shim's death, so that it is reaped
 /// here and the caller may remove what it held.
 std::optional<session_event> shim_session::take_end() {
-  if (down_told_) return std::nullopt;
+  if (down_) return std::nullopt;
   if (replaced_) {
-    down_told_ = true;
-    return session_down_event{"another daemon took over the shim"};
+    down_ = "another daemon took over the shim";
+    return session_down_event{*down_};
   }
   pollfd dead{pidfd_.get(), POLLIN, 0};
   if (::poll(&dead, 1, 0) <= 0) return std::nullopt;
@@ -345,7 +361,7 @@ std::optional<session_event> shim_session::take_end() {
   }
   ::epoll_ctl(poll_.get(), EPOLL_CTL_DEL, pidfd_.get(), nullptr);
   pidfd_.reset();
-  down_told_ = true;
+  down_ = why;
   return session_down_event{why};
 }
 

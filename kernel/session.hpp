@@ -39,9 +39,13 @@ class shim_session final : public session {
   result<void> abort(const std::string& container) override;
   result<void> signal(const std::string& container, int signum) override;
   result<void> kill(const std::string& container) override;
+  result<void> pty_listen(const std::string& container, bool on) override;
+  result<std::size_t> pty_write(const std::string& container, std::string_view bytes) override;
+  result<void> pty_resize(const std::string& container, const window_size& size) override;
   result<void> shutdown() override;
   void end() noexcept override;
   [[nodiscard]] std::vector<container_info> info() const override;
+  [[nodiscard]] std::optional<std::string> down() const override { return down_; }
   [[nodiscard]] pid_t shim_pid() const noexcept override { return pid_; }
 
   /// Reads frames until the shim has told all its containers. Blocking, at most `patience`.
@@ -81,7 +85,7 @@ class shim_session final : public session {
   std::vector<entry> containers_;
   bool greeted_ = false;
   bool replaced_ = false;
-  bool down_told_ = false;
+  std::optional<std::string> down_; ///< told
   std::string last_error_;
 };
 

@@ -7,12 +7,20 @@
 #include "actors/poller.hpp"
 #include "kernel/port.hpp"
 
+#include <caf/actor.hpp>
+#include <caf/actor_addr.hpp>
+#include <caf/actor_cast.hpp>
+
+#include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace tank::testing {
@@ -24,8 +32,50 @@ struct session_script {
   std::map<std::string, error> refusals; ///< by verb: answered instead of success
   kernel::launch_plan plan;              ///< of create
   kernel::sandbox_spec sandbox;
-  bool alive = true; ///< the session object exists
+  std::map<std::string, kernel::container_info> known; ///< as of the events handed out
+  std::optional<std::string> down;                     ///< the same
+  bool alive = true;                                   ///< the session object exists
   int fd = -1;
+
+  // a terminal, when `tty`
+  bool tty = false;
+  bool listening = false;
+  std::string typed;                  ///< what pty_write took
+  std::size_t room = ~std::size_t{0}; ///< how much it still takes
+  kernel::window_size window;
+
+  /// What the session knows once this event was read, as the real one does.
+  void note(const kernel::session_event& e) {
+    using namespace kernel;
+    const auto at = [&](const auto& event, stage s) -> container_info& {
+      auto& info = known[event.container];
+      info.container = event.container;
+      info.at = s;
+      return info;
+    };
+    if (const auto* ready = std::get_if<ready_event>(&e))
+      at(*ready, stage::ready).host_pid = ready->host_pid;
+    else if (const auto* built = std::get_if<built_event>(&e))
+      at(*built, stage::built);
+    else if (const auto* running = std::get_if<running_event>(&e))
+      at(*running, stage::running).started_ns = running->started_ns;
+    else if (const auto* exited = std::get_if<exited_event>(&e))
+      set_end(at(*exited, stage::exited), exited->code, exited->finished_ns);
+    else if (const auto* signaled = std::get_if<signaled_event>(&e))
+      set_end(at(*signaled, stage::signaled), signaled->signal, signaled->finished_ns);
+    else if (const auto* aborted = std::get_if<aborted_event>(&e))
+      at(*aborted, stage::aborted);
+    else if (const auto* failed = std::get_if<failed_event>(&e))
+      at(*failed, stage::failed).step = failed->step;
+    else if (const auto* gone = std::get_if<session_down_event>(&e))
+      down = gone->why;
+  }
+
+ private:
+  static void set_end(kernel::container_info& info, int result, std::int64_t finished_ns) {
+    info.result = result;
+    info.finished_ns = finished_ns;
+  }
 };
 
 class fake_session final : public kernel::session {
@@ -38,6 +88,7 @@ class fake_session final : public kernel::session {
     if (script_->events.empty()) return std::nullopt;
     auto e = std::move(script_->events.front());
     script_->events.pop_front();
+    script_->note(e);
     return e;
   }
   result<void> create(const kernel::launch_plan& plan) override {
@@ -51,12 +102,45 @@ class fake_session final : public kernel::session {
     return call("signal", c + " " + std::to_string(n));
   }
   result<void> kill(const std::string& c) override { return call("kill", c); }
+  result<void> pty_listen(const std::string& c, bool on) override {
+    TANK_TRY(call(on ? "listen" : "unlisten", c));
+    TANK_TRY(terminal(c));
+    script_->listening = on;
+    return {};
+  }
+  result<std::size_t> pty_write(const std::string& c, std::string_view bytes) override {
+    TANK_TRY(terminal(c));
+    const auto n = std::min(bytes.size(), script_->room);
+    script_->typed.append(bytes, 0, n);
+    script_->room -= n;
+    return n;
+  }
+  result<void> pty_resize(const std::string& c, const kernel::window_size& size) override {
+    TANK_TRY(terminal(c));
+    script_->window = size;
+    return {};
+  }
   result<void> shutdown() override { return call("shutdown", ""); }
   void end() noexcept override { script_->calls.emplace_back("end"); }
-  [[nodiscard]] std::vector<kernel::container_info> info() const override { return {}; }
+  [[nodiscard]] std::vector<kernel::container_info> info() const override {
+    std::vector<kernel::container_info> all;
+    for (const auto& [name, info] : script_->known)
+      all.push_back(info);
+    return all;
+  }
+  [[nodiscard]] std::optional<std::string> down() const override { return script_->down; }
   [[nodiscard]] pid_t shim_pid() const noexcept override { return 1000; }
 
  private:
+  [[nodiscard]] result<void> terminal(const std::string& c) const {
+    const auto at = script_->known[c].at;
+    const char* why = script_->down || kernel::is_terminal(at) ? "no_process"
+                      : !script_->tty                          ? "no_pty"
+                      : at != kernel::stage::running           ? "not_running"
+                                                               : nullptr;
+    if (why != nullptr) return fail(errc::conflict, "reach the terminal of", c, why);
+    return {};
+  }
   result<void> call(const std::string& verb, const std::string& what) {
     script_->calls.push_back(what.empty() ? verb : verb + " " + what);
     if (const auto it = script_->refusals.find(verb); it != script_->refusals.end())
@@ -109,11 +193,18 @@ class fake_port final : public kernel::port {
 /// Descriptors that are never really polled: the test sends fd_ready{id_of(fd)} itself.
 class fake_fds final : public fd_source {
  public:
-  result<fd_subscription> watch(int fd, std::uint32_t, const caf::actor&) override {
+  result<fd_subscription> watch(int fd, std::uint32_t, const caf::actor& owner) override {
     if (refuse) return failure{*refuse};
+    if (core_->by_fd.count(fd) > 0) return fail(errc::exists, "watch", std::to_string(fd), "twice");
     const auto id = core_->next++;
     core_->by_fd[fd] = id;
+    owners_[fd] = owner.address();
     return fd_subscription{core_, id};
+  }
+  /// Empty when nobody watches it, or when it has ended.
+  caf::actor owner_of(int fd) const {
+    if (id_of(fd) == 0) return {};
+    return caf::actor_cast<caf::actor>(owners_.at(fd));
   }
   /// 0 when nobody watches it.
   std::uint64_t id_of(int fd) const {
@@ -139,6 +230,7 @@ class fake_fds final : public fd_source {
     }
   };
   std::shared_ptr<core> core_ = std::make_shared<core>();
+  std::map<int, caf::actor_addr> owners_; ///< weak: the last one of each
 };
 
 } // namespace tank::testing

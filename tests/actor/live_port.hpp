@@ -71,15 +71,26 @@ class live_port final : public kernel::port {
       pod_->say(kernel::signaled_event{name_, 9, false, 2'000});
       return {};
     }
+    result<void> pty_listen(const std::string& c, bool) override { return no_terminal(c); }
+    result<std::size_t> pty_write(const std::string& c, std::string_view) override {
+      return no_terminal(c);
+    }
+    result<void> pty_resize(const std::string& c, const kernel::window_size&) override {
+      return no_terminal(c);
+    }
     result<void> shutdown() override {
       pod_->say(kernel::session_down_event{"closed"});
       return {};
     }
     void end() noexcept override { pod_->say(kernel::session_down_event{"killed"}); }
     [[nodiscard]] std::vector<kernel::container_info> info() const override { return {}; }
+    [[nodiscard]] std::optional<std::string> down() const override { return std::nullopt; }
     [[nodiscard]] pid_t shim_pid() const noexcept override { return pid_; }
 
    private:
+    static failure no_terminal(const std::string& c) {
+      return fail(errc::conflict, "reach the terminal of", c, "no_pty");
+    }
     std::shared_ptr<pod> pod_;
     pid_t pid_;
     std::string name_;

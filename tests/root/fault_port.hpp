@@ -100,16 +100,26 @@ class fault_session final : public session {
   result<void> kill(const std::string& c) override {
     return call("kill", [&] { return inner_->kill(c); });
   }
+  result<void> pty_listen(const std::string& c, bool on) override {
+    return call("pty_listen", [&] { return inner_->pty_listen(c, on); });
+  }
+  result<std::size_t> pty_write(const std::string& c, std::string_view bytes) override {
+    return call("pty_write", [&] { return inner_->pty_write(c, bytes); });
+  }
+  result<void> pty_resize(const std::string& c, const window_size& size) override {
+    return call("pty_resize", [&] { return inner_->pty_resize(c, size); });
+  }
   result<void> shutdown() override {
     return call("shutdown", [&] { return inner_->shutdown(); });
   }
   void end() noexcept override { inner_->end(); } // cannot fail, so no call to count
   [[nodiscard]] std::vector<container_info> info() const override { return inner_->info(); }
+  [[nodiscard]] std::optional<std::string> down() const override { return inner_->down(); }
   [[nodiscard]] pid_t shim_pid() const noexcept override { return inner_->shim_pid(); }
 
  private:
   template <class F>
-  result<void> call(const char* name, F&& forward) {
+  std::invoke_result_t<F> call(const char* name, F&& forward) {
     pid_t victim = inner_->shim_pid();
     TANK_TRY(script_->enter(name, &victim));
     auto answer = forward();

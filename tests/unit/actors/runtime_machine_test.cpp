@@ -3,7 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <optional>
 #include <set>
+#include <sstream>
+#include <string>
+#include <vector>
 
 using namespace tank;
 using k = runtime_event_kind;
@@ -37,7 +41,7 @@ std::uint64_t armed(const std::vector<runtime_action>& actions) {
 
 /// A machine led to `to` by the shortest way.
 runtime_machine at(st to, std::uint64_t* serial = nullptr) {
-  runtime_machine m{{.name = "default/web"}};
+  runtime_machine m{{.name = "default/web", .tty = true}};
   m.begin();
   std::uint64_t last = 0;
   const auto go = [&](const runtime_event& e) {
@@ -54,6 +58,9 @@ runtime_machine at(st to, std::uint64_t* serial = nullptr) {
       {st::running,
        {event(k::image_ready), event(k::prepared), event(k::child_ready), event(k::child_built),
         event(k::child_running, 0, 5)}},
+      {st::attached,
+       {event(k::image_ready), event(k::prepared), event(k::child_ready), event(k::child_built),
+        event(k::child_running, 0, 5), event(k::begin_attach)}},
       {st::stopping,
        {event(k::image_ready), event(k::prepared), event(k::child_ready), event(k::child_built),
         event(k::child_running, 0, 5), event(k::stop)}},
@@ -227,43 +234,186 @@ TEST_CASE("a shim or a child that does not answer is not waited for without end"
   CHECK(m.reason().text.find("stuck in 'ready'") != std::string::npos);
 }
 
-TEST_CASE("the whole product: every state takes every event and can still be brought to its end") {
+namespace {
+
+/// What a cell of the table below means: the actions, and the next state when it is another.
+struct cell {
+  std::vector<a> actions;
+  std::optional<st> next;
+};
+const std::map<std::string, cell> cells{
+    {".", {}}, // too late to matter
+    {"!", {{a::unexpected}, {}}},
+    {"prepare", {{a::prepare}, st::preparing}},
+    {"clean", {{a::clean}, st::cleaning}},
+    {"start", {{a::arm_timer, a::start_session}, st::spawned}},
+    {"abandon", {{}, st::abandoning}},
+    {"ready", {{}, st::ready}},
+    {"built", {{a::proceed}, st::built}},
+    {"run", {{a::report_running}, st::running}},
+    {"abort", {{a::abort, a::arm_timer}, st::killing}},
+    {"kill", {{a::kill, a::arm_timer}, st::killing}},
+    {"signal", {{a::signal, a::arm_timer}, st::stopping}},
+    {"close", {{a::arm_timer, a::shutdown}, st::closing}},
+    {"reclose", {{a::reclaim, a::arm_timer, a::shutdown}, st::closing}},
+    {"end", {{a::end_session, a::arm_timer}, {}}},
+    {"drop", {{a::drop_session, a::clean}, st::cleaning}},
+    {"finish", {{a::finish}, st::done}},
+    {"lend", {{a::begin_attach}, st::attached}},
+    {"refuse", {{a::refuse_attach}, {}}},
+    {"leave", {{a::end_attach}, {}}},
+    {"back", {{a::reclaim}, st::running}},
+};
+
+// clang-format off
+const char* const product = R"(
+               image   preparing abandoning spawned ready  built  running attached stopping killing closing cleaning done
+image_ready    prepare !         !          !       !      !      !       !        !        !       !       .        .
+image_failed   clean   !         !          !       !      !      !       !        !        !       !       .        .
+prepared       !       start     clean      !       !      !      !       !        !        !       !       !        .
+prepare_failed !       clean     clean      !       !      !      !       !        !        !       !       !        .
+session_failed !       !         !          close   close  close  close   reclose  close    close   .       .        .
+child_ready    !       !         !          ready   !      !      !       !        !        .       .       !        .
+child_built    !       !         !          !       built  !      !       !        !        .       .       !        .
+child_running  !       !         !          !       !      run    !       !        !        .       .       !        .
+child_exited   !       !         !          close   close  close  close   reclose  close    close   .       !        .
+child_signaled !       !         !          close   close  close  close   reclose  close    close   .       !        .
+child_aborted  !       !         !          close   close  close  close   reclose  close    close   .       !        .
+child_failed   !       !         !          close   close  close  close   reclose  close    close   .       !        .
+session_down   !       !         !          drop    drop   drop   drop    drop     drop     drop    drop    !        .
+stop           clean   abandon   .          abort   abort  kill   signal  signal   .        .       .       .        .
+timer          !       !         !          kill    kill   kill   .       .        kill     close   end     .        .
+cleaned        !       !         !          !       !      !      !       !        !        !       !       finish   .
+begin_attach   refuse  refuse    refuse     refuse  refuse refuse lend    refuse   refuse   refuse  refuse  refuse   refuse
+end_attach     leave   leave     leave      leave   leave  leave  leave   leave    leave    leave   leave   leave    leave
+attach_over    !       !         !          !       !      !      !       back     .        .       .       .        .
+)";
+// clang-format on
+
+std::string names(const std::vector<runtime_action>& actions) {
+  std::string out;
+  for (const auto& x : actions)
+    out += std::string{to_string(x.kind)} + " ";
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("the whole product: each state takes each event as the table says") {
+  std::istringstream lines{product};
+  std::string line;
+  std::getline(lines, line);
+  std::getline(lines, line);
+  std::istringstream head{line};
   for (std::size_t s = 0; s < runtime_states; ++s) {
-    for (std::size_t e = 0; e < runtime_event_kinds; ++e) {
+    std::string name;
+    head >> name;
+    REQUIRE(name == to_string(static_cast<st>(s)));
+  }
+  for (std::size_t e = 0; e < runtime_event_kinds; ++e) {
+    REQUIRE(std::getline(lines, line));
+    std::istringstream row{line};
+    std::string name;
+    row >> name;
+    REQUIRE(name == to_string(static_cast<k>(e)));
+    for (std::size_t s = 0; s < runtime_states; ++s) {
       const auto state = static_cast<st>(s);
-      const auto kind = static_cast<k>(e);
-      CAPTURE(to_string(state));
-      CAPTURE(to_string(kind));
+      std::string code;
+      row >> code;
+      REQUIRE_FALSE(code.empty());
+      INFO(to_string(state), " on ", name, ": ", code);
+      const auto& want = cells.at(code);
       std::uint64_t serial = 0;
       auto m = at(state, &serial);
-      auto first = event(kind, 1, 9);
-      first.serial = serial;
-
-      std::multiset<a> seen;
-      const auto step = [&](const runtime_event& ev) {
-        for (const auto& action : m.handle(ev)) {
-          seen.insert(action.kind);
-          if (action.kind == a::arm_timer) serial = action.serial;
-        }
-      };
-      step(first);
-      if (m.state() == st::done) {
-        CHECK(seen.count(a::finish) == (state == st::cleaning ? 1u : 0u));
-        continue;
-      }
-      // Whatever happened: a stop, and then only what the outside owes us, ends it, cleaned.
-      step(event(k::stop));
-      for (int i = 0; i < 6 && m.state() != st::done; ++i) {
-        step(event(k::prepare_failed));
-        step({.kind = k::timer, .serial = serial});
-        if (m.state() == st::cleaning) step(event(k::cleaned));
-      }
-      CHECK(m.state() == st::done);
-      CHECK(seen.count(a::finish) == 1);
-      if (state != st::cleaning) CHECK(seen.count(a::clean) == 1);
-      CHECK(m.handle(event(kind)).empty());
+      auto what = event(static_cast<k>(e), 1, 9);
+      what.serial = serial;
+      const auto got = m.handle(what);
+      CHECK(names(got) == names([&] {
+              std::vector<runtime_action> actions;
+              for (const auto kind : want.actions)
+                actions.push_back({.kind = kind});
+              return actions;
+            }()));
+      CHECK(to_string(m.state()) == to_string(want.next.value_or(state)));
+      if (code == "!") CHECK(got[0].about == what.kind);
     }
   }
+}
+
+TEST_CASE("destroy while in each state: a stop, then what the outside owes, ends clean and told") {
+  for (std::size_t s = 0; s < runtime_states; ++s) {
+    const auto state = static_cast<st>(s);
+    CAPTURE(to_string(state));
+    std::uint64_t serial = 0;
+    auto m = at(state, &serial);
+    std::multiset<a> seen;
+    const auto step = [&](const runtime_event& ev) {
+      for (const auto& action : m.handle(ev)) {
+        seen.insert(action.kind);
+        if (action.kind == a::arm_timer) serial = action.serial;
+      }
+    };
+    step(event(k::stop));
+    if (state != st::done) CHECK(m.stop_asked());
+    if (m.state() == st::abandoning) step(event(k::prepared));
+    // whoever does not answer is overdue
+    for (int i = 0; i < 6 && m.state() != st::cleaning && m.state() != st::done; ++i)
+      step({.kind = k::timer, .serial = serial});
+    step(event(k::cleaned));
+    CHECK(m.state() == st::done);
+    CHECK(seen.count(a::finish) == (state == st::done ? 0u : 1u));
+    CHECK(seen.count(a::clean) == (state == st::cleaning || state == st::done ? 0u : 1u));
+    CHECK(seen.count(a::reclaim) == (state == st::attached ? 1u : 0u));
+    if (state == st::done) continue;
+    CHECK(m.reason().cls == stop_class::shutdown);
+    CHECK(m.reason().what == "stopped");
+  }
+}
+
+TEST_CASE("attach: refused for the first reason that there is") {
+  const auto refusal = [](runtime_machine m) {
+    const auto out = m.handle(event(k::begin_attach));
+    REQUIRE(out.size() == 1);
+    return out[0].kind == a::refuse_attach ? out[0].refusal : "granted";
+  };
+  CHECK(refusal(at(st::running)) == "granted");
+  CHECK(refusal(at(st::attached)) == "attached");
+  runtime_machine plain{{.name = "default/web"}};
+  plain.begin();
+  for (const auto& e :
+       {event(k::image_ready), event(k::prepared), event(k::child_ready), event(k::child_built)}) {
+    CHECK(refusal(plain) == "not_running");
+    plain.handle(e);
+  }
+  CHECK(refusal(plain) == "not_running");
+  plain.handle(event(k::child_running, 0, 5));
+  CHECK(refusal(plain) == "not_a_tty");
+  plain.handle(event(k::stop));
+  CHECK(refusal(plain) == "not_running");
+}
+
+TEST_CASE("the events stay lent while it is stopped, and come back once") {
+  auto m = at(st::attached);
+  CHECK(m.runs());
+  CHECK(kinds(m.handle(event(k::stop))) == std::vector{a::signal, a::arm_timer});
+  CHECK(m.state() == st::stopping);
+  SUBCASE("the attach session saw the end") {
+    CHECK(kinds(m.handle(event(k::attach_over))) == std::vector{a::reclaim});
+    CHECK(m.state() == st::stopping);
+    CHECK(kinds(m.handle(event(k::child_exited, 0))) == std::vector{a::arm_timer, a::shutdown});
+  }
+  SUBCASE("it was killed, too") {
+    auto now = event(k::stop);
+    now.grace = 0s;
+    CHECK(kinds(m.handle(now)) == std::vector{a::kill, a::arm_timer});
+    CHECK(kinds(m.handle(event(k::attach_over))) == std::vector{a::reclaim});
+    CHECK(kinds(m.handle(event(k::child_signaled, 9))) == std::vector{a::arm_timer, a::shutdown});
+  }
+  SUBCASE("nobody saw anything") {
+    CHECK(kinds(m.handle(event(k::session_failed))) ==
+          std::vector{a::reclaim, a::arm_timer, a::shutdown});
+  }
+  CHECK(m.handle(event(k::attach_over)).empty());
 }
 
 TEST_CASE("a stale timer means nothing in any state") {
