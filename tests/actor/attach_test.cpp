@@ -3,6 +3,7 @@
 #include "actors/attach_session.hpp"
 #include "tests/actor/stage_play.hpp"
 
+#include <caf/actor_registry.hpp>
 #include <doctest/doctest.h>
 
 #include <dirent.h>
