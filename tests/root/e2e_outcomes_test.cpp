@@ -144,7 +144,8 @@ TEST_CASE("every way to end leads to its documented stop reason, under every res
       }
     }
   SUBCASE("each run has its own log file") {
-    for (const auto* name : {"exit0-always", "exit3-onfailure", "killed-always"})
+    // Of these no run ends before the test wills it: retention cannot have taken their first logs.
+    for (const auto* name : {"killed-always", "killed-onfailure"})
       for (const auto* file : {"0.log", "1.log"})
         CHECK(log_text(h.log_dir(pods.at(name)) / file) == "done\n");
     CHECK(log_text(h.log_dir(pods.at("exit3-never")) / "0.log") == "done\n");
