@@ -4,13 +4,23 @@
 #include "actors/role.hpp"
 #include "actors/supervisor_core.hpp"
 
+#include <atomic>
 #include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 
 namespace tank {
 
 namespace {
+
+/// A functor that is attached to an ended actor runs at once. (To a live one it stays attached:
+/// this is asked only of an actor that a caller thinks is a child, and is none.)
+bool has_ended(const caf::actor& who) {
+  const auto ran = std::make_shared<std::atomic<bool>>(false);
+  who->attach_functor([ran](const caf::error&) { *ran = true; });
+  return *ran;
+}
 
 /// The shell: carries out what the core decides.
 class supervisor : public role, private supervisor_port {
@@ -33,11 +43,15 @@ class supervisor : public role, private supervisor_port {
     core_->begin();
     return {
         [this](const child_down& m) {
+          note_ended(m.ref);
           core_->child_down(m.ref, m.why);
-          forget(m.ref);
+          forget_ended();
         },
         [this](const shutdown_timeout& m) { core_->timed_out(m.token); },
-        [this](const try_again_restart& m) { core_->try_again(m.key); },
+        [this](const try_again_restart& m) {
+          core_->try_again(m.key);
+          forget_ended();
+        },
         [this](const start_child& m) {
           auto promise = make_response_promise();
           core_->start_child(m.spec, answer_started(promise));
@@ -55,8 +69,10 @@ class supervisor : public role, private supervisor_port {
         },
         [this](const terminate_dynamic& m) {
           auto promise = make_response_promise();
-          const auto it = refs_.find(m.child.address());
-          core_->terminate_dynamic(it == refs_.end() ? 0 : it->second, answer_done(promise));
+          const auto ended = [this, who = m.child] {
+            return !who || (!refs_.contains(who.address()) && has_ended(who));
+          };
+          core_->terminate_dynamic(ref_of(m.child), ended, answer_done(promise));
           return promise;
         },
         [this](const delete_child& m) {
@@ -89,6 +105,7 @@ class supervisor : public role, private supervisor_port {
     for (const auto& [ref, child] : std::exchange(children_, {}))
       compat::send_exit(child, why);
     refs_.clear();
+    ended_.clear();
   }
 
  private:
@@ -157,17 +174,31 @@ class supervisor : public role, private supervisor_port {
     return out;
   }
 
-  void forget(child_ref ref) {
+  void note_ended(child_ref ref) {
     const auto it = children_.find(ref);
     if (it == children_.end()) return;
     refs_.erase(it->second.address());
+    ended_[it->second.address()] = ref;
     children_.erase(it);
+  }
+
+  /// The handle of a child that ended stays good for as long as it names a child.
+  void forget_ended() {
+    std::erase_if(ended_, [this](const auto& e) { return !core_->knows(e.second); });
+  }
+
+  [[nodiscard]] child_ref ref_of(const caf::actor& child) const {
+    if (!child) return 0;
+    if (const auto it = refs_.find(child.address()); it != refs_.end()) return it->second;
+    const auto it = ended_.find(child.address());
+    return it == ended_.end() ? 0 : it->second;
   }
 
   std::optional<supervisor_core> core_; ///< until the end
   report_sink reports_;
   std::map<child_ref, caf::actor> children_; ///< alive
   std::map<caf::actor_addr, child_ref> refs_;
+  std::map<caf::actor_addr, child_ref> ended_; ///< ended, and still known to the core
   child_ref last_ref_ = 0;
 };
 

@@ -116,15 +116,18 @@ supervisor_core::key supervisor_core::key_of(const std::string& id) const {
 void supervisor_core::erase(key k) {
   const auto it = children_.find(k);
   unbind(it->second);
+  clear_restarting(it->second);
   if (flags_.strategy != supervision::dynamic) by_id_.erase(it->second.spec.id);
   children_.erase(it);
 }
 
 void supervisor_core::bind(key k, child_ref ref) {
   auto& c = children_.at(k);
-  c.restarting = false;
+  clear_restarting(c);
   c.ref = ref;
   if (ref != 0) by_ref_[ref] = k;
+  // it never starts again: what its start function holds may be large
+  if (c.spec.restart == child_restart::temporary) c.spec.start = nullptr;
 }
 
 void supervisor_core::unbind(child& c) {
@@ -132,11 +135,26 @@ void supervisor_core::unbind(child& c) {
   c.ref = 0;
 }
 
+/// Of a dynamic child the handle of its last incarnation is the only name it has.
+void supervisor_core::set_restarting(key k, child_ref last_ref) {
+  auto& c = children_.at(k);
+  c.restarting = true;
+  if (flags_.strategy != supervision::dynamic || last_ref == 0) return;
+  c.last_ref = last_ref;
+  by_last_ref_[last_ref] = k;
+}
+
+void supervisor_core::clear_restarting(child& c) {
+  by_last_ref_.erase(c.last_ref);
+  c.last_ref = 0;
+  c.restarting = false;
+}
+
 /// OTP's del_child: what is left of a child that ended for good.
 void supervisor_core::give_up_child(key k) {
   auto& c = children_.at(k);
   unbind(c);
-  c.restarting = false;
+  clear_restarting(c);
   if (c.spec.restart == child_restart::temporary || flags_.strategy == supervision::dynamic)
     erase(k);
 }
@@ -159,8 +177,9 @@ bool supervisor_core::start_all(key first, bool initial) {
     if (outcome.failed) {
       start_failure_ = "cannot start child '" + c.spec.id + "': " + outcome.failed->message();
       report(supervisor_report::what::start_failed, c, outcome.failed->message());
-      c.restarting = !initial;
-      if (!initial) port_.retry(k);
+      if (initial) return false;
+      set_restarting(k, 0);
+      port_.retry(k);
       return false;
     }
     bind(k, outcome.ref);
@@ -175,8 +194,10 @@ void supervisor_core::child_down(child_ref ref, const stop_reason& why) {
   const auto it = by_ref_.find(ref);
   if (it == by_ref_.end()) return;
   auto& c = children_.at(it->second);
-  if (!c.awaited) {
-    when_free([this, ref, why] { on_down(ref, why); }, [] {});
+  const bool its_turn = ending_ && (ending_->together || ending_->left.back() == it->second);
+  if (!c.awaited || !its_turn) {
+    waiting_ends_.emplace(ref, why);
+    if (!c.awaited) when_free([this, ref, why] { on_down(ref, why); }, [] {});
     return;
   }
   note_end(c, why);
@@ -186,6 +207,7 @@ void supervisor_core::child_down(child_ref ref, const stop_reason& why) {
 }
 
 void supervisor_core::on_down(child_ref ref, const stop_reason& why) {
+  waiting_ends_.erase(ref);
   const auto it = by_ref_.find(ref);
   if (it == by_ref_.end()) return; // stopped meanwhile
   const key k = it->second;
@@ -198,7 +220,7 @@ void supervisor_core::on_down(child_ref ref, const stop_reason& why) {
     return auto_shutdown_after(significant);
   }
   report(supervisor_report::what::child_terminated, c, to_string(why));
-  if (kind != child_restart::temporary) return restart(k);
+  if (kind != child_restart::temporary) return restart(k, ref);
   const bool significant = c.spec.significant;
   give_up_child(k);
   auto_shutdown_after(significant);
@@ -221,7 +243,7 @@ bool supervisor_core::add_restart() {
   return restarts_.size() <= flags_.intensity;
 }
 
-void supervisor_core::restart(key k) {
+void supervisor_core::restart(key k, child_ref ended) {
   if (!add_restart()) {
     report(supervisor_report::what::too_many_restarts, children_.at(k),
            "reached_max_restart_intensity");
@@ -231,7 +253,7 @@ void supervisor_core::restart(key k) {
   switch (flags_.strategy) {
   case supervision::one_for_one:
   case supervision::dynamic:
-    return restart_one(k);
+    return restart_one(k, ended);
   case supervision::one_for_all:
     return restart_from(k, 0);
   case supervision::rest_for_one:
@@ -239,12 +261,12 @@ void supervisor_core::restart(key k) {
   }
 }
 
-void supervisor_core::restart_one(key k) {
+void supervisor_core::restart_one(key k, child_ref ended) {
   auto& c = children_.at(k);
   const auto outcome = port_.start(c.spec.start);
   if (outcome.failed) {
     report(supervisor_report::what::start_failed, c, outcome.failed->message());
-    c.restarting = true;
+    set_restarting(k, ended);
     // back to the mailbox first: requests must get through between failing starts
     return port_.retry(k);
   }
@@ -255,7 +277,7 @@ void supervisor_core::restart_one(key k) {
 /// Stops every child from `first` on, right to left, then starts them all again. Also those that
 /// had ended for good; temporary ones are gone with their end.
 void supervisor_core::restart_from(key k, key first) {
-  children_.at(k).restarting = false;
+  clear_restarting(children_.at(k));
   std::vector<key> order;
   for (auto it = children_.rbegin(); it != children_.rend() && it->first >= first; ++it)
     order.push_back(it->first);
@@ -266,7 +288,7 @@ void supervisor_core::try_again(std::uint64_t k) {
   when_free(
       [this, k] {
         const auto it = children_.find(k);
-        if (it != children_.end() && it->second.restarting) restart(k);
+        if (it != children_.end() && it->second.restarting) restart(k, it->second.last_ref);
       },
       [] {});
 }
@@ -305,6 +327,7 @@ void supervisor_core::terminate_together(std::function<void()> then) {
   t.together = true;
   t.then = std::move(then);
   for (auto& [k, c] : children_) {
+    take_waiting_end(c);
     t.left.push_back(k);
     c.awaited = true;
   }
@@ -328,6 +351,7 @@ void supervisor_core::advance() {
     auto& t = *ending_;
     const key k = t.left.back();
     auto& c = children_.at(k);
+    take_waiting_end(c);
     if (c.ref != 0) {
       if (!t.together && t.token == 0) signal(c);
       break;
@@ -344,6 +368,16 @@ void supervisor_core::advance() {
   drain();
 }
 
+/// A child whose turn to be stopped it is may have ended already; nothing else will ever be heard
+/// of it.
+void supervisor_core::take_waiting_end(child& c) {
+  const auto it = waiting_ends_.find(c.ref);
+  if (it == waiting_ends_.end()) return;
+  note_end(c, it->second);
+  waiting_ends_.erase(it);
+  unbind(c);
+}
+
 void supervisor_core::signal(child& c) {
   auto& t = *ending_;
   t.token = ++last_token_;
@@ -354,7 +388,7 @@ void supervisor_core::signal(child& c) {
 }
 
 void supervisor_core::timed_out(std::uint64_t token) {
-  if (!ending_ || ending_->token != token || ending_->left.empty()) return;
+  if (!ending_ || ending_->token != token || ending_->killed) return;
   ending_->killed = true;
   if (!ending_->together) return port_.kill(children_.at(ending_->left.back()).ref);
   for (const auto k : ending_->left)
@@ -363,18 +397,18 @@ void supervisor_core::timed_out(std::uint64_t token) {
 
 void supervisor_core::after_stop(key k) {
   auto& c = children_.at(k);
-  c.restarting = false;
+  clear_restarting(c);
   c.awaited = false;
   if (c.spec.restart == child_restart::temporary || flags_.strategy == supervision::dynamic)
     erase(k);
 }
 
-/// A child that was stopped: only an end nobody asked for is worth a report.
+/// A child that was stopped: only an end other than the one asked for is worth a report. A
+/// permanent child is expected to end as told, the others may also end on their own terms.
 void supervisor_core::note_end(const child& c, const stop_reason& why) {
-  const bool asked_to_kill =
-      ending_->killed && c.spec.shutdown.limit && c.spec.shutdown.limit->count() == 0;
-  if (why.cls == stop_class::shutdown || (asked_to_kill && why.what == "killed")) return;
-  if (why.cls == stop_class::normal && c.spec.restart != child_restart::permanent) return;
+  const bool brutal = c.spec.shutdown.limit == std::chrono::milliseconds{0};
+  const auto asked = brutal ? why.what == "killed" : why == stop_shutdown();
+  if (asked || (is_quiet(why) && c.spec.restart != child_restart::permanent)) return;
   report(supervisor_report::what::shutdown_failed, c, to_string(why));
 }
 
@@ -397,7 +431,7 @@ void supervisor_core::start_child(child_spec spec, reply_to<child_ref> reply) {
     if (const key k = key_of(spec.id); k != 0) {
       const auto& c = children_.at(k);
       return answer(refuse(errc::exists, "start child", spec.id,
-                           c.ref != 0 || c.restarting ? "already started" : "already present"));
+                           c.ref != 0 ? "already started" : "already present"));
     }
     answer(start_new(spec));
   });
@@ -415,40 +449,53 @@ void supervisor_core::terminate_child(const std::string& id, reply_to<void> repl
   });
 }
 
-void supervisor_core::terminate_dynamic(child_ref ref, reply_to<void> reply) {
-  request<void>(std::move(reply), [this, ref](const auto& answer) {
-    const auto it = by_ref_.find(ref);
-    if (flags_.strategy != supervision::dynamic || it == by_ref_.end())
-      return answer(refuse(errc::not_found, "terminate child", "actor", "not found"));
+void supervisor_core::terminate_dynamic(child_ref ref, std::function<bool()> ended,
+                                        reply_to<void> reply) {
+  request<void>(std::move(reply), [this, ref, ended = std::move(ended)](const auto& answer) {
+    if (flags_.strategy != supervision::dynamic)
+      return answer(refuse(errc::not_found, "terminate child", "actor", "children have ids here"));
+    const auto alive = by_ref_.find(ref);
+    const auto restarting = by_last_ref_.find(ref);
+    if (alive == by_ref_.end() && restarting == by_last_ref_.end())
+      return ended() ? answer({})
+                     : answer(refuse(errc::not_found, "terminate child", "actor", "not found"));
     terminate(
-        {it->second}, [answer] { answer({}); }, [answer] { answer(failure{gone()}); });
+        {alive != by_ref_.end() ? alive->second : restarting->second}, [answer] { answer({}); },
+        [answer] { answer(failure{gone()}); });
   });
 }
 
 void supervisor_core::restart_child(const std::string& id, reply_to<child_ref> reply) {
   request<child_ref>(std::move(reply), [this, id](const auto& answer) {
-    const key k = key_of(id);
-    if (k == 0) return answer(refuse(errc::not_found, "restart child", id, "not found"));
-    auto& c = children_.at(k);
-    if (c.restarting) return answer(refuse(errc::conflict, "restart child", id, "restarting"));
-    if (c.ref != 0) return answer(refuse(errc::conflict, "restart child", id, "running"));
-    const auto outcome = port_.start(c.spec.start);
+    const auto k = idle_child("restart child", id);
+    if (!k) return answer(failure{k.error()});
+    const auto outcome = port_.start(children_.at(*k).spec.start);
     if (outcome.failed) return answer(failure{*outcome.failed});
-    bind(k, outcome.ref);
+    bind(*k, outcome.ref);
     answer(outcome.ref);
   });
 }
 
 void supervisor_core::delete_child(const std::string& id, reply_to<void> reply) {
   request<void>(std::move(reply), [this, id](const auto& answer) {
-    const key k = key_of(id);
-    if (k == 0) return answer(refuse(errc::not_found, "delete child", id, "not found"));
-    const auto& c = children_.at(k);
-    if (c.restarting) return answer(refuse(errc::conflict, "delete child", id, "restarting"));
-    if (c.ref != 0) return answer(refuse(errc::conflict, "delete child", id, "running"));
-    erase(k);
+    const auto k = idle_child("delete child", id);
+    if (!k) return answer(failure{k.error()});
+    erase(*k);
     answer({});
   });
+}
+
+/// The child of that id, when it neither runs nor restarts.
+result<supervisor_core::key> supervisor_core::idle_child(const char* verb,
+                                                         const std::string& id) const {
+  if (flags_.strategy == supervision::dynamic)
+    return refuse(errc::unsupported, verb, id, "dynamic children have no id");
+  const key k = key_of(id);
+  if (k == 0) return refuse(errc::not_found, verb, id, "not found");
+  const auto& c = children_.at(k);
+  if (c.restarting) return refuse(errc::conflict, verb, id, "restarting");
+  if (c.ref != 0) return refuse(errc::conflict, verb, id, "running");
+  return k;
 }
 
 void supervisor_core::which_children(reply_to<std::vector<child_row>> reply) {

@@ -71,17 +71,25 @@ class supervisor_core {
   // requests; answered at once, or when the present termination is over
   void start_child(child_spec spec, reply_to<child_ref> reply);
   void terminate_child(const std::string& id, reply_to<void> reply);
-  void terminate_dynamic(child_ref ref, reply_to<void> reply);
+  /// `ref` may be the last incarnation of a child that is restarting. `ended` says, when asked,
+  /// whether the actor that is meant has ended; to stop it is no error, whoever's child it was.
+  void terminate_dynamic(child_ref ref, std::function<bool()> ended, reply_to<void> reply);
   void restart_child(const std::string& id, reply_to<child_ref> reply);
   void delete_child(const std::string& id, reply_to<void> reply);
   void which_children(reply_to<std::vector<child_row>> reply);
   void count_children(reply_to<child_counts> reply);
+
+  /// A child is, or while it restarts was last, this incarnation.
+  [[nodiscard]] bool knows(child_ref ref) const {
+    return by_ref_.contains(ref) || by_last_ref_.contains(ref);
+  }
 
  private:
   using key = std::uint64_t; ///< a child's place in the start order
   struct child {
     child_spec spec;
     child_ref ref = 0;
+    child_ref last_ref = 0; ///< dynamic, restarting: the incarnation that ended
     bool restarting = false;
     bool awaited = false; ///< being stopped: its end belongs to the termination
   };
@@ -105,15 +113,18 @@ class supervisor_core {
 
   key add(child_spec spec);
   key key_of(const std::string& id) const;
+  result<key> idle_child(const char* verb, const std::string& id) const;
   void erase(key k);
   void bind(key k, child_ref ref);
   void unbind(child& c);
+  void set_restarting(key k, child_ref last_ref);
+  void clear_restarting(child& c);
   result<child_ref> start_new(child_spec spec);
   void give_up_child(key k);
 
   void on_down(child_ref ref, const stop_reason& why);
-  void restart(key k);
-  void restart_one(key k);
+  void restart(key k, child_ref ended);
+  void restart_one(key k, child_ref ended);
   void restart_from(key k, key first);
   bool start_all(key first, bool initial);
   bool add_restart();
@@ -124,6 +135,7 @@ class supervisor_core {
                  std::function<void()> drop = {});
   void terminate_together(std::function<void()> then);
   void advance();
+  void take_waiting_end(child& c);
   void signal(child& c);
   void after_stop(key k);
   void note_end(const child& c, const stop_reason& why);
@@ -136,8 +148,10 @@ class supervisor_core {
   std::map<key, child> children_;
   std::map<std::string, key> by_id_;
   std::map<child_ref, key> by_ref_;
+  std::map<child_ref, key> by_last_ref_; ///< dynamic children that are restarting
   std::deque<std::chrono::steady_clock::time_point> restarts_;
-  std::optional<termination> ending_; ///< while children are being stopped
+  std::map<child_ref, stop_reason> waiting_ends_; ///< heard of, not yet acted on
+  std::optional<termination> ending_;             ///< while children are being stopped
   std::deque<waiting> queue_;
   std::string start_failure_; ///< the last one
   key last_key_ = 0;

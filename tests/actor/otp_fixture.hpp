@@ -31,17 +31,24 @@ namespace tank::testing {
 
 using strings = std::vector<std::string>;
 
+inline constexpr auto permanent = child_restart::permanent;
+inline constexpr auto transient = child_restart::transient;
+inline constexpr auto temporary = child_restart::temporary;
+
 inline stop_reason abnormal() {
   return {stop_class::abnormal, "abnormal", 0, {}};
 }
 
 class test_child : public role {
  public:
-  test_child(caf::actor_config& cfg, std::string id, strings& log, bool stubborn)
+  test_child(caf::actor_config& cfg, std::string id, strings& log, bool stubborn,
+             std::optional<stop_reason> obeys_with)
       : role(cfg)
       , id_(std::move(id))
       , log_(log) {
     if (stubborn) compat::trap_exit(this, [](const caf::error&) {});
+    if (obeys_with)
+      compat::trap_exit(this, [this, why = *obeys_with](const caf::error&) { stop(why); });
   }
   caf::behavior make_behavior() override {
     return {[this](const end_child& m) { stop(m.why); }};
@@ -60,8 +67,9 @@ struct otp {
   std::map<std::string, caf::actor> last; ///< the newest incarnation by id
   std::map<std::string, int> failing;     ///< the next n starts fail
   std::map<std::string, bool> ignoring;
-  std::map<std::string, bool> stubborn; ///< ends by kill only
-  std::optional<stop_reason> ended;     ///< of the supervisor
+  std::map<std::string, bool> stubborn;          ///< ends by kill only
+  std::map<std::string, stop_reason> obeys_with; ///< ends when told to, with a reason of its own
+  std::optional<stop_reason> ended;              ///< of the supervisor
   script s;
   caf::actor me = s.peer();
   caf::actor sup;
@@ -78,7 +86,10 @@ struct otp {
       }
       if (ignoring[id]) return ignore_child{};
       log.push_back("+" + id);
-      last[id] = sys.spawn<test_child>(id, log, stubborn[id]);
+      const auto own = obeys_with.find(id);
+      last[id] = sys.spawn<test_child>(
+          id, log, stubborn[id],
+          own == obeys_with.end() ? std::nullopt : std::optional<stop_reason>{own->second});
       return last[id];
     };
     return spec;
@@ -101,6 +112,31 @@ struct otp {
   }
   void crash(const std::string& id, const stop_reason& why = abnormal()) {
     s.send(me, last.at(id), end_child{why});
+    s.settle();
+  }
+  /// The child ends and can never start again: the supervisor tries and tries. From here on
+  /// settle() would not come back before something ends the loop.
+  void begin_loop(const std::string& id) {
+    failing[id] = 1'000'000;
+    s.send(me, last.at(id), end_child{abnormal()});
+    s.step(last.at(id)); // ends
+    s.step(sup);         // hears of it: the first restart that fails
+  }
+  /// Asks while the loop runs.
+  template <class Answer, class T>
+  result<Answer> ask_in_loop(T question) {
+    result<Answer> out = fail(errc::timeout, "ask", "supervisor", "no answer between restarts");
+    caf::scoped_actor self{s.sys};
+    auto handle = compat::request(&*self, sup, std::chrono::seconds{1}, std::move(question));
+    for (int i = 0; i < 10 && !self->has_next_message(); ++i)
+      s.step(sup);
+    if (!self->has_next_message()) return out;
+    std::move(handle).receive([&](const Answer& a) { out = a; },
+                              [&](const caf::error& e) { out = failure{error_of(e)}; });
+    return out;
+  }
+  void kill(const std::string& id) {
+    compat::send_exit(last.at(id), caf::make_error(caf::exit_reason::kill));
     s.settle();
   }
   void end_supervisor() {
@@ -127,9 +163,10 @@ struct otp {
   caf::actor add(child_spec spec) { return ask<child_started>(start_child{std::move(spec)}).child; }
   child_counts counts() { return ask<child_counts>(count_children{}); }
   /// "a:running", in the order of which_children.
-  strings listed() {
+  strings listed() { return rows(ask<child_list>(which_children{})); }
+  static strings rows(const child_list& list) {
     strings out;
-    for (const auto& c : ask<child_list>(which_children{}).children)
+    for (const auto& c : list.children)
       out.push_back(c.id + (c.state == child_state::running      ? ":running"
                             : c.state == child_state::restarting ? ":restarting"
                                                                  : ":undefined"));
