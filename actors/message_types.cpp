@@ -3,6 +3,7 @@
 namespace tank {
 
 void init_message_types() {
+  init_supervisor_types();
   compat::init_types<caf::id_block::tank>();
 }
 

@@ -10,7 +10,7 @@
 #include "actors/caf_compat.hpp"
 #include "actors/messages.hpp"
 #include "actors/runtime_messages.hpp"
-#include "actors/supervisor_spec.hpp"
+#include "actors/supervisor_messages.hpp"
 
 #include <cstdint>
 
@@ -54,32 +54,17 @@ struct watcher_down {
   bool operator==(const watcher_down&) const = default;
 };
 
-// --- what a supervisor tells itself --------------------------------------------------------------
-
-struct child_down {
-  std::uint64_t ref = 0;
-  stop_reason why;
-  bool operator==(const child_down&) const = default;
-};
-struct shutdown_timeout {
-  std::uint64_t token = 0;
-  bool operator==(const shutdown_timeout&) const = default;
-};
-struct try_again_restart {
-  std::uint64_t key = 0;
-  bool operator==(const try_again_restart&) const = default;
-};
-
-TANK_INSPECT_ENUM(errc)
-TANK_INSPECT_ENUM(stop_class)
 TANK_INSPECT_ENUM(pod_state)
-TANK_INSPECT(stop_reason, cls, what, code, text)
 TANK_INSPECT(last_exit, reason, exit_code, signal, message, started_ns, finished_ns)
 TANK_INSPECT(file_status, file, pods, errors, warnings, last_good_kept)
 TANK_INSPECT(phase_times, image, spawn, rootfs, network, limits, proceed)
 TANK_INSPECT(pod_running, key, generation, host_pid, started_ns, phases)
 TANK_INSPECT(pod_ended, key, generation, how)
 TANK_INSPECT(pod_progress, key, generation, text)
+TANK_INSPECT(workload_running, pod, host_pid)
+TANK_INSPECT(workload_exited, pod, code)
+TANK_INSPECT(workload_signaled, pod, signal)
+TANK_INSPECT(workload_error, pod, why)
 TANK_INSPECT(fd_ready, id, events)
 TANK_INSPECT(get_host_pid)
 TANK_INSPECT(host_pid, pid)
@@ -100,7 +85,6 @@ TANK_INSPECT(attach_ended, how, code, text)
 TANK_INSPECT(attach_revoked, why)
 TANK_INSPECT(attach_down, serial)
 TANK_INSPECT(attacher_down)
-TANK_INSPECT(error, code, sys, step, object, cause, hint)
 TANK_INSPECT(list_pods)
 TANK_INSPECT(get_pod, key)
 TANK_INSPECT(restart_pod, key)
@@ -122,18 +106,6 @@ TANK_INSPECT(scan_due, serial)
 TANK_INSPECT(janitor_due, down)
 TANK_INSPECT(observer_due, stopping)
 TANK_INSPECT(own_runtime, owner)
-TANK_INSPECT(child_down, ref, why)
-TANK_INSPECT(shutdown_timeout, token)
-TANK_INSPECT(try_again_restart, key)
-TANK_INSPECT(terminate_child, id)
-TANK_INSPECT(terminate_dynamic, child)
-TANK_INSPECT(restart_child, id)
-TANK_INSPECT(delete_child, id)
-TANK_INSPECT(child_started, child)
-TANK_INSPECT(child_done)
-TANK_INSPECT(which_children)
-TANK_INSPECT(count_children)
-TANK_INSPECT(child_counts, specs, active, supervisors, workers)
 
 } // namespace tank
 
@@ -142,8 +114,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::stop_pod)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_status)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::pod_changed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::start_child)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::child_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::stop_all_pods)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::resolve_image)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::image_resolved)
@@ -155,12 +125,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::launch_cleaned)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::file_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::scan_done)
 
-// CAF >= 1.0 numbers every message type in one table of the process; two types with one number
-// abort at the start. Ours begin at TANK_TYPE_ID_BASE (caf_build.hpp), which leaves the 256 numbers
-// from caf::first_custom_type_id on to the program that embeds us. One that needs them for itself
-// builds libtank with another -Dcaf_type_id_offset.
-CAF_BEGIN_TYPE_ID_BLOCK(tank, TANK_TYPE_ID_BASE)
-CAF_ADD_TYPE_ID(tank, (tank::stop_reason))
+// Behind those of supervisor_messages.hpp, which says where these begin.
+CAF_BEGIN_TYPE_ID_BLOCK(tank, ::caf::id_block::tank_otp::end)
 CAF_ADD_TYPE_ID(tank, (tank::last_exit))
 CAF_ADD_TYPE_ID(tank, (tank::file_status))
 CAF_ADD_TYPE_ID(tank, (tank::phase_times))
@@ -171,7 +137,6 @@ CAF_ADD_TYPE_ID(tank, (tank::fd_ready))
 CAF_ADD_TYPE_ID(tank, (tank::desired_state))
 CAF_ADD_TYPE_ID(tank, (tank::stop_pod))
 CAF_ADD_TYPE_ID(tank, (tank::pod_status))
-CAF_ADD_TYPE_ID(tank, (tank::error))
 CAF_ADD_TYPE_ID(tank, (tank::list_pods))
 CAF_ADD_TYPE_ID(tank, (tank::pod_list))
 CAF_ADD_TYPE_ID(tank, (tank::get_pod))
@@ -203,20 +168,6 @@ CAF_ADD_TYPE_ID(tank, (tank::get_files))
 CAF_ADD_TYPE_ID(tank, (tank::rescan_files))
 CAF_ADD_TYPE_ID(tank, (tank::scan_due))
 CAF_ADD_TYPE_ID(tank, (tank::janitor_due))
-CAF_ADD_TYPE_ID(tank, (tank::child_down))
-CAF_ADD_TYPE_ID(tank, (tank::shutdown_timeout))
-CAF_ADD_TYPE_ID(tank, (tank::try_again_restart))
-CAF_ADD_TYPE_ID(tank, (tank::start_child))
-CAF_ADD_TYPE_ID(tank, (tank::terminate_child))
-CAF_ADD_TYPE_ID(tank, (tank::terminate_dynamic))
-CAF_ADD_TYPE_ID(tank, (tank::restart_child))
-CAF_ADD_TYPE_ID(tank, (tank::delete_child))
-CAF_ADD_TYPE_ID(tank, (tank::child_started))
-CAF_ADD_TYPE_ID(tank, (tank::child_done))
-CAF_ADD_TYPE_ID(tank, (tank::which_children))
-CAF_ADD_TYPE_ID(tank, (tank::child_list))
-CAF_ADD_TYPE_ID(tank, (tank::count_children))
-CAF_ADD_TYPE_ID(tank, (tank::child_counts))
 CAF_ADD_TYPE_ID(tank, (tank::observer_due))
 CAF_ADD_TYPE_ID(tank, (tank::own_runtime))
 CAF_ADD_TYPE_ID(tank, (tank::get_host_pid))
@@ -237,12 +188,17 @@ CAF_ADD_TYPE_ID(tank, (tank::attach_ended))
 CAF_ADD_TYPE_ID(tank, (tank::attach_revoked))
 CAF_ADD_TYPE_ID(tank, (tank::attach_down))
 CAF_ADD_TYPE_ID(tank, (tank::attacher_down))
+CAF_ADD_TYPE_ID(tank, (tank::workload_running))
+CAF_ADD_TYPE_ID(tank, (tank::workload_exited))
+CAF_ADD_TYPE_ID(tank, (tank::workload_signaled))
+CAF_ADD_TYPE_ID(tank, (tank::workload_error))
 CAF_END_TYPE_ID_BLOCK(tank)
 
 namespace tank {
 
-/// Makes CAF know our messages: before the first actor_system of the process, any number of times.
-/// instance::start does it; a program with an actor_system of its own calls it first in main().
+/// Makes CAF know our messages, those of supervisors too: before the first actor_system of the
+/// process, any number of times. instance::start does it; a program with an actor_system of its own
+/// calls it first in main().
 void init_message_types();
 
 /// A configuration whose actor_system knows our messages.

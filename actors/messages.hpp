@@ -4,6 +4,7 @@
 /// travel as shared_ptr<const T>. Equality is by value so that tests can expect whole messages.
 #pragma once
 
+#include "actors/stop_reason.hpp"
 #include "base/error.hpp"
 
 #include <chrono>
@@ -22,28 +23,6 @@ struct pod;
 }
 
 namespace tank {
-
-// --- stop reasons --------------------------------------------------------------------------------
-
-enum class stop_class : std::uint8_t { normal, shutdown, abnormal };
-std::string_view to_string(stop_class c) noexcept;
-
-/// Why an actor ended. OTP's vocabulary:
-///   normal                        workload exited 0
-///   shutdown  workload_exited n   non-zero exit: expected, no crash report
-///   shutdown  workload_signaled n
-///   shutdown  oom_killed 9        (when limits say so)
-///   shutdown  stopped             it was told to stop; `text` says how the workload ended
-///   abnormal  bring_up_failed     a step failed; `text` is the error's message
-///   abnormal  session_down        the shim vanished
-///   abnormal  exception | killed | unreachable | ...   the actor itself failed
-struct stop_reason {
-  stop_class cls = stop_class::normal;
-  std::string what = "normal";
-  int code = 0;
-  std::string text;
-  bool operator==(const stop_reason&) const = default;
-};
 
 /// How the workload of the last run ended, for status.
 struct last_exit {
@@ -120,6 +99,31 @@ struct pod_progress {
   std::uint64_t generation = 0;
   std::string text;
   bool operator==(const pod_progress&) const = default;
+};
+
+// --- spawn_runtime -> its owner; `pod` is namespace/name -----------------------------------------
+
+struct workload_running {
+  std::string pod;
+  pid_t host_pid = 0;
+  bool operator==(const workload_running&) const = default;
+};
+struct workload_exited {
+  std::string pod;
+  int code = 0;
+  bool operator==(const workload_exited&) const = default;
+};
+struct workload_signaled {
+  std::string pod;
+  int signal = 0;
+  bool operator==(const workload_signaled&) const = default;
+};
+/// It never ran, or how it ended is not known: a step of the bring-up failed, it was stopped before
+/// its first instruction, its shim vanished, the runtime itself failed.
+struct workload_error {
+  std::string pod;
+  stop_reason why;
+  bool operator==(const workload_error&) const = default;
 };
 
 // --- to a runtime -------------------------------------------------------------------------------

@@ -61,6 +61,9 @@ std::optional<stop_all_pods> status_board::stop_order() {
 void status_board::set_stopped() {
   change([&] { now_.stopped = true; });
 }
+void status_board::wake() {
+  change([] {});
+}
 void status_board::set_failed(std::string why) {
   change([&] { now_.failed = std::move(why); });
 }

@@ -33,6 +33,8 @@ class status_board {
   void order_stop(const stop_all_pods& order);
   [[nodiscard]] std::optional<stop_all_pods> stop_order();
   void set_stopped();
+  /// Something else than the board's content is news.
+  void wake();
   /// The instance has ended by itself.
   void set_failed(std::string why);
 

@@ -49,6 +49,13 @@ class runtime final : public role {
       , args_(std::move(args))
       , machine_(settings_for(args_, options_->patience)) {
     if (options_->storage) storage_ = options_->storage->hold(args_.what.uid);
+    if (args_.ends_orderly)
+      compat::trap_exit(this, [this](const caf::error& why) {
+        if (compat::is_normal(why)) return;
+        runtime_event e{.kind = kind::stop};
+        e.grace = std::chrono::seconds{0};
+        feed(std::move(e));
+      });
   }
 
   const char* name() const override { return "tank.runtime"; }

@@ -24,6 +24,9 @@ struct runtime_args {
   desired_pod what;
   std::uint32_t restarts = 0; ///< runs of this content before this one: the number of the log file
   caf::actor owner;
+  /// An exit signal kills the workload, and the actor ends when everything is removed; else it ends
+  /// at once, and its supervisor sees to the rest.
+  bool ends_orderly = false;
 };
 
 /// Starts a runtime and returns at once; never throws for a reason of the pod's (a runtime that

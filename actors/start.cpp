@@ -13,6 +13,8 @@
 #include "actors/reconciler.hpp"
 #include "actors/roles.hpp"
 #include "actors/runtime.hpp"
+#include "actors/runtime_herd.hpp"
+#include "actors/runtime_supervisor.hpp"
 #include "actors/stop_reason.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/worker.hpp"
@@ -67,6 +69,7 @@ struct instance::parts {
   std::shared_ptr<thread_pool> jobs;
   std::shared_ptr<reconciler_memory> memory;
   std::shared_ptr<role_table> roles;
+  std::shared_ptr<runtime_herd> herd;
   std::unique_ptr<own_system> own_actors; ///< empty: the actors live in the caller's system
   caf::actor root;
 
@@ -77,7 +80,9 @@ struct instance::parts {
   child_spec role(const std::string& name, std::function<caf::actor(caf::actor_system&)> spawn);
   [[nodiscard]] std::function<caf::actor()> current(std::string name) const;
   child_spec image_store(std::shared_ptr<const oci::store> store);
-  child_spec reconciler(std::shared_ptr<pod_storage> storage);
+  runtime_factory make_runtimes(std::shared_ptr<pod_storage> storage);
+  child_spec runtime_supervisor();
+  child_spec reconciler(runtime_factory make_runtime);
   child_spec manifest_watcher();
   child_spec observer();
   child_spec janitor(std::shared_ptr<pod_storage> storage);
@@ -103,8 +108,15 @@ result<void> instance::parts::open(caf::actor_system& system) {
   memory = std::make_shared<reconciler_memory>(options.backoff);
   auto storage = std::make_shared<pod_storage>(dirs, options.port, jobs, options.logger);
   // Who is asked comes before who asks; all end in the reverse order: nobody asks for what is gone.
-  std::vector<child_spec> children{image_store(std::move(store)), reconciler(storage),
-                                   manifest_watcher(), observer(), janitor(storage)};
+  const auto make_runtime = make_runtimes(storage);
+  herd = std::make_shared<runtime_herd>(runtime_herd::parts{
+      make_runtime, storage, current("runtime_supervisor"), [board = board] { board->wake(); }});
+  std::vector<child_spec> children{image_store(std::move(store)),
+                                   runtime_supervisor(),
+                                   reconciler(make_runtime),
+                                   manifest_watcher(),
+                                   observer(),
+                                   janitor(storage)};
   if (listener) children.push_back(api(std::move(listener)));
   return supervise(system, std::move(children));
 }
@@ -168,7 +180,7 @@ child_spec instance::parts::image_store(std::shared_ptr<const oci::store> store)
   });
 }
 
-child_spec instance::parts::reconciler(std::shared_ptr<pod_storage> storage) {
+runtime_factory instance::parts::make_runtimes(std::shared_ptr<pod_storage> storage) {
   runtime_options runtimes;
   runtimes.port = options.port;
   runtimes.jobs = jobs;
@@ -179,8 +191,19 @@ child_spec instance::parts::reconciler(std::shared_ptr<pod_storage> storage) {
   runtimes.dirs = options.dirs;
   runtimes.log = options.logs;
   runtimes.logger = options.logger;
+  return make_runtime_factory(std::move(runtimes));
+}
+
+child_spec instance::parts::runtime_supervisor() {
+  auto spec = role("runtime_supervisor", spawn_runtime_supervisor);
+  spec.type = child_type::supervisor;
+  spec.shutdown = shutdown_after::infinity();
+  return spec;
+}
+
+child_spec instance::parts::reconciler(runtime_factory make_runtime) {
   reconciler_options reconciling;
-  reconciling.start_runtime = make_runtime_factory(std::move(runtimes));
+  reconciling.start_runtime = std::move(make_runtime);
   reconciling.memory = memory;
   reconciling.wall_clock = options.wall_clock;
   reconciling.logger = options.logger;
@@ -251,17 +274,24 @@ caf::actor instance::supervisor() const {
   return parts_->root;
 }
 
+runtime_supervisor instance::runtimes() const {
+  return runtime_supervisor{parts_->herd};
+}
+
 int instance::fd() const noexcept {
   return parts_->board->fd();
 }
 
 instance::view instance::look() {
-  return parts_->board->look();
+  auto now = parts_->board->look();
+  now.stopped = now.stopped && parts_->herd->idle();
+  return now;
 }
 
 void instance::stop(std::optional<std::chrono::seconds> grace) {
   // The order stays on the board, in case this observer fails before it is carried out.
   parts_->board->order_stop({grace});
+  parts_->herd->stop_all(grace);
   if (const auto observer = parts_->roles->get("observer"))
     compat::anon_send(observer, observer_due{true});
 }

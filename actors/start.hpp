@@ -36,6 +36,7 @@ class logger;
 namespace tank {
 
 class role_table;
+class runtime_supervisor;
 
 struct start_options {
   /// Those it needs are made. run_dir and pod_states() belong to this instance alone: what it finds
@@ -100,6 +101,9 @@ class instance {
   [[nodiscard]] caf::actor reconciler() const;
   /// The root of the supervision tree. It ends with the instance, or because Tank had to give up.
   [[nodiscard]] caf::actor supervisor() const;
+  /// For pods that no manifest names: see runtime_supervisor.hpp. `stop` and the end of the
+  /// instance are for them too; `look` does not list them.
+  [[nodiscard]] runtime_supervisor runtimes() const;
 
  private:
   friend result<std::unique_ptr<instance>> start(caf::actor_system& system, start_options options);

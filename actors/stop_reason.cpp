@@ -1,7 +1,7 @@
 #include "actors/stop_reason.hpp"
 
 #include "actors/caf_compat.hpp"
-#include "actors/message_types.hpp"
+#include "actors/supervisor_messages.hpp"
 
 namespace tank {
 

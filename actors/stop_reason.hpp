@@ -1,16 +1,38 @@
 /// Why an actor ended: between our stop_reason values and caf::error, in exactly one place.
 #pragma once
 
-#include "actors/messages.hpp"
+#include "base/error.hpp"
 
+#include <cstdint>
 #include <exception>
 #include <string>
+#include <string_view>
 
 namespace caf {
 class error;
 } // namespace caf
 
 namespace tank {
+
+enum class stop_class : std::uint8_t { normal, shutdown, abnormal };
+std::string_view to_string(stop_class c) noexcept;
+
+/// Why an actor ended. OTP's vocabulary:
+///   normal                        workload exited 0
+///   shutdown  workload_exited n   non-zero exit: expected, no crash report
+///   shutdown  workload_signaled n
+///   shutdown  oom_killed 9        (when limits say so)
+///   shutdown  stopped             it was told to stop; `text` says how the workload ended
+///   abnormal  bring_up_failed     a step failed; `text` is the error's message
+///   abnormal  session_down        the shim vanished
+///   abnormal  exception | killed | unreachable | ...   the actor itself failed
+struct stop_reason {
+  stop_class cls = stop_class::normal;
+  std::string what = "normal";
+  int code = 0;
+  std::string text;
+  bool operator==(const stop_reason&) const = default;
+};
 
 /// The stop reasons that the roles use; the words are part of the contract (see stop_reason).
 stop_reason stop_normal();

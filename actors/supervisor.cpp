@@ -1,8 +1,8 @@
 #include "actors/supervisor.hpp"
 
-#include "actors/message_types.hpp"
 #include "actors/role.hpp"
 #include "actors/supervisor_core.hpp"
+#include "actors/supervisor_messages.hpp"
 
 #include <atomic>
 #include <map>
@@ -203,6 +203,25 @@ class supervisor : public role, private supervisor_port {
 };
 
 } // namespace
+
+void init_supervisor_types() {
+  compat::init_types<caf::id_block::tank_otp>();
+}
+
+child_spec supervisor_child(std::string id, const supervisor_flags& flags,
+                            std::vector<child_spec> specs, report_sink reports) {
+  child_spec spec;
+  spec.id = std::move(id);
+  spec.shutdown = shutdown_after::infinity();
+  spec.type = child_type::supervisor;
+  spec.start = [flags, specs = std::move(specs),
+                reports = std::move(reports)](caf::actor_system& sys) -> start_answer {
+    auto made = spawn_supervisor(sys, flags, specs, reports);
+    if (!made) return std::move(made).error();
+    return *std::move(made);
+  };
+  return spec;
+}
 
 result<caf::actor> spawn_supervisor(caf::actor_system& sys, const supervisor_flags& flags,
                                     std::vector<child_spec> specs, report_sink reports) {

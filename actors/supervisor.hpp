@@ -1,8 +1,10 @@
 /// An OTP supervisor for CAF. Needs nothing else of this project: any CAF program may use it.
 ///
-///   auto boss = spawn_supervisor(system, {.strategy = supervision::one_for_all}, {
-///       {.id = "db", .start = [](caf::actor_system& s) { return s.spawn<db>(); }},
-///       {.id = "web", .start = ..., .restart = child_restart::transient}});
+///   auto boss = tank::spawn_supervisor(system, {.strategy = tank::supervision::rest_for_one}, {
+///       tank::child_of<db>("db", "/var/lib/app"),          // db is an actor class
+///       tank::child_of<web>("web", tank::child_restart::transient),
+///       {.id = "cron", .start = [](caf::actor_system& s) { return s.spawn(cron); }},
+///       tank::supervisor_child("plugins", {.intensity = 3}, {...})});
 ///
 /// It starts its children left to right and stops them right to left, restarts them as their spec
 /// says, and gives up, ending itself with shutdown, after more than `intensity` restarts within
@@ -20,9 +22,30 @@
 #include "actors/supervisor_spec.hpp"
 
 #include <functional>
+#include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace tank {
+
+/// A child that is an actor of class T, made with a copy of `args` each time.
+template <class T, class... Args>
+child_spec child_of(std::string id, child_restart restart, Args... args) {
+  child_spec spec;
+  spec.id = std::move(id);
+  spec.restart = restart;
+  // generic, so that this header needs no definition of actor_system
+  spec.start = [args...](auto& sys) -> start_answer {
+    return caf::actor{sys.template spawn<T>(args...)};
+  };
+  return spec;
+}
+/// A permanent one.
+template <class T, class... Args>
+child_spec child_of(std::string id, Args... args) {
+  return child_of<T>(std::move(id), child_restart::permanent, std::move(args)...);
+}
 
 /// Gets every report, in the supervisor's thread; nobody when empty.
 using report_sink = std::function<void(const supervisor_report&)>;
@@ -32,5 +55,9 @@ using report_sink = std::function<void(const supervisor_report&)>;
 /// For a dynamic supervisor `specs` is one template, whose start function may be empty.
 result<caf::actor> spawn_supervisor(caf::actor_system& sys, const supervisor_flags& flags,
                                     std::vector<child_spec> specs, report_sink reports = {});
+
+/// A supervisor as the child of another one.
+child_spec supervisor_child(std::string id, const supervisor_flags& flags,
+                            std::vector<child_spec> specs, report_sink reports = {});
 
 } // namespace tank

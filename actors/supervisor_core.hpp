@@ -4,6 +4,7 @@
 /// is here a state in which every other event waits in order, as in a process' mailbox.
 #pragma once
 
+#include "actors/stop_reason.hpp"
 #include "actors/supervisor_spec.hpp"
 
 #include <chrono>

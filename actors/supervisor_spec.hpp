@@ -1,7 +1,6 @@
 /// The vocabulary of supervision: child specifications, flags, answers and reports. OTP's terms.
 #pragma once
 
-#include "actors/messages.hpp"
 #include "base/error.hpp"
 
 #include <caf/actor.hpp>

@@ -1,7 +1,9 @@
 // Tank as a guest in somebody else's actor system.
 #include "actors/caf_compat.hpp"
+#include "actors/manifest_set.hpp"
 #include "actors/message_types.hpp"
 #include "actors/roles.hpp"
+#include "actors/runtime_supervisor.hpp"
 #include "actors/start.hpp"
 #include "tests/actor/live_port.hpp"
 
@@ -11,6 +13,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -232,4 +235,151 @@ TEST_CASE("an actor of the host hears of each change, and orders a restart") {
       .receive([&](const pod_status&) { ordered = true; }, [](const caf::error&) {});
   CHECK(ordered);
   hear_running(2);
+}
+
+// --- pods one by one -----------------------------------------------------------------------------
+
+namespace {
+
+/// One pod of a tree, started by the test, which is its owner.
+struct single {
+  host_program host;
+  tree dir;
+  std::shared_ptr<role_table> roles = std::make_shared<role_table>();
+  std::unique_ptr<instance> tank;
+  std::optional<caf::scoped_actor> me;
+  std::optional<desired_pod> pod;
+
+  single() {
+    auto options = dir.options();
+    options.sources.clear();
+    options.roles = roles;
+    auto started = start(host.system, std::move(options));
+    REQUIRE_MESSAGE(started.has_value(), started.error().message());
+    tank = *std::move(started);
+    me.emplace(host.system);
+    auto read = read_pod(dir.manifest("web"));
+    REQUIRE_MESSAGE(read.has_value(), read.error().message());
+    pod = *std::move(read);
+  }
+  ~single() { tank.reset(); }
+
+  result<caf::actor> spawn() { return spawn_runtime(tank->runtimes(), *pod, {.owner = *me}); }
+  /// The next message, which must be a T.
+  template <class T>
+  T hear() {
+    std::optional<T> got;
+    std::string other;
+    (*me)->receive([&](const workload_running& m) { keep(m, got, other); },
+                   [&](const workload_exited& m) { keep(m, got, other); },
+                   [&](const workload_signaled& m) { keep(m, got, other); },
+                   [&](const workload_error& m) { keep(m, got, other); },
+                   caf::after(limit) >> [&] { other = "nothing"; });
+    REQUIRE_MESSAGE(got, "heard instead: ", other);
+    return *got;
+  }
+  template <class T, class M>
+  static void keep(const M& m, std::optional<T>& got, std::string& other) {
+    if constexpr (std::is_same_v<T, M>)
+      got = m;
+    else
+      other = caf::deep_to_string(m);
+  }
+  template <class Answer, class Question>
+  result<Answer> ask(const caf::actor& whom, Question question) {
+    result<Answer> out = fail(errc::internal, "ask", "", "");
+    compat::request(&**me, whom, limit, std::move(question))
+        .receive([&](const Answer& a) { out = a; },
+                 [&](const caf::error& e) { out = failure{error_of(e)}; });
+    return out;
+  }
+};
+
+} // namespace
+
+TEST_CASE("a runtime of its own tells its owner how it went, and may be started again at once") {
+  single s;
+  for (int run = 1; run <= 3; ++run) {
+    const auto runtime = s.spawn();
+    REQUIRE_MESSAGE(runtime.has_value(), runtime.error().message());
+    CHECK(s.hear<workload_running>() == workload_running{"default/web", 1000 + run});
+    CHECK(s.ask<host_pid>(*runtime, get_host_pid{})->pid == 1000 + run);
+    CHECK(s.ask<exec_context>(*runtime, get_exec_context{})->working_dir == "/");
+    compat::anon_send(*runtime, stop_pod{});
+    CHECK(s.hear<workload_signaled>() == workload_signaled{"default/web", 15});
+    CHECK(fs::is_empty(s.dir.root / "run/pods"));
+    CHECK(s.ask<host_pid>(*runtime, get_host_pid{}).error().code == errc::unavailable);
+  }
+}
+
+TEST_CASE("a pod runs once at a time, beside the same manifest in a watched directory") {
+  single s;
+  REQUIRE(s.spawn().has_value());
+  s.hear<workload_running>();
+  const auto again = s.spawn();
+  REQUIRE_FALSE(again.has_value());
+  CHECK(again.error().code == errc::exists);
+  const auto watched = judge_manifest("web.yaml", s.dir.manifest("web"));
+  CHECK(watched.pods.front().desired.uid != s.pod->uid);
+}
+
+TEST_CASE("whichever way a runtime ends, its owner hears one terminal event") {
+  single s;
+  const auto runtime = s.spawn();
+  REQUIRE(runtime.has_value());
+  s.hear<workload_running>();
+  SUBCASE("its actor is killed") {
+    compat::send_exit(*runtime, caf::make_error(caf::exit_reason::kill));
+    CHECK(s.hear<workload_error>().why.what == "killed");
+  }
+  SUBCASE("its supervisor was told to terminate it") {
+    const auto done = s.ask<child_done>(s.tank->runtimes().actor(), terminate_dynamic{*runtime});
+    CHECK(done.has_value());
+    CHECK(s.hear<workload_signaled>() == workload_signaled{"default/web", 9});
+  }
+  SUBCASE("its supervisor is killed") {
+    const auto before = s.tank->runtimes().actor();
+    compat::send_exit(before, caf::make_error(caf::exit_reason::kill));
+    CHECK(s.hear<workload_signaled>() == workload_signaled{"default/web", 9});
+    while (s.tank->runtimes().actor() == before) // each turn waits for an answer of the root
+      REQUIRE(s.ask<child_counts>(s.tank->supervisor(), count_children{}).has_value());
+  }
+  SUBCASE("the instance ends") {
+    s.tank.reset();
+    CHECK(s.hear<workload_signaled>() == workload_signaled{"default/web", 9});
+    return;
+  }
+  // no second event: the next one is the next run's
+  REQUIRE(s.spawn().has_value());
+  s.hear<workload_running>();
+}
+
+TEST_CASE("a pod that cannot be brought up is an error event") {
+  single s;
+  fs::remove_all(s.dir.root / "rootfs");
+  REQUIRE(s.spawn().has_value());
+  const auto event = s.hear<workload_error>();
+  CHECK(event.why.cls == stop_class::abnormal);
+  CHECK(event.why.what == "bring_up_failed");
+}
+
+TEST_CASE("stop is for the single ones too, and refuses later ones") {
+  single s;
+  s.dir.port->deaf = true;
+  REQUIRE(s.spawn().has_value());
+  s.hear<workload_running>();
+  s.tank->stop(std::nullopt);
+  const auto late = s.spawn();
+  REQUIRE_FALSE(late.has_value());
+  CHECK_FALSE(s.tank->look().stopped);
+  s.tank->stop(0s);
+  wait(*s.tank, [](const auto& v) { return v.stopped; });
+  CHECK(s.hear<workload_signaled>().signal == 9);
+}
+
+TEST_CASE("a manifest that is none, or more than one Pod, is refused with its first finding") {
+  CHECK(read_pod("kind: [").error().code == errc::invalid);
+  tree dir;
+  const auto two = dir.manifest("a") + "---\n" + dir.manifest("b");
+  CHECK(read_pod(two).error().message().find("more than one Pod") != std::string::npos);
 }

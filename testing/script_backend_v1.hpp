@@ -3,7 +3,6 @@
 #pragma once
 
 #include "actors/caf_compat.hpp"
-#include "actors/message_types.hpp"
 
 #include <caf/action.hpp>
 #include <caf/actor_clock.hpp>
@@ -107,8 +106,11 @@ class script_system : public caf::actor_system {
 };
 
 class script_backend {
-  struct config : system_config {
-    config() { set("caf.scheduler.max-throughput", 1); }
+  struct config : caf::actor_system_config {
+    config() {
+      caf::core::init_global_meta_objects(); // a test may have no message types of its own
+      set("caf.scheduler.max-throughput", 1);
+    }
   };
   config config_;
   script_system::parts parts_;
