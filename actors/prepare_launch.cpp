@@ -1,5 +1,6 @@
 #include "actors/prepare_launch.hpp"
 
+#include "actors/layers_in_use.hpp"
 #include "actors/log_retention.hpp"
 #include "base/file.hpp"
 #include "config/manifest.hpp"
@@ -103,7 +104,8 @@ static result<void> make_directories_of(const prepare_request& r, const launch_i
   TANK_TRY(clean_launch(*r.pod, r.dirs, r.uid, port));
   TANK_TRY(make_directories(in.sandbox.run_dir));
   if (!in.upper_dir.empty()) {
-    TANK_TRY(make_directories(in.upper_dir.parent_path()));
+    // First of all: from now on nobody removes them, and if they are gone already, the launch says.
+    TANK_TRY(write_layers_in_use(in.upper_dir, r.image->layers));
     TANK_TRY(port.make_upper(in.upper_dir));
   }
   for (const auto& dir : in.empty_dirs)

@@ -3,6 +3,7 @@
 #include "actors/api.hpp"
 #include "actors/image_store.hpp"
 #include "actors/instance_dirs.hpp"
+#include "actors/layers_in_use.hpp"
 #include "actors/log.hpp"
 #include "actors/manifest_set.hpp"
 #include "actors/manifest_watcher.hpp"
@@ -18,6 +19,7 @@
 #include "actors/stop_reason.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/worker.hpp"
+#include "oci/image_source.hpp"
 #include "oci/store.hpp"
 
 #include <exception>
@@ -94,7 +96,8 @@ result<void> instance::parts::open(caf::actor_system& system) {
   const auto& dirs = options.dirs;
   roles = options.roles ? options.roles : std::make_shared<role_table>();
   own = TANK_TRY(instance_dirs::open(dirs, options.port, options.logger));
-  auto store = std::make_shared<const oci::store>(TANK_TRY(oci::store::open(dirs.images())));
+  auto store = std::make_shared<const oci::store>(
+      TANK_TRY(oci::store::open(dirs.images(), store_options_of(dirs))));
   std::shared_ptr<const unique_fd> listener;
   if (options.control_socket)
     listener =
@@ -174,9 +177,11 @@ std::function<caf::actor()> instance::parts::current(std::string name) const {
 }
 
 child_spec instance::parts::image_store(std::shared_ptr<const oci::store> store) {
-  return role("image_store", [store = std::move(store), jobs = jobs](caf::actor_system& sys) {
-    return spawn_image_store(
-        sys, {[store](std::string_view name) { return store->resolve(name); }, jobs});
+  const auto resolve = [store](std::string_view name) {
+    return oci::is_image_source(name) ? store->bring(name) : store->resolve(name);
+  };
+  return role("image_store", [resolve, jobs = jobs](caf::actor_system& sys) {
+    return spawn_image_store(sys, {resolve, jobs});
   });
 }
 

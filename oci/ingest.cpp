@@ -2,7 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
-#include "base/rollback.hpp"
+#include "oci/ingest_session.hpp"
 #include "oci/tree.hpp"
 
 #include <cerrno>
@@ -17,22 +17,6 @@
 namespace tank::oci {
 
 namespace {
-
-result<unique_fd> open_directory(const std::filesystem::path& path) {
-  unique_fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!fd) return fail_errno(errno, "open", path);
-  return fd;
-}
-
-bool is_there(const std::filesystem::path& path) {
-  return ::faccessat(AT_FDCWD, path.c_str(), F_OK, 0) == 0;
-}
-
-result<void> sync_directory(const std::filesystem::path& path) {
-  const auto fd = TANK_TRY(open_directory(path));
-  if (::fsync(fd.get()) != 0) return fail_errno(errno, "fsync", path);
-  return {};
-}
 
 result<std::string> random_name() {
   unsigned char raw[12];
@@ -59,11 +43,13 @@ std::size_t first_visible_layer(const store_layout& layout, const image_record& 
   return 0;
 }
 
-failure mismatch(const char* what, const std::string& expected, const std::string& found) {
-  return fail(errc::corrupt, "verify", expected, std::string{what} + " is " + found);
-}
-
 } // namespace
+
+result<unique_fd> open_directory(const std::filesystem::path& path) {
+  unique_fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!fd) return fail_errno(errno, "open", path);
+  return fd;
+}
 
 result<unique_fd> lock_store(const store_layout& layout, int operation, bool wait) {
   unique_fd fd{::open(layout.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
@@ -75,184 +61,156 @@ result<unique_fd> lock_store(const store_layout& layout, int operation, bool wai
   }
 }
 
+result<unique_fd> lock_layer(const store_layout& layout, const digest& diff_id) {
+  const auto path = layout.layer_locks();
+  unique_fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (!fd) return fail_errno(errno, "open", path);
+  // One byte of one file stands for a layer: no lock files to be made, found stale and removed.
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  range.l_start = static_cast<off_t>(std::stoull(diff_id.hex.substr(0, 15), nullptr, 16));
+  range.l_len = 1;
+  for (;;) {
+    if (::fcntl(fd.get(), F_OFD_SETLKW, &range) == 0) return fd;
+    if (errno != EINTR) return fail_errno(errno, "lock", path);
+  }
+}
+
 image image_of(const store_layout& layout, const image_record& record) {
   image out{record.name, record.manifest.to_string(), record.config, {}};
   out.layers.reserve(record.layers.size());
   for (auto i = record.first_visible; i < record.layers.size(); ++i)
     out.layers.push_back(layout.layer(record.layers[i].diff_id));
+  if (out.layers.empty()) out.layers.push_back(layout.empty());
   return out;
 }
 
-ingest::ingest(store_layout layout, store_options options, unique_fd lock, std::string session)
-    : layout_(std::move(layout))
-    , options_(std::move(options))
-    , lock_(std::move(lock))
-    , session_(std::move(session)) {}
-
-ingest::ingest(ingest&& other) noexcept
-    : layout_(std::move(other.layout_))
-    , options_(std::move(other.options_))
-    , lock_(std::move(other.lock_))
-    , session_(std::exchange(other.session_, {}))
-    , mutex_(std::move(other.mutex_))
-    , serial_(other.serial_)
-    , new_blobs_(std::move(other.new_blobs_))
-    , new_layers_(std::move(other.new_layers_))
-    , pairs_(std::move(other.pairs_)) {}
+ingest::ingest(std::unique_ptr<session> s) : s_(std::move(s)) {}
+ingest::ingest(ingest&&) noexcept = default;
 
 ingest::~ingest() {
-  if (session_.empty()) return;
+  if (!s_) return;
   // Best effort: what stays is swept when somebody opens the store alone.
-  if (const auto tmp = open_directory(layout_.tmp())) (void)remove_tree(tmp->get(), session_);
+  if (const auto tmp = open_directory(s_->layout.tmp())) (void)remove_tree(tmp->get(), s_->name);
+  if (s_->out_of_space && !s_->committed) give_back();
+}
+
+/// Finished layers of a failed session normally stay for the next attempt. Not when the disk is
+/// full: they would keep it full.
+void ingest::give_back() const {
+  // Alone, or not at all: another session may build on them.
+  if (::flock(s_->lock.get(), LOCK_EX | LOCK_NB) != 0) return;
+  const auto records = read_records(s_->layout);
+  const auto tmp = open_directory(s_->layout.tmp());
+  if (!records || !tmp) return;
+  auto layers = s_->published_layers;
+  auto blobs = s_->published_blobs;
+  for (const auto& r : *records) {
+    blobs.erase(r.manifest);
+    blobs.erase(r.config_blob);
+    blobs.erase(r.index);
+    for (const auto& l : r.layers) {
+      layers.erase(l.diff_id);
+      blobs.erase(l.blob);
+    }
+  }
+  for (const auto& b : blobs)
+    ::unlink(s_->layout.blob(b).c_str());
+  for (const auto& l : layers) {
+    ::unlink(s_->layout.record(l).c_str());
+    ::rename(s_->layout.layer(l).c_str(), (s_->layout.tmp() / l.file_name()).c_str());
+    (void)remove_tree(tmp->get(), l.file_name());
+  }
 }
 
 result<ingest> ingest::begin(const store_layout& layout, const store_options& options) {
-  auto lock = TANK_TRY(lock_store(layout, LOCK_SH, true));
+  auto s = std::make_unique<session>();
+  s->layout = layout;
+  s->options = options;
+  s->lock = TANK_TRY(lock_store(layout, LOCK_SH, true));
+  s->boot = TANK_TRY(boot_of(options));
   auto name = TANK_TRY(random_name());
   const auto path = layout.tmp() / name;
   if (::mkdir(path.c_str(), 0700) != 0) return fail_errno(errno, "create directory", path);
-  ingest session{layout, options, std::move(lock), std::move(name)};
-  session.learn();
-  return session;
+  s->name = std::move(name);
+  ingest out{std::move(s)};
+  out.learn();
+  return out;
 }
 
 void ingest::learn() {
   // Only to spare work: a record that cannot be read must not keep other images out.
-  const auto records = read_records(layout_);
+  const auto records = read_records(s_->layout);
   if (!records) return;
-  const std::lock_guard lock{*mutex_};
+  const std::lock_guard lock{s_->mutex};
   for (const auto& record : *records)
     for (const auto& l : record.layers)
-      pairs_.emplace(l.blob, l.diff_id);
-}
-
-bool ingest::rootless() const {
-  return options_.rootless.value_or(::geteuid() != 0);
-}
-
-std::filesystem::path ingest::next_path(char kind) {
-  const std::lock_guard lock{*mutex_};
-  return directory() / (kind + std::to_string(serial_++));
+      s_->referenced.insert(l.diff_id);
 }
 
 result<std::filesystem::path> ingest::make_directory() {
-  auto path = next_path('d');
+  auto path = s_->fresh('d');
   if (::mkdir(path.c_str(), 0700) != 0) return fail_errno(errno, "create directory", path);
   return path;
 }
 
-bool ingest::has_layer(const digest& diff_id) const {
-  const std::lock_guard lock{*mutex_};
-  return new_layers_.contains(diff_id) || is_there(layout_.layer(diff_id));
-}
-
-bool ingest::knows(const digest& blob, const digest& diff_id) const {
-  const std::lock_guard lock{*mutex_};
-  return pairs_.contains({blob, diff_id}) &&
-         (new_blobs_.contains(blob) || is_there(layout_.blob(blob))) &&
-         (new_layers_.contains(diff_id) || is_there(layout_.layer(diff_id)));
-}
-
-result<unpack_report> ingest::unpack(byte_source& tar, const std::filesystem::path& where) const {
-  const auto fd = TANK_TRY(open_directory(where));
-  // The root of a container's file system, unless the archive says otherwise.
-  if (::fchmod(fd.get(), 0755) != 0) return fail_errno(errno, "chmod", where);
-  return unpack_tar(tar, fd.get(), {options_.limits, rootless(), true});
-}
-
-result<ingest::layer> ingest::add_layer(byte_source& bytes, const descriptor* blob,
-                                        const digest* diff_id) {
-  const auto blob_path = next_path('b');
-  const unique_fd file{
-      ::open(blob_path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
-  if (!file) return fail_errno(errno, "create", blob_path);
-  const auto limit = blob != nullptr ? blob->size : options_.limits.max_stream();
-  measuring_source raw{bytes, blob != nullptr ? blob->content.algorithm : digest_algorithm::sha256,
-                       limit, file.get()};
-  decompressing_source plain{raw};
-  measuring_source tar{plain, diff_id != nullptr ? diff_id->algorithm : digest_algorithm::sha256,
-                       options_.limits.max_stream()};
-  layer out;
-  std::filesystem::path tree;
-  const bool here = diff_id != nullptr && has_layer(*diff_id);
-  if (!here) {
-    tree = TANK_TRY(make_directory());
-    out.report = TANK_TRY(unpack(tar, tree));
-  }
-  out.diff_id = TANK_TRY(tar.finish());
-  out.blob.content = TANK_TRY(raw.finish());
-  out.blob.size = raw.size();
-  if (blob != nullptr && blob->size != raw.size())
-    return mismatch("its size", std::to_string(blob->size) + " bytes", std::to_string(raw.size()));
-  if (blob != nullptr && blob->content != out.blob.content)
-    return mismatch("the content", blob->content.to_string(), out.blob.content.to_string());
-  if (diff_id != nullptr && *diff_id != out.diff_id)
-    return mismatch("the unpacked content", diff_id->to_string(), out.diff_id.to_string());
-  const auto kind = plain.kind();
-  out.blob.media_type = kind == compression::gzip   ? media::layer_gzip
-                        : kind == compression::zstd ? media::layer_zstd
-                                                    : media::layer;
-  const std::lock_guard lock{*mutex_};
-  new_blobs_.emplace(out.blob.content, blob_path);
-  if (!here) new_layers_.emplace(out.diff_id, tree);
-  pairs_.emplace(out.blob.content, out.diff_id);
-  return out;
-}
-
-result<digest> ingest::add_document(std::string_view content, const digest& expected) {
-  const auto found = digest_of(content, expected.algorithm);
-  if (!expected.empty() && found != expected)
-    return mismatch("the content", expected.to_string(), found.to_string());
-  const auto path = next_path('b');
+result<std::filesystem::path> ingest::write_temporary(std::string_view content) {
+  auto path = s_->fresh('f');
   const unique_fd file{
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!file) return fail_errno(errno, "create", path);
-  TANK_TRY(write_bytes(file.get(), std::as_bytes(std::span{content}), path));
-  const std::lock_guard lock{*mutex_};
-  new_blobs_.emplace(found, path);
+  if (auto written = write_bytes(file.get(), std::as_bytes(std::span{content}), path); !written) {
+    s_->note(written.error());
+    return tl::make_unexpected(std::move(written).error());
+  }
+  s_->unsynced = true;
+  return path;
+}
+
+result<void> ingest::publish_blob(const digest& content, const std::filesystem::path& from) {
+  const auto to = s_->layout.blob(content);
+  if (::rename(from.c_str(), to.c_str()) != 0) return fail_errno(errno, "commit", to);
+  const std::lock_guard lock{s_->mutex};
+  s_->published_blobs.insert(content);
+  return {};
+}
+
+result<digest> ingest::add_document(std::string_view content, const digest& expected) {
+  auto found = digest_of(content, expected.algorithm);
+  if (!expected.empty() && found != expected)
+    return fail(errc::corrupt, "verify", expected.to_string(),
+                "the content is " + found.to_string());
+  const auto path = TANK_TRY(write_temporary(content));
+  TANK_TRY(publish_blob(found, path));
   return found;
 }
 
-result<void> ingest::publish() {
-  if (options_.durable) {
-    // One flush of everything instead of one per file; the renames come after the content.
-    const auto fd = TANK_TRY(open_directory(directory()));
-    if (::syncfs(fd.get()) != 0) return fail_errno(errno, "sync", directory());
-  }
-  for (const auto& [content, path] : new_blobs_) {
-    const auto to = layout_.blob(content);
-    if (::rename(path.c_str(), to.c_str()) != 0) return fail_errno(errno, "commit", to);
-  }
-  for (const auto& [diff_id, path] : new_layers_) {
-    const auto to = layout_.layer(diff_id);
-    // Another session may have been first; a layer is never replaced, it may be in use.
-    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0 &&
-        errno != EEXIST)
-      return fail_errno(errno, "commit", to);
-  }
-  new_blobs_.clear();
-  new_layers_.clear();
-  if (!options_.durable) return {};
-  TANK_TRY(sync_directory(layout_.blobs() / "sha256"));
-  TANK_TRY(sync_directory(layout_.blobs() / "sha512"));
-  return sync_directory(layout_.layers());
-}
-
 result<image> ingest::commit(image_record record) {
-  TANK_TRY(publish());
-  record.first_visible = first_visible_layer(layout_, record);
+  for (const auto& l : record.layers)
+    if (::faccessat(AT_FDCWD, s_->layout.record(l.diff_id).c_str(), F_OK, 0) != 0)
+      return fail(errc::corrupt, "commit", record.name,
+                  "its layer " + l.diff_id.to_string() + " is not here");
+  record.first_visible = first_visible_layer(s_->layout, record);
   const auto text = to_json(record);
-  if (options_.durable) {
-    TANK_TRY(write_file_atomic(layout_.ref(record.name), text, 0600));
-    return image_of(layout_, record);
+  const auto to = s_->layout.ref(record.name);
+  if (s_->options.durable) {
+    // One flush of everything instead of one per file: contents, renames and layer records are on
+    // disk before the name that makes them count.
+    if (s_->unsynced.exchange(false)) {
+      const auto fd = TANK_TRY(open_directory(s_->directory()));
+      if (::syncfs(fd.get()) != 0) return fail_errno(errno, "sync", s_->directory());
+    }
+    if (auto written = write_file_atomic(to, text, 0600); !written) {
+      s_->note(written.error());
+      return tl::make_unexpected(std::move(written).error());
+    }
+  } else {
+    const auto path = TANK_TRY(write_temporary(text));
+    if (::rename(path.c_str(), to.c_str()) != 0) return fail_errno(errno, "commit", record.name);
   }
-  const auto path = next_path('r');
-  const unique_fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
-  if (!file) return fail_errno(errno, "create", path);
-  TANK_TRY(write_bytes(file.get(), std::as_bytes(std::span{text}), path));
-  if (::rename(path.c_str(), layout_.ref(record.name).c_str()) != 0)
-    return fail_errno(errno, "commit", record.name);
-  return image_of(layout_, record);
+  s_->committed = true;
+  return image_of(s_->layout, record);
 }
 
 } // namespace tank::oci

@@ -1,9 +1,10 @@
-/// One writer's session with the store: bytes in, verified blobs and unpacked layers out, all made
-/// visible by one commit. Import and load use it, and whatever else will bring images.
+/// One writer's session with the store: bytes in, verified blobs and unpacked layers out, and a
+/// name for them by one commit. Import and load use it, and whatever else brings images.
 ///
-/// Everything is first written below tmp/<random>; nothing of an image that fails, or of a process
-/// that dies, is ever seen. Several sessions may run at once, in any processes. Several threads may
-/// add layers and documents at once; all else is for one thread. Blocking.
+/// What is being written lies below tmp/<random>. A layer that is whole and verified is published
+/// at once, so that others need not make it again and a session that dies leaves its finished
+/// layers to the next; a name appears with `commit` only. Several sessions may run at once, in any
+/// processes: each layer is unpacked by one of them, the others wait for it. Blocking.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -14,10 +15,11 @@
 #include "oci/unpack.hpp"
 
 #include <filesystem>
-#include <map>
+#include <functional>
 #include <memory>
-#include <mutex>
-#include <set>
+#include <optional>
+#include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -27,9 +29,9 @@ class ingest {
  public:
   /// Takes the store's lock, shared: waits while somebody removes.
   static result<ingest> begin(const store_layout& layout, const store_options& options);
-  ingest(ingest&& other) noexcept;
+  ingest(ingest&&) noexcept;
   ingest& operator=(ingest&&) = delete;
-  /// Removes what was not committed.
+  /// Removes what was not finished.
   ~ingest();
 
   struct layer {
@@ -38,46 +40,63 @@ class ingest {
     unpack_report report; ///< zeros when the layer was there already
   };
 
-  /// Reads `bytes` to the end (plain, gzip or zstd), keeps them as a blob and unpacks them, in one
-  /// pass. What is announced is verified: `blob` (digest, size) and `diff_id`; null when unknown.
-  /// A layer that the store or this session has is read and verified, not unpacked again.
+  /// A layer of an image, wanted here. What is announced is verified: blob (digest and size) and
+  /// diff_id; empty when unknown.
+  struct wanted {
+    std::optional<descriptor> blob;
+    std::optional<digest> diff_id;
+    /// Gives the bytes: plain, gzip or zstd. Called on a worker thread at most once, and only when
+    /// they are needed; the source then lives and is read on that thread or one of its own. The
+    /// token says that nobody wants them any more: a source that waits for something watches it.
+    std::function<result<std::unique_ptr<byte_source>>(std::stop_token)> open;
+  };
+
+  /// All layers of one image, several at a time (store_options::parallel_layers), in bounded
+  /// memory: about 3 MiB each, and what zstd asks for. Each is read once, kept as a blob and
+  /// unpacked in one pass, unless it is here already. The first failure stops the others.
+  /// `cancel` gives errc::cancelled. The answer is in the order of `layers`.
+  result<std::vector<layer>> add_layers(std::span<const wanted> layers,
+                                        std::stop_token cancel = {});
+
+  /// One layer from a source at hand, on the calling thread; several threads may do so at once, as
+  /// they may call `knows` and `add_document`. The source is read to its end. All of a session's
+  /// layers share the limits of one image.
   result<layer> add_layer(byte_source& bytes, const descriptor* blob, const digest* diff_id);
 
-  /// The layer, without reading it, when the store holds both forms and knows they belong together.
+  /// Whether the store holds both forms undamaged and knows they belong together: then nothing of
+  /// the layer needs to be fetched.
   [[nodiscard]] bool knows(const digest& blob, const digest& diff_id) const;
 
-  /// Looks again at what the store knows: others may have committed since.
+  /// Looks again at what names vouch for: others may have committed since.
   void learn();
 
   /// Keeps `content` as a blob; verified when `expected` is not empty.
   result<digest> add_document(std::string_view content, const digest& expected = {});
 
-  /// Makes all added so far visible, durably when the options say so, then the name itself.
-  /// Returns the image, ready to run.
+  /// Makes all of it durable (when the options say so), then the name visible. Returns the image,
+  /// ready to run. errc::corrupt when a layer of the record is not here.
   result<image> commit(image_record record);
 
   /// A new empty directory of this session, for its owner's own use.
   result<std::filesystem::path> make_directory();
 
  private:
-  ingest(store_layout layout, store_options options, unique_fd lock, std::string session);
+  struct session;
+  explicit ingest(std::unique_ptr<session> s);
 
-  [[nodiscard]] std::filesystem::path directory() const { return layout_.tmp() / session_; }
-  [[nodiscard]] bool rootless() const;
-  [[nodiscard]] std::filesystem::path next_path(char kind);
-  [[nodiscard]] bool has_layer(const digest& diff_id) const;
-  result<unpack_report> unpack(byte_source& tar, const std::filesystem::path& where) const;
-  result<void> publish();
+  result<layer> take(const wanted& w, unpack_budget& spent, const std::stop_token& stop);
+  result<layer> read(byte_source& bytes, const descriptor* blob, const digest* diff_id,
+                     unpack_budget& spent);
+  result<unpack_report> unpack(byte_source& tar, const std::filesystem::path& where,
+                               unpack_budget& spent) const;
+  result<void> publish(const layer& l, const std::filesystem::path& tree);
+  result<void> publish_blob(const digest& content, const std::filesystem::path& from);
+  [[nodiscard]] std::optional<layer> find(const descriptor* blob, const digest& diff_id) const;
+  [[nodiscard]] std::optional<layer_facts> whole_layer(const digest& diff_id) const;
+  result<std::filesystem::path> write_temporary(std::string_view content);
+  void give_back() const;
 
-  store_layout layout_;
-  store_options options_;
-  unique_fd lock_;
-  std::string session_;                                                ///< empty once moved from
-  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>(); ///< guards what follows
-  unsigned serial_ = 0;
-  std::map<digest, std::filesystem::path> new_blobs_;
-  std::map<digest, std::filesystem::path> new_layers_; ///< by diff_id
-  std::set<std::pair<digest, digest>> pairs_;          ///< blob, diff_id: verified to match
+  std::unique_ptr<session> s_; ///< null once moved from
 };
 
 /// The image a record describes, with its layers' directories.
@@ -86,5 +105,9 @@ image image_of(const store_layout& layout, const image_record& record);
 /// Takes the store's lock file: LOCK_SH to add, LOCK_EX to remove; `wait` false gives an empty
 /// descriptor when somebody else has it.
 result<unique_fd> lock_store(const store_layout& layout, int operation, bool wait);
+
+/// Waits until nobody else makes that layer; held until the descriptor is closed. Nobody waits for
+/// a second one while having one, so there is no deadlock.
+result<unique_fd> lock_layer(const store_layout& layout, const digest& diff_id);
 
 } // namespace tank::oci

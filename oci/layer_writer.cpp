@@ -29,6 +29,25 @@ std::size_t components(const std::string& path) {
 
 } // namespace
 
+layer_writer::layer_writer(int root, const unpack_options& options)
+    : root_(root)
+    , options_(options)
+    , uid_(::geteuid())
+    , gid_(::getegid()) {
+  // What a new file really gets is asked once, by making one, instead of set on each.
+  constexpr const char* probe = ".tank-probe";
+  const unique_fd fd{
+      ::openat(root, probe, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0777)};
+  struct stat st {};
+  if (!fd) return;
+  if (::fstat(fd.get(), &st) == 0) {
+    unset_ = 0777 & ~st.st_mode;
+    uid_ = st.st_uid;
+    gid_ = st.st_gid;
+  }
+  ::unlinkat(root, probe, 0);
+}
+
 result<void> layer_writer::mark_opaque(int directory) {
   const char* key = options_.rootless ? "user.overlay.opaque" : "trusted.overlay.opaque";
   if (::fsetxattr(directory, key, "y", 1, 0) != 0) return refused(errno, "mark opaque");
@@ -43,7 +62,11 @@ result<void> layer_writer::make_component(int parent, const std::string& name) {
   if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
     if (S_ISLNK(st.st_mode))
       return fail(errc::invalid, "enter", name, "a link to nothing in this archive");
-    if (!is_whiteout(st)) return fail(errc::invalid, "enter", name, "it is not a directory");
+    if (!is_whiteout(st)) {
+      auto wrong = fail(errc::invalid, "enter", name, "it is not a directory");
+      wrong.value().sys = ENOTDIR;
+      return wrong;
+    }
     if (::unlinkat(parent, name.c_str(), 0) != 0) return refused(errno, "replace");
     opaque = true;
   }
@@ -98,14 +121,11 @@ result<bool> layer_writer::clear(const std::string& name) {
   return enter(parent_path_).map([&] { return is_whiteout(st); });
 }
 
-result<void> layer_writer::apply(int fd, const entry_facts& entry, bool with_mode) {
-  if (!options_.layer) {
-    if (with_mode && ::fchmod(fd, 0600) != 0) return refused(errno, "chmod");
-    return {};
-  }
-  // chown first: it clears the setuid bits and the capability attribute.
-  if (!options_.rootless && ::fchown(fd, entry.uid, entry.gid) != 0) return refused(errno, "chown");
-  if (with_mode && ::fchmod(fd, entry.permissions) != 0) return refused(errno, "chmod");
+bool layer_writer::is_ours(const entry_facts& entry) const {
+  return options_.rootless || (entry.uid == uid_ && entry.gid == gid_);
+}
+
+result<void> layer_writer::set_attributes(int fd, const entry_facts& entry) {
   for (const auto& [key, value] : entry.attributes) {
     if (::fsetxattr(fd, key.c_str(), value.data(), value.size(), 0) == 0) continue;
     if (options_.rootless && errno == EPERM) continue;
@@ -114,17 +134,37 @@ result<void> layer_writer::apply(int fd, const entry_facts& entry, bool with_mod
   return {};
 }
 
+result<void> layer_writer::apply_to_file(int fd, const entry_facts& entry) {
+  if (!options_.layer) return {};
+  // chown first: it clears the setuid bits and the capability attribute.
+  const bool ours = is_ours(entry);
+  if (!ours && ::fchown(fd, entry.uid, entry.gid) != 0) return refused(errno, "chown");
+  const bool plain = (entry.permissions & (07000 | unset_)) == 0;
+  if (!plain && ::fchmod(fd, entry.permissions) != 0) return refused(errno, "chmod");
+  return set_attributes(fd, entry);
+}
+
+result<void> layer_writer::apply_to_directory(int fd, const entry_facts& entry) {
+  if (!options_.rootless && ::fchown(fd, entry.uid, entry.gid) != 0) return refused(errno, "chown");
+  if (::fchmod(fd, entry.permissions) != 0) return refused(errno, "chmod");
+  TANK_TRY(set_attributes(fd, entry));
+  const timespec times[2] = {entry.mtime, entry.mtime};
+  if (::futimens(fd, times) != 0) return refused(errno, "set time of");
+  return {};
+}
+
 result<void> layer_writer::regular(const entry_facts& entry, const filler& fill) {
   TANK_TRY(enter_parent_of(entry.path));
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  unique_fd fd{::openat(parent_.get(), name_.c_str(), flags, 0600)};
+  const mode_t mode = options_.layer ? entry.permissions & 0777 : 0600;
+  unique_fd fd{::openat(parent_.get(), name_.c_str(), flags, mode)};
   if (!fd && errno == EEXIST) {
     TANK_TRY(clear(name_));
-    fd.reset(::openat(parent_.get(), name_.c_str(), flags, 0600));
+    fd.reset(::openat(parent_.get(), name_.c_str(), flags, mode));
   }
   if (!fd) return refused(errno, "create");
   TANK_TRY(fill(fd.get()));
-  TANK_TRY(apply(fd.get(), entry, true));
+  TANK_TRY(apply_to_file(fd.get(), entry));
   const timespec times[2] = {entry.mtime, entry.mtime};
   if (::futimens(fd.get(), times) != 0) return refused(errno, "set time of");
   return {};
@@ -132,39 +172,35 @@ result<void> layer_writer::regular(const entry_facts& entry, const filler& fill)
 
 result<void> layer_writer::remember(const entry_facts& entry, ino_t inode) {
   metadata_ += entry.path.size() + sizeof(directory_facts);
+  for (const auto& [key, value] : entry.attributes)
+    metadata_ += key.size() + value.size() + sizeof(std::pair<std::string, std::string>);
   if (metadata_ > options_.limits.max_metadata)
     return fail(errc::limit, "remember", "entry", "too many directories");
-  directories_[inode] = {entry.path, entry.permissions, entry.mtime, components(entry.path)};
+  directories_[inode] = {entry, components(entry.path)};
   return {};
 }
 
 result<void> layer_writer::directory(const entry_facts& entry) {
-  unique_fd fd;
-  if (entry.path.empty()) {
-    fd = TANK_TRY(open_in_root(root_, "", O_RDONLY | O_DIRECTORY));
-  } else {
-    TANK_TRY(enter_parent_of(entry.path));
-    bool opaque = false;
-    int made = ::mkdirat(parent_.get(), name_.c_str(), 0700);
-    if (made != 0 && errno == EEXIST) {
-      struct stat st {};
-      if (::fstatat(parent_.get(), name_.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return refused(errno, "stat");
-      if (!S_ISDIR(st.st_mode)) {
-        opaque = TANK_TRY(clear(name_));
-        made = ::mkdirat(parent_.get(), name_.c_str(), 0700);
-      } else {
-        made = 0;
-      }
-    }
-    if (made != 0) return refused(errno, "make directory for");
-    fd.reset(::openat(parent_.get(), name_.c_str(), dir_flags));
-    if (!fd) return refused(errno, "open directory of");
-    if (opaque) TANK_TRY(mark_opaque(fd.get()));
-  }
-  // Without root a read-only directory would keep its own entries out: the mode waits for the end.
-  TANK_TRY(apply(fd.get(), entry, options_.layer && !options_.rootless));
   struct stat st {};
+  if (entry.path.empty()) {
+    if (::fstat(root_, &st) != 0) return refused(errno, "stat");
+    return remember(entry, st.st_ino);
+  }
+  TANK_TRY(enter_parent_of(entry.path));
+  bool opaque = false;
+  if (::mkdirat(parent_.get(), name_.c_str(), 0700) != 0) {
+    if (errno != EEXIST) return refused(errno, "make directory for");
+    if (::fstatat(parent_.get(), name_.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+      return refused(errno, "stat");
+    if (!S_ISDIR(st.st_mode)) {
+      opaque = TANK_TRY(clear(name_));
+      if (::mkdirat(parent_.get(), name_.c_str(), 0700) != 0)
+        return refused(errno, "make directory for");
+    }
+  }
+  const unique_fd fd{::openat(parent_.get(), name_.c_str(), dir_flags)};
+  if (!fd) return refused(errno, "open directory of");
+  if (opaque) TANK_TRY(mark_opaque(fd.get()));
   if (::fstat(fd.get(), &st) != 0) return refused(errno, "stat");
   return remember(entry, st.st_ino);
 }
@@ -242,7 +278,12 @@ result<void> layer_writer::fifo(const entry_facts& entry) {
 }
 
 result<void> layer_writer::whiteout(const std::string& path) {
-  TANK_TRY(enter_parent_of(path));
+  if (auto entered = enter_parent_of(path); !entered) {
+    // What was a directory below is a file of this layer now, which hides it all: umoci lists the
+    // lost entries nevertheless.
+    if (entered.error().sys == ENOTDIR && entered.error().code == errc::invalid) return {};
+    return entered;
+  }
   struct stat st {};
   if (::fstatat(parent_.get(), name_.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
     if (!S_ISDIR(st.st_mode)) return {};
@@ -273,15 +314,13 @@ result<void> layer_writer::finish() {
   std::sort(all.begin(), all.end(),
             [](const auto& a, const auto& b) { return a.second.order > b.second.order; });
   for (const auto& [inode, facts] : all) {
-    const auto fd = open_in_root(root_, facts.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const auto& path = facts.entry.path;
+    const auto fd = open_in_root(root_, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     struct stat st {};
     // Later entries may have replaced it or the way to it; then there is nothing to set.
     if (!fd || ::fstat(fd->get(), &st) != 0 || st.st_ino != inode) continue;
-    const timespec times[2] = {facts.mtime, facts.mtime};
-    if (::futimens(fd->get(), times) != 0)
-      return fail_errno(errno, "set time of", printable(facts.path));
-    if (options_.rootless && ::fchmod(fd->get(), facts.permissions) != 0)
-      return fail_errno(errno, "chmod", printable(facts.path));
+    if (auto done = apply_to_directory(fd->get(), facts.entry); !done)
+      return wrap(std::move(done).error(), "finish", printable(path));
   }
   return {};
 }

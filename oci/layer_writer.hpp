@@ -29,7 +29,7 @@ struct entry_facts {
 
 class layer_writer {
  public:
-  layer_writer(int root, const unpack_options& options) : root_(root), options_(options) {}
+  layer_writer(int root, const unpack_options& options);
 
   using filler = std::function<result<void>(int fd)>;
   result<void> regular(const entry_facts& entry, const filler& fill);
@@ -47,9 +47,7 @@ class layer_writer {
 
  private:
   struct directory_facts {
-    std::string path;
-    mode_t permissions = 0;
-    timespec mtime{};
+    entry_facts entry;
     std::size_t order = 0; ///< components: children before parents
   };
 
@@ -58,12 +56,18 @@ class layer_writer {
   result<void> make_component(int parent, const std::string& name);
   result<bool> clear(const std::string& name); ///< true when a whiteout lay there
   result<void> mark_opaque(int directory);
-  result<void> apply(int fd, const entry_facts& entry, bool with_mode);
+  result<void> apply_to_file(int fd, const entry_facts& entry);
+  result<void> apply_to_directory(int fd, const entry_facts& entry);
+  result<void> set_attributes(int fd, const entry_facts& entry);
+  [[nodiscard]] bool is_ours(const entry_facts& entry) const;
   result<void> remember(const entry_facts& entry, ino_t inode);
 
   int root_;
   const unpack_options& options_;
-  unique_fd parent_; ///< O_PATH of `parent_path_`: most entries share it with the one before
+  uid_t uid_; ///< what new files get without a chown
+  gid_t gid_;
+  mode_t unset_ = 0777; ///< permissions that creating a file may not give (umask, default ACL)
+  unique_fd parent_;    ///< O_PATH of `parent_path_`: most entries share it with the one before
   std::string parent_path_;
   std::string name_; ///< last component of the entry at hand
   std::unordered_map<ino_t, directory_facts> directories_;

@@ -1,6 +1,7 @@
 #include "oci/records.hpp"
 
 #include "base/file.hpp"
+#include "oci/image_source.hpp"
 #include "oci/json.hpp"
 
 #include <algorithm>
@@ -20,6 +21,46 @@ result<digest> optional_digest(const json_object& o, const char* key) {
 
 } // namespace
 
+std::string to_json(const layer_facts& f) {
+  json blobs = json::array();
+  for (const auto& b : f.blobs)
+    blobs.push_back({{"digest", b.content.to_string()}, {"size", b.size}});
+  const json out = {{"version", version},
+                    {"diff_id", f.diff_id.to_string()},
+                    {"blobs", std::move(blobs)},
+                    {"entries", f.entries},
+                    {"bytes", f.bytes},
+                    {"tree", f.tree},
+                    {"boot", f.boot}};
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+result<layer_facts> read_facts(const store_layout& layout, const digest& diff_id) {
+  const auto path = layout.record(diff_id);
+  const auto text = TANK_TRY(read_file(path, max_record));
+  const auto value = TANK_TRY(parse_json(text, max_record, path));
+  const auto o = TANK_TRY(json_object::of(value, path));
+  if (TANK_TRY(o.number("version")) != version)
+    return fail(errc::unsupported, "read", path, "another version of tank wrote it");
+  layer_facts f;
+  f.diff_id = TANK_TRY(o.text("diff_id").and_then(parse_digest));
+  f.entries = TANK_TRY(o.number("entries"));
+  f.bytes = TANK_TRY(o.number("bytes"));
+  f.tree = TANK_TRY(o.text("tree"));
+  f.boot = TANK_TRY(o.text("boot"));
+  if (const json* blobs = o.find("blobs"); blobs != nullptr && blobs->is_array())
+    for (const auto& item : *blobs) {
+      const auto b = TANK_TRY(json_object::of(item, "layer record.blobs"));
+      f.blobs.push_back({
+        TANK_TRY(b.text("digest").and_then(parse_digest))
+        , TANK_TRY(b.number("size"))
+      });
+    }
+  if (f.diff_id != diff_id)
+    return fail(errc::corrupt, "read", path, "it is of " + f.diff_id.to_string());
+  return f;
+}
+
 std::string to_json(const image_record& r) {
   json layers = json::array();
   for (const auto& l : r.layers)
@@ -35,6 +76,7 @@ std::string to_json(const image_record& r) {
               {"layers", std::move(layers)},
               {"first_visible", r.first_visible}};
   if (!r.index.empty()) out["index"] = r.index.to_string();
+  if (!r.stamp.empty()) out["stamp"] = r.stamp;
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -51,6 +93,7 @@ result<image_record> parse_record(std::string_view text) {
   r.architecture = TANK_TRY(o.text("architecture"));
   r.created = TANK_TRY(o.text("created"));
   r.size = TANK_TRY(o.number("size"));
+  r.stamp = TANK_TRY(o.text("stamp"));
   r.config = TANK_TRY(o.object("config").and_then(image_config_from));
   r.first_visible = TANK_TRY(o.number("first_visible"));
   if (const json* layers = o.find("layers"); layers != nullptr && layers->is_array())
@@ -61,8 +104,8 @@ result<image_record> parse_record(std::string_view text) {
         , TANK_TRY(l.text("blob").and_then(parse_digest))
       });
     }
-  if (r.layers.empty() || r.first_visible >= r.layers.size())
-    return fail(errc::corrupt, "read", "image record", "it has no layers");
+  if (r.first_visible > 0 && r.first_visible >= r.layers.size())
+    return fail(errc::corrupt, "read", "image record", "it hides more layers than it has");
   return r;
 }
 
@@ -99,6 +142,19 @@ result<std::vector<image_record>> read_records(const store_layout& layout) {
   if (ec) return fail_errno(ec.value(), "read", layout.refs());
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return out;
+}
+
+result<std::string> canonical_name(std::string_view text) {
+  if (is_image_source(text)) return TANK_TRY(parse_image_source(text))
+  .to_string();
+  return TANK_TRY(parse_reference(text))
+  .to_string();
+}
+
+result<image_record> find_named(const store_layout& layout, std::string_view text) {
+  if (is_image_source(text))
+    return read_record(layout, TANK_TRY(parse_image_source(text)).to_string());
+  return find_record(layout, TANK_TRY(parse_reference(text)));
 }
 
 result<image_record> find_record(const store_layout& layout, const reference& wanted) {

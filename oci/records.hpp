@@ -20,6 +20,26 @@ struct layer_record {
   bool operator==(const layer_record&) const = default;
 };
 
+/// What was true of an unpacked layer when it was made: `records/<diff_id>.json`.
+///
+/// A layer counts as here when its directory and its record are, and the record can be trusted: it
+/// was written in this boot (renames that survived a kill may lose their content with the power),
+/// or a reference that needs the layer was committed since, which flushes both.
+struct layer_facts {
+  digest diff_id;
+  struct blob_facts {
+    digest content;
+    std::uint64_t size = 0;
+    bool operator==(const blob_facts&) const = default;
+  };
+  std::vector<blob_facts> blobs; ///< forms it came in; verified to unpack to diff_id
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0; ///< of file contents
+  std::string tree;        ///< survey_tree's fingerprint of the directory
+  std::string boot;        ///< boot_id of who made it
+  bool operator==(const layer_facts&) const = default;
+};
+
 struct image_record {
   std::string name; ///< canonical
   digest manifest;
@@ -31,6 +51,7 @@ struct image_record {
   image_config config;
   std::vector<layer_record> layers; ///< bottom first, all of the manifest
   std::size_t first_visible = 0;    ///< layers below are hidden by an opaque root
+  std::string stamp;                ///< of the image source it came from (image_source.hpp)
   bool operator==(const image_record&) const = default;
 };
 
@@ -51,9 +72,20 @@ struct store_layout {
   [[nodiscard]] std::filesystem::path ref(const std::string& name) const {
     return refs() / (digest_of(name).hex + ".json");
   }
+  [[nodiscard]] std::filesystem::path records() const { return root / "records"; }
+  [[nodiscard]] std::filesystem::path record(const digest& diff_id) const {
+    return records() / (diff_id.file_name() + ".json");
+  }
   [[nodiscard]] std::filesystem::path tmp() const { return root / "tmp"; }
   [[nodiscard]] std::filesystem::path lock() const { return root / "lock"; }
+  [[nodiscard]] std::filesystem::path layer_locks() const { return root / "layer-locks"; }
+  /// The lower directory of an image without layers.
+  [[nodiscard]] std::filesystem::path empty() const { return root / "empty"; }
 };
+
+std::string to_json(const layer_facts& facts);
+/// errc::not_found when there is none.
+result<layer_facts> read_facts(const store_layout& layout, const digest& diff_id);
 
 std::string to_json(const image_record& record);
 result<image_record> parse_record(std::string_view text);
@@ -62,6 +94,12 @@ result<image_record> parse_record(std::string_view text);
 result<image_record> read_record(const store_layout& layout, const std::string& name);
 /// Sorted by name. One unreadable record fails the whole.
 result<std::vector<image_record>> read_records(const store_layout& layout);
+
+/// What a text is called in the store: a reference's or an image source's canonical form.
+result<std::string> canonical_name(std::string_view text);
+
+/// The record of a reference or of an image source.
+result<image_record> find_named(const store_layout& layout, std::string_view text);
 
 /// The record `wanted` means: its exact name; with a digest, a record of that repository whose
 /// manifest or index has it (and whose tag, when one is given, it is).

@@ -1,17 +1,16 @@
 #include "oci/store.hpp"
 
 #include "base/file.hpp"
-#include "base/remove_tree.hpp"
 #include "oci/changes.hpp"
 #include "oci/ingest.hpp"
+#include "oci/store_gc.hpp"
 #include "oci/tree.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <set>
-#include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace tank::oci {
@@ -19,36 +18,6 @@ namespace tank::oci {
 namespace {
 
 constexpr std::string_view rootfs_prefix = "rootfs:";
-
-result<unique_fd> open_directory(const std::filesystem::path& path) {
-  unique_fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!fd) return fail_errno(errno, "open", path);
-  return fd;
-}
-
-result<std::vector<std::string>> names_in(const std::filesystem::path& directory) {
-  std::vector<std::string> out;
-  std::error_code ec;
-  for (std::filesystem::directory_iterator at{directory, ec}, end; !ec && at != end;
-       at.increment(ec))
-    out.push_back(at->path().filename().string());
-  if (ec) return fail_errno(ec.value(), "read", directory);
-  return out;
-}
-
-/// What a crash left. Only who holds the lock alone knows that nobody works there.
-result<void> sweep(const store_layout& layout) {
-  const auto lock = TANK_TRY(lock_store(layout, LOCK_EX, false));
-  if (!lock) return {};
-  const auto tmp = TANK_TRY(open_directory(layout.tmp()));
-  // What does not go now is met again at the next open; it must not keep the images from use.
-  for (const auto& name : TANK_TRY(names_in(layout.tmp())))
-    (void)remove_tree(tmp.get(), name);
-  const auto refs = TANK_TRY(open_directory(layout.refs()));
-  for (const auto& name : TANK_TRY(names_in(layout.refs())))
-    if (name.starts_with('.')) (void)remove_tree(refs.get(), name);
-  return {};
-}
 
 result<image> resolve_directory(std::string_view name) {
   const std::filesystem::path path{name.substr(rootfs_prefix.size())};
@@ -63,33 +32,6 @@ result<image> resolve_directory(std::string_view name) {
   return image{std::string{name}, {}, {}, {path}};
 }
 
-/// Removes what no record needs any more. The caller holds the lock alone.
-result<void> collect(const store_layout& layout, const std::vector<std::filesystem::path>& in_use) {
-  std::set<std::filesystem::path> needed{in_use.begin(), in_use.end()};
-  for (const auto& record : TANK_TRY(read_records(layout))) {
-    needed.insert({layout.blob(record.manifest), layout.blob(record.config_blob)});
-    if (!record.index.empty()) needed.insert(layout.blob(record.index));
-    for (const auto& l : record.layers)
-      needed.insert({layout.blob(l.blob), layout.layer(l.diff_id)});
-  }
-  for (const auto* algorithm : {"sha256", "sha512"}) {
-    const auto directory = layout.blobs() / algorithm;
-    for (const auto& name : TANK_TRY(names_in(directory)))
-      if (!needed.contains(directory / name) && ::unlink((directory / name).c_str()) != 0)
-        return fail_errno(errno, "remove", directory / name);
-  }
-  const auto tmp = TANK_TRY(open_directory(layout.tmp()));
-  for (const auto& name : TANK_TRY(names_in(layout.layers()))) {
-    const auto path = layout.layers() / name;
-    if (needed.contains(path)) continue;
-    // Gone at once under its name, so that a crash leaves no half layer to be taken for a whole.
-    if (::rename(path.c_str(), (layout.tmp() / name).c_str()) != 0)
-      return fail_errno(errno, "remove", path);
-    TANK_TRY(remove_tree(tmp.get(), name));
-  }
-  return {};
-}
-
 } // namespace
 
 store::store(std::filesystem::path root, store_options options)
@@ -102,18 +44,19 @@ result<store> store::open(std::filesystem::path root, store_options options) {
   const store_layout layout{root};
   TANK_TRY(make_directories(root));
   for (const auto& path : {layout.blobs(), layout.blobs() / "sha256", layout.blobs() / "sha512",
-                           layout.layers(), layout.refs(), layout.tmp()})
+                           layout.layers(), layout.records(), layout.refs(), layout.tmp()})
     TANK_TRY(make_directories(path));
+  TANK_TRY(make_directories(layout.empty(), 0755));
   // Layers hold set-uid files and what images keep private: nobody else may look in, also when
   // somebody made the directory beforehand (SECURITY 18).
   if (::chmod(root.c_str(), 0700) != 0) return fail_errno(errno, "chmod", root);
-  TANK_TRY(sweep(layout));
+  TANK_TRY(sweep(layout, options));
   return store{std::move(root), std::move(options)};
 }
 
 result<image> store::import_rootfs(const std::filesystem::path& tar, const reference& name,
                                    const std::vector<std::string>& changes,
-                                   std::string_view created) {
+                                   std::string_view created) const {
   if (!name.digest.empty())
     return fail(errc::invalid, "import image", name.to_string(),
                 "a new image's name has no digest");
@@ -154,13 +97,20 @@ result<image> store::import_rootfs(const std::filesystem::path& tar, const refer
 result<image> store::resolve(std::string_view name) const {
   if (name.starts_with(rootfs_prefix)) return resolve_directory(name);
   const store_layout layout{root_};
-  const auto wanted = TANK_TRY(parse_reference(name));
-  const auto record = TANK_TRY(find_record(layout, wanted));
+  const auto record = TANK_TRY(find_named(layout, name));
   auto found = image_of(layout, record);
-  for (const auto& path : found.layers)
-    if (::faccessat(AT_FDCWD, path.c_str(), F_OK, 0) != 0)
+  const auto here = [](const std::filesystem::path& path) {
+    return ::faccessat(AT_FDCWD, path.c_str(), F_OK, 0) == 0;
+  };
+  for (auto i = record.first_visible; i < record.layers.size(); ++i) {
+    const auto& id = record.layers[i].diff_id;
+    if (!here(layout.layer(id)) || !here(layout.record(id)))
       return fail(errc::corrupt, "use image", record.name,
-                  "its layer " + path.string() + " is gone", "import or load it again");
+                  "its layer " + layout.layer(id).string() + " is gone or damaged",
+                  "import, load or pull it again");
+  }
+  // Best effort: it only tells which images were not wanted for long.
+  ::utimensat(AT_FDCWD, layout.ref(record.name).c_str(), nullptr, 0);
   return found;
 }
 
@@ -172,17 +122,40 @@ result<std::vector<image_summary>> store::list() const {
   return out;
 }
 
-result<void> store::remove(const reference& name,
-                           const std::vector<std::filesystem::path>& in_use) {
+result<image_details> store::inspect(std::string_view name) const {
   const store_layout layout{root_};
-  const auto lock = TANK_TRY(lock_store(layout, LOCK_EX, true));
-  const auto record = find_record(layout, name);
-  // Also one that cannot be read goes by its name: nothing else would ever get rid of it.
-  if (!record && (record.error().code == errc::not_found || !name.digest.empty()))
-    return tl::make_unexpected(record.error());
-  const auto known = record ? record->name : name.to_string();
-  if (::unlink(layout.ref(known).c_str()) != 0) return fail_errno(errno, "remove", known);
-  return collect(layout, in_use);
+  auto r = TANK_TRY(find_named(layout, name));
+  image_details out;
+  out.summary = {r.name, r.manifest.to_string(), r.architecture, r.created, r.size};
+  out.index_digest = r.index.empty() ? "" : r.index.to_string();
+  out.config_digest = r.config_blob.to_string();
+  out.config = std::move(r.config);
+  for (const auto& l : r.layers) {
+    image_details::layer row{l.diff_id.to_string(),  l.blob.to_string(), 0, 0, 0,
+                             layout.layer(l.diff_id)};
+    struct stat st {};
+    if (::stat(layout.blob(l.blob).c_str(), &st) == 0)
+      row.blob_size = static_cast<std::uint64_t>(st.st_size);
+    if (const auto facts = read_facts(layout, l.diff_id)) {
+      row.entries = facts->entries;
+      row.bytes = facts->bytes;
+    }
+    out.layers.push_back(std::move(row));
+  }
+  return out;
+}
+
+unsigned store_options::parallel() const {
+  if (parallel_layers != 0) return parallel_layers;
+  return std::clamp(std::thread::hardware_concurrency(), 2u, 4u);
+}
+
+result<std::string> boot_of(const store_options& options) {
+  if (!options.boot_id.empty()) return options.boot_id;
+  auto id = TANK_TRY(read_file("/proc/sys/kernel/random/boot_id", 100));
+  while (!id.empty() && id.back() == '\n')
+    id.pop_back();
+  return id;
 }
 
 } // namespace tank::oci

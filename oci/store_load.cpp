@@ -1,17 +1,13 @@
 /// `tank image load`: OCI layouts and docker-save archives, as directories or as one tar.
 #include "oci/store.hpp"
 
-#include "base/file.hpp"
+#include "oci/bundle.hpp"
+#include "oci/image_source.hpp"
 #include "oci/ingest.hpp"
 #include "oci/json.hpp"
-#include "oci/tree.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <fcntl.h>
 #include <optional>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace tank::oci {
 
@@ -20,29 +16,13 @@ namespace {
 constexpr unsigned max_index_depth = 4;
 constexpr std::size_t max_images = 1000;
 
-/// A file of the source, opened below its directory whatever links lie there.
-result<unique_fd> open_file(int source, const std::string& path, std::uint64_t* size = nullptr) {
-  auto fd = TANK_TRY(open_in_root(source, path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
-  struct stat st {};
-  if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "stat", printable(path));
-  if (!S_ISREG(st.st_mode))
-    return fail(errc::invalid, "read", printable(path), "not a regular file");
-  if (size != nullptr) *size = static_cast<std::uint64_t>(st.st_size);
-  return fd;
-}
-
-result<std::string> read_document(int source, const std::string& path, std::uint64_t limit) {
-  const auto fd = TANK_TRY(open_file(source, path));
-  return read_all(fd.get(), limit, printable(path));
-}
-
 std::string blob_path(const digest& d) {
   return "blobs/" + std::string{to_string(d.algorithm)} + "/" + d.hex;
 }
 
 /// A blob of an OCI layout, checked against who refers to it.
-result<std::string> read_blob(int source, const descriptor& d, std::uint64_t limit) {
-  const auto text = TANK_TRY(read_document(source, blob_path(d.content), limit));
+result<std::string> read_blob(const bundle& source, const descriptor& d, std::uint64_t limit) {
+  auto text = TANK_TRY(source.read(blob_path(d.content), limit));
   if (text.size() != d.size || digest_of(text, d.content.algorithm) != d.content)
     return fail(errc::corrupt, "verify", d.content.to_string(), "content or size is another");
   return text;
@@ -51,6 +31,7 @@ result<std::string> read_blob(int source, const descriptor& d, std::uint64_t lim
 /// One image found in the source, not read yet.
 struct candidate {
   std::vector<std::string> names; ///< as written there
+  std::vector<std::string> tags;  ///< as well, but no whole names
   std::optional<descriptor> manifest;
   digest index;
   std::string docker_config; ///< docker-save: file names instead
@@ -58,25 +39,63 @@ struct candidate {
 };
 
 /// skopeo and others write only a tag there; that alone is no name.
-std::vector<std::string> names_of(const descriptor& d) {
-  for (const auto* key : {"io.containerd.image.name", "org.opencontainers.image.ref.name"})
-    if (const auto it = d.annotations.find(key);
-        it != d.annotations.end() && it->second.find_first_of("/:") != std::string::npos)
-      return {it->second};
-  return {};
+void read_names(const descriptor& d, candidate& to) {
+  std::vector<std::string> names;
+  for (const auto* key : {"io.containerd.image.name", "org.opencontainers.image.ref.name"}) {
+    const auto it = d.annotations.find(key);
+    if (it == d.annotations.end()) continue;
+    if (it->second.find_first_of("/:") == std::string::npos)
+      to.tags.push_back(it->second);
+    else if (names.empty())
+      names.push_back(it->second);
+    else
+      to.tags.push_back(it->second);
+  }
+  if (!names.empty()) to.names = std::move(names);
+}
+
+/// Whether `ref` means this image: its name, in any spelling, or its tag.
+bool is_called(const candidate& c, std::string_view ref) {
+  const auto is = [&](const std::string& name) { return name == ref; };
+  if (std::any_of(c.tags.begin(), c.tags.end(), is)) return true;
+  const auto wanted = parse_reference(ref);
+  return std::any_of(c.names.begin(), c.names.end(), [&](const std::string& name) {
+    if (name == ref) return true;
+    const auto parsed = parse_reference(name);
+    return parsed && ((wanted && *parsed == *wanted) || parsed->tag == ref);
+  });
+}
+
+/// Those that `ref` means; all when it is empty.
+result<std::vector<candidate>> pick(std::vector<candidate> found, std::string_view ref) {
+  if (ref.empty()) return found;
+  std::string seen;
+  for (const auto& c : found)
+    for (const auto* list : {&c.names, &c.tags})
+      for (const auto& name : *list)
+        seen.append(seen.empty() ? "" : ", ").append(name);
+  std::erase_if(found, [&](const candidate& c) { return !is_called(c, ref); });
+  if (!found.empty()) return found;
+  return fail(errc::not_found, "find image", std::string{ref},
+              seen.empty() ? "there is none with a name" : "there is only " + printable(seen));
 }
 
 class loader {
  public:
-  loader(int source, ingest& session, const unpack_limits& limits)
+  loader(const bundle& source, ingest& session, const unpack_limits& limits)
       : source_(source)
       , session_(session)
       , limits_(limits) {}
 
+  /// All images of an archive that says itself which kind it is.
+  result<std::vector<candidate>> find(image_source::form kind) {
+    return kind == image_source::form::docker_archive ? find_docker() : find_oci();
+  }
+
   result<std::vector<candidate>> find() {
     // Newer docker-save archives hold both; the index is the standard one, with digests.
-    if (const auto index = open_file(source_, "index.json")) return find_oci();
-    if (const auto manifest = open_file(source_, "manifest.json")) return find_docker();
+    if (const auto index = source_.open("index.json")) return find_oci();
+    if (const auto manifest = source_.open("manifest.json")) return find_docker();
     return fail(errc::invalid, "load", "image", "there is neither index.json nor manifest.json",
                 "an OCI layout or a docker-save archive is wanted; for a root file system "
                 "use 'tank image import'");
@@ -92,7 +111,7 @@ class loader {
 
  private:
   result<std::vector<candidate>> find_oci() {
-    const auto text = TANK_TRY(read_document(source_, "index.json", limits_.max_document));
+    const auto text = TANK_TRY(source_.read("index.json", limits_.max_document));
     auto document = TANK_TRY(parse_document(text, {}, limits_));
     const auto* index = std::get_if<image_index>(&document);
     if (index == nullptr) return fail(errc::invalid, "load", "index.json", "it is no index");
@@ -108,7 +127,7 @@ class loader {
       auto c = TANK_TRY(std::move(found));
       const bool seen = std::any_of(out.begin(), out.end(), [&](const candidate& o) {
         if (o.manifest->content != c.manifest->content) return false;
-        return o.names == c.names;
+        return o.names == c.names && o.tags == c.tags;
       });
       if (!seen) out.push_back(std::move(c));
     }
@@ -132,12 +151,12 @@ class loader {
     } else {
       c.manifest = d;
     }
-    if (auto names = names_of(d); !names.empty()) c.names = std::move(names);
+    read_names(d, c);
     return c;
   }
 
   result<std::vector<candidate>> find_docker() {
-    const auto text = TANK_TRY(read_document(source_, "manifest.json", limits_.max_document));
+    const auto text = TANK_TRY(source_.read("manifest.json", limits_.max_document));
     const auto value = TANK_TRY(parse_json(text, limits_.max_document, "manifest.json"));
     if (!value.is_array() || value.size() > max_images)
       return fail(errc::invalid, "load", "manifest.json", "not a list of images");
@@ -159,20 +178,14 @@ class loader {
     const auto& manifest = std::get<image_manifest>(document); // choose() saw that it is one
     const auto config = TANK_TRY(read_blob(source_, manifest.config, limits_.max_document));
     auto record = TANK_TRY(record_of(config, manifest.layers.size()));
+    std::vector<ingest::wanted> layers;
     for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
       const auto& blob = manifest.layers[i];
       record.size += blob.size;
       record.layers[i].blob = blob.content;
-      const auto& diff_id = record.layers[i].diff_id;
-      if (session_.knows(blob.content, diff_id)) continue;
-      const auto path = blob_path(blob.content);
-      file_source bytes {
-        TANK_TRY(open_file(source_, path))
-        , path
-      };
-      auto added = session_.add_layer(bytes, &blob, &diff_id);
-      if (!added) return wrap(std::move(added).error(), "load layer", blob.content.to_string());
+      layers.push_back({blob, record.layers[i].diff_id, opener(blob_path(blob.content))});
     }
+    TANK_TRY(session_.add_layers(layers));
     record.manifest = TANK_TRY(session_.add_document(text, c.manifest->content));
     record.config_blob = TANK_TRY(session_.add_document(config, manifest.config.content));
     record.index = c.index;
@@ -180,20 +193,17 @@ class loader {
   }
 
   result<image_record> add_docker(const candidate& c) {
-    const auto config = TANK_TRY(read_document(source_, c.docker_config, limits_.max_document));
+    const auto config = TANK_TRY(source_.read(c.docker_config, limits_.max_document));
     auto record = TANK_TRY(record_of(config, c.docker_layers.size()));
     image_manifest manifest;
-    for (std::size_t i = 0; i < c.docker_layers.size(); ++i) {
-      const auto& path = c.docker_layers[i];
-      file_source bytes {
-        TANK_TRY(open_file(source_, path))
-        , printable(path)
-      };
-      auto added = session_.add_layer(bytes, nullptr, &record.layers[i].diff_id);
-      if (!added) return wrap(std::move(added).error(), "load layer", printable(path));
-      record.size += added->blob.size;
-      record.layers[i].blob = added->blob.content;
-      manifest.layers.push_back(added->blob);
+    std::vector<ingest::wanted> layers;
+    for (std::size_t i = 0; i < c.docker_layers.size(); ++i)
+      layers.push_back({{}, record.layers[i].diff_id, opener(c.docker_layers[i])});
+    const auto added = TANK_TRY(session_.add_layers(layers));
+    for (std::size_t i = 0; i < added.size(); ++i) {
+      record.size += added[i].blob.size;
+      record.layers[i].blob = added[i].blob.content;
+      manifest.layers.push_back(added[i].blob);
     }
     record.config_blob = TANK_TRY(session_.add_document(config));
     manifest.config = {std::string{media::config}, record.config_blob, config.size(), {}, {}};
@@ -207,7 +217,6 @@ class loader {
       return fail(errc::invalid, "load", "image",
                   "the manifest has " + std::to_string(layers) + " layers, its config " +
                       std::to_string(settings.diff_ids.size()));
-    if (layers == 0) return fail(errc::unsupported, "load", "image", "it has no layers");
     image_record record;
     record.architecture = settings.target.architecture;
     record.created = settings.created;
@@ -217,30 +226,20 @@ class loader {
     return record;
   }
 
-  int source_;
+  [[nodiscard]] std::function<result<std::unique_ptr<byte_source>>(std::stop_token)>
+  opener(std::string path) const {
+    return [this, path = std::move(path)](
+               const std::stop_token&) -> result<std::unique_ptr<byte_source>> {
+      return TANK_TRY(source_.open(path))
+      .bytes;
+    };
+  }
+
+  const bundle& source_;
   ingest& session_;
   const unpack_limits& limits_;
   std::optional<error> last_;
 };
-
-/// The source as a directory: itself, or unpacked into the session.
-result<unique_fd> open_source(const std::filesystem::path& source, ingest& session,
-                              const unpack_limits& limits) {
-  unique_fd fd{::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
-  if (!fd) return fail_errno(errno, "open", source);
-  struct stat st {};
-  if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "stat", source);
-  if (S_ISDIR(st.st_mode)) return fd;
-  const auto directory = TANK_TRY(session.make_directory());
-  unique_fd out{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!out) return fail_errno(errno, "open", directory);
-  file_source raw{std::move(fd), source};
-  decompressing_source plain{raw};
-  measuring_source bounded{plain, digest_algorithm::sha256, limits.max_stream()};
-  auto unpacked = unpack_tar(bounded, out.get(), {limits, true, false});
-  if (!unpacked) return wrap(std::move(unpacked).error(), "load", source);
-  return out;
-}
 
 result<std::vector<reference>> names_for(const candidate& c, const reference* given) {
   if (given != nullptr) {
@@ -265,12 +264,16 @@ result<std::vector<reference>> names_for(const candidate& c, const reference* gi
 
 } // namespace
 
-result<std::vector<image>> store::load(const std::filesystem::path& source, const reference* name) {
+result<std::vector<image>> store::load(const std::filesystem::path& source, const reference* name,
+                                       std::string_view ref) const {
   auto session = TANK_TRY(ingest::begin({root_}, options_));
-  const auto directory = TANK_TRY(open_source(source, session, options_.limits));
-  loader load{directory.get(), session, options_.limits};
-  auto found = load.find();
-  if (!found) return wrap(std::move(found).error(), "load", source);
+  const auto opened =
+      open_bundle(source, options_.limits, [&session] { return session.make_directory(); });
+  if (!opened) return wrap(opened.error(), "load", source);
+  loader load{**opened, session, options_.limits};
+  const auto found =
+      load.find().and_then([&](std::vector<candidate> all) { return pick(std::move(all), ref); });
+  if (!found) return wrap(found.error(), "load", source);
   if (found->empty()) return fail(errc::invalid, "load", source, "it holds no image");
   if (name != nullptr && found->size() > 1)
     return fail(errc::invalid, "load", source,
@@ -294,6 +297,34 @@ result<std::vector<image>> store::load(const std::filesystem::path& source, cons
       out.push_back(TANK_TRY(session.commit(record)));
     }
   return out;
+}
+
+result<image> store::bring(std::string_view text) const {
+  const auto source = TANK_TRY(parse_image_source(text));
+  const auto name = source.to_string();
+  // Taken before the reading: what changes meanwhile is read again next time.
+  const auto stamp = stamp_of(source);
+  if (const auto known = read_record({root_}, name);
+      known && known->stamp == stamp && !stamp.empty())
+    if (auto here = resolve(name)) return here;
+  auto session = TANK_TRY(ingest::begin({root_}, options_));
+  const auto opened =
+      open_bundle(source.path, options_.limits, [&session] { return session.make_directory(); });
+  if (!opened) return wrap(opened.error(), "load image", name);
+  loader load{**opened, session, options_.limits};
+  const auto found = load.find(source.kind).and_then([&](std::vector<candidate> all) {
+    return pick(std::move(all), source.ref);
+  });
+  if (!found) return wrap(found.error(), "load image", name);
+  if (found->size() != 1)
+    return fail(errc::invalid, "load image", name,
+                "it holds " + std::to_string(found->size()) + " images",
+                "name one: " + name + ":REF");
+  auto record = load.add(found->front());
+  if (!record) return wrap(std::move(record).error(), "load image", name);
+  record->name = name;
+  record->stamp = stamp;
+  return session.commit(*std::move(record));
 }
 
 } // namespace tank::oci

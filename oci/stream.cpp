@@ -1,6 +1,7 @@
 #include "oci/stream.hpp"
 
 #include "oci/archive.hpp"
+#include "oci/inflate.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +18,12 @@ bool starts_with(std::span<const std::byte> bytes, std::initializer_list<unsigne
   return bytes.size() >= magic.size() &&
          std::equal(magic.begin(), magic.end(), bytes.begin(),
                     [](unsigned a, std::byte b) { return a == std::to_integer<unsigned>(b); });
+}
+
+/// RFC 8878, 3.1.2: 0x184D2A50 to 0x184D2A5F, little endian.
+bool is_skippable_frame(std::span<const std::byte> bytes) {
+  return bytes.size() >= magic_size && (std::to_integer<unsigned>(bytes[0]) & 0xf0) == 0x50 &&
+         starts_with(bytes.subspan(1), {0x2a, 0x4d, 0x18});
 }
 } // namespace
 
@@ -43,6 +50,27 @@ result<std::span<const std::byte>> file_source::next() {
     if (n >= 0) return std::span<const std::byte>{buffer_.data(), static_cast<std::size_t>(n)};
     if (errno != EINTR) return fail_errno(errno, "read", name_);
   }
+}
+
+range_source::range_source(int fd, std::uint64_t offset, std::uint64_t size, std::string name)
+    : fd_(fd)
+    , at_(offset)
+    , left_(size)
+    , name_(std::move(name))
+    , buffer_(std::min<std::uint64_t>(piece, size)) {}
+
+result<std::span<const std::byte>> range_source::next() {
+  while (left_ > 0) {
+    const auto n = ::pread(fd_, buffer_.data(), std::min<std::uint64_t>(buffer_.size(), left_),
+                           static_cast<off_t>(at_));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno(errno, "read", name_);
+    if (n == 0) return fail(errc::corrupt, "read", name_, "the file ends before it does");
+    at_ += static_cast<std::uint64_t>(n);
+    left_ -= static_cast<std::uint64_t>(n);
+    return std::span<const std::byte>{buffer_.data(), static_cast<std::size_t>(n)};
+  }
+  return std::span<const std::byte>{};
 }
 
 measuring_source::measuring_source(byte_source& inner, digest_algorithm algorithm,
@@ -98,14 +126,9 @@ failure archive_input::why(archive* a, std::string step, std::string object) con
               text != nullptr ? text : "damaged data");
 }
 
-struct decompressing_source::engine {
-  engine(byte_source& source, std::span<const std::byte> head) : input{source, head} {}
-
-  archive_input input;
-  archive_ptr reader{::archive_read_new()};
-};
-
-decompressing_source::decompressing_source(byte_source& inner) : inner_(inner) {}
+decompressing_source::decompressing_source(byte_source& inner, const expansion_limits& limits)
+    : inner_(inner)
+    , limits_(limits) {}
 decompressing_source::~decompressing_source() = default;
 
 result<void> decompressing_source::start() {
@@ -115,30 +138,47 @@ result<void> decompressing_source::start() {
     if (bytes.empty()) break;
     head_.insert(head_.end(), bytes.begin(), bytes.end());
   }
-  if (starts_with(head_, {0x1f, 0x8b}))
+  if (starts_with(head_, {0x1f, 0x8b})) {
     kind_ = compression::gzip;
-  else if (starts_with(head_, {0x28, 0xb5, 0x2f, 0xfd}))
+    engine_ = make_gunzip();
+  } else if (starts_with(head_, {0x28, 0xb5, 0x2f, 0xfd}) || is_skippable_frame(head_)) {
     kind_ = compression::zstd;
-  else
+    engine_ = make_unzstd(limits_.max_window);
+  } else {
     return {};
-  engine_ = std::make_unique<engine>(inner_, head_);
-  auto* a = engine_->reader.get();
-  const int filter = kind_ == compression::gzip ? ARCHIVE_FILTER_GZIP : ARCHIVE_FILTER_ZSTD;
-  // One filter, by name: libarchive's own detection would peel up to 25 nested ones, and run
-  // programs for those that it was not built with.
-  if (a == nullptr || ::archive_read_append_filter(a, filter) != ARCHIVE_OK ||
-      ::archive_read_support_format_raw(a) != ARCHIVE_OK)
-    return fail(errc::unsupported, "decompress", "stream", "libarchive lacks this compression");
-  if (::archive_read_open(a, &engine_->input, nullptr, &archive_input::read, nullptr) != ARCHIVE_OK)
-    return engine_->input.why(a, "decompress", "stream");
-  archive_entry* entry = nullptr;
-  // A stream that holds nothing ends here too: libarchive does not tell it from a cut one, and no
-  // tar is that short.
-  if (::archive_read_next_header(a, &entry) != ARCHIVE_OK) {
-    if (engine_->input.failed) return engine_->input.why(a, "decompress", "stream");
-    return fail(errc::corrupt, "decompress", "stream", "truncated, damaged or empty");
   }
+  input_ = head_;
+  in_ = head_.size();
+  buffer_.resize(piece);
   return {};
+}
+
+result<void> decompressing_source::account(std::size_t produced) {
+  out_ += produced;
+  if (out_ > limits_.free_bytes && out_ / limits_.max_ratio > in_)
+    return fail(errc::limit, "decompress", "stream",
+                "it grows more than " + std::to_string(limits_.max_ratio) + "-fold, like a bomb");
+  return {};
+}
+
+result<std::span<const std::byte>> decompressing_source::expand() {
+  while (!ended_) {
+    if (input_.empty() && !input_ended_) {
+      input_ = TANK_TRY(inner_.next());
+      input_ended_ = input_.empty();
+      in_ += input_.size();
+    }
+    const auto done = TANK_TRY(engine_->run(input_, buffer_));
+    input_ = input_.subspan(done.consumed);
+    if (done.produced > 0) {
+      TANK_TRY(account(done.produced));
+      return std::span<const std::byte>{buffer_.data(), done.produced};
+    }
+    if (done.consumed > 0 || !input_ended_) continue;
+    if (!engine_->complete()) return fail(errc::corrupt, "decompress", "stream", "it is cut short");
+    ended_ = true;
+  }
+  return std::span<const std::byte>{};
 }
 
 result<std::span<const std::byte>> decompressing_source::next() {
@@ -146,20 +186,7 @@ result<std::span<const std::byte>> decompressing_source::next() {
     TANK_TRY(start());
     if (!engine_ && !head_.empty()) return std::span<const std::byte>{head_};
   }
-  if (!engine_) return inner_.next();
-  while (!ended_) {
-    const void* data = nullptr;
-    std::size_t size = 0;
-    la_int64_t offset = 0;
-    const int rc = ::archive_read_data_block(engine_->reader.get(), &data, &size, &offset);
-    if (rc == ARCHIVE_EOF)
-      ended_ = true;
-    else if (rc != ARCHIVE_OK)
-      return engine_->input.why(engine_->reader.get(), "decompress", "stream");
-    else if (size > 0)
-      return std::span{static_cast<const std::byte*>(data), size};
-  }
-  return std::span<const std::byte>{};
+  return engine_ ? expand() : inner_.next();
 }
 
 } // namespace tank::oci

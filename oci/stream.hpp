@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include "oci/digest.hpp"
+#include "oci/limits.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,8 @@
 #include <vector>
 
 namespace tank::oci {
+
+class decompressor;
 
 /// Pulls. Used by one thread at a time.
 class byte_source {
@@ -34,6 +37,21 @@ class file_source final : public byte_source {
 
  private:
   unique_fd fd_;
+  std::string name_;
+  std::vector<std::byte> buffer_;
+};
+
+/// `size` bytes of a regular file from `offset` on; the descriptor's own position is not used, so
+/// several may share one (borrowed). A file that is shorter is errc::corrupt.
+class range_source final : public byte_source {
+ public:
+  range_source(int fd, std::uint64_t offset, std::uint64_t size, std::string name);
+  result<std::span<const std::byte>> next() override;
+
+ private:
+  int fd_;
+  std::uint64_t at_;
+  std::uint64_t left_;
   std::string name_;
   std::vector<std::byte> buffer_;
 };
@@ -61,24 +79,33 @@ class measuring_source final : public byte_source {
 enum class compression : std::uint8_t { none, gzip, zstd };
 
 /// Removes one layer of gzip or zstd, found by its magic number; anything else passes unchanged.
+/// Concatenated members and frames are one stream. Reads `inner` to its end. errc::corrupt when it
+/// is cut or damaged, errc::limit for what expands like a bomb.
 class decompressing_source final : public byte_source {
  public:
-  explicit decompressing_source(byte_source& inner);
+  explicit decompressing_source(byte_source& inner, const expansion_limits& limits = {});
   ~decompressing_source() override;
   result<std::span<const std::byte>> next() override;
   /// Known after the first `next()`.
   [[nodiscard]] compression kind() const noexcept { return kind_; }
 
  private:
-  struct engine;
   result<void> start();
+  result<std::span<const std::byte>> expand();
+  result<void> account(std::size_t produced);
 
   byte_source& inner_;
+  expansion_limits limits_;
   compression kind_ = compression::none;
   bool started_ = false;
+  bool input_ended_ = false;
   bool ended_ = false;
+  std::uint64_t in_ = 0;
+  std::uint64_t out_ = 0;
   std::vector<std::byte> head_;
-  std::unique_ptr<engine> engine_;
+  std::span<const std::byte> input_; ///< not consumed yet
+  std::vector<std::byte> buffer_;
+  std::unique_ptr<decompressor> engine_;
 };
 
 /// Writes everything at the descriptor's position. `name` is for messages.

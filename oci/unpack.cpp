@@ -80,6 +80,7 @@ class unpacker {
  public:
   unpacker(byte_source& tar, int root, const unpack_options& options)
       : options_(options)
+      , budget_(options.budget != nullptr ? *options.budget : own_)
       , input_{tar}
       , writer_(root, options) {}
 
@@ -104,9 +105,8 @@ class unpacker {
         return input_.why(a, "read", last_.empty() ? "archive" : "archive after " + last_);
       const char* raw = ::archive_entry_pathname(entry);
       last_ = printable(raw != nullptr ? raw : "");
-      if (++report_.entries > options_.limits.max_entries)
-        return fail(errc::limit, "unpack", last_,
-                    "more than " + std::to_string(options_.limits.max_entries) + " entries");
+      ++report_.entries;
+      TANK_TRY(budget_.add(1, 0, options_.limits, "unpack", last_));
       if (raw == nullptr) return fail(errc::invalid, "unpack", "entry", "it has no name");
       if (auto done = one(entry, raw); !done) {
         if (input_.failed) return tl::make_unexpected(*input_.failed);
@@ -206,9 +206,7 @@ class unpacker {
 
   result<void> regular(const entry_facts& facts) {
     // The apparent size counts: a hole costs nothing here, but everything who copies it.
-    if (facts.size > options_.limits.max_bytes - report_.bytes)
-      return fail(errc::limit, "write", "entry",
-                  "contents exceed " + std::to_string(options_.limits.max_bytes) + " bytes");
+    TANK_TRY(budget_.add(0, facts.size, options_.limits, "write", "entry"));
     report_.bytes += facts.size;
     return writer_.regular(facts, [&](int fd) { return contents(fd, facts.size); });
   }
@@ -244,6 +242,8 @@ class unpacker {
   }
 
   const unpack_options& options_;
+  unpack_budget own_;
+  unpack_budget& budget_;
   archive_input input_;
   archive_ptr reader_;
   layer_writer writer_;
@@ -253,6 +253,20 @@ class unpacker {
 };
 
 } // namespace
+
+result<void> unpack_budget::add(std::uint64_t entries, std::uint64_t bytes,
+                                const unpack_limits& limits, std::string_view step,
+                                std::string_view object) {
+  const auto too_much = [&](std::string cause) {
+    return fail(errc::limit, std::string{step}, std::string{object}, std::move(cause));
+  };
+  if (entries_.fetch_add(entries) + entries > limits.max_entries)
+    return too_much("more than " + std::to_string(limits.max_entries) + " entries");
+  // Never past the limit itself: a sum of announced sizes could wrap.
+  if (bytes > limits.max_bytes || bytes_.fetch_add(bytes) + bytes > limits.max_bytes)
+    return too_much("contents exceed " + std::to_string(limits.max_bytes) + " bytes");
+  return {};
+}
 
 std::string printable(std::string_view name) {
   std::string out{name.substr(0, 200)};

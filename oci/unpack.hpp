@@ -11,18 +11,33 @@
 ///    those images, and a container gets its own /dev. Hard links to them go the same way;
 ///  * of extended attributes only `user.*` (without `user.overlay.*`) and `security.capability`
 ///    are taken: the `overlay` ones would redirect the layer;
-///  * parents without an entry of their own are made 0755, owned by us.
+///  * parents without an entry of their own are made 0755, owned by us;
+///  * directories get owner, mode, attributes and times at the end. Until then they are ours, 0700,
+///    without set-group-id, so that files need no chown or chmod to be root's and 0644: most are.
 #pragma once
 
 #include "base/error.hpp"
 #include "oci/limits.hpp"
 #include "oci/stream.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace tank::oci {
+
+/// What several archives may cost together, unpacked by several threads.
+class unpack_budget {
+ public:
+  /// errc::limit, of that step and object, when it is too much.
+  result<void> add(std::uint64_t entries, std::uint64_t bytes, const unpack_limits& limits,
+                   std::string_view step, std::string_view object);
+
+ private:
+  std::atomic<std::uint64_t> entries_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+};
 
 struct unpack_options {
   unpack_limits limits;
@@ -30,6 +45,8 @@ struct unpack_options {
   bool rootless = false;
   /// False: a plain archive. Whiteout names mean nothing, owners and attributes are not applied.
   bool layer = true;
+  /// Shared with the image's other layers; null: this archive alone.
+  unpack_budget* budget = nullptr;
 };
 
 struct unpack_report {

@@ -337,3 +337,51 @@ TEST_CASE("a plain archive is unpacked without a layer's meaning") {
   CHECK(slurp(t.root / "d/.wh.x") == "name only");
   CHECK((t.stat("d/.wh.x").st_mode & 07777) == 0600);
 }
+
+TEST_CASE("whiteouts below what this layer made a file hide nothing more") {
+  for (const bool first : {false, true}) {
+    tar_builder tar;
+    if (first) tar.file("was-dir/.wh.a", "").file("was-dir/sub/.wh.b", "");
+    tar.file("was-dir", "file");
+    if (!first) tar.file("was-dir/.wh.a", "").file("was-dir/sub/.wh.b", "");
+    const target t{tar.bytes()};
+    REQUIRE_MESSAGE(t.report, t.why());
+    CHECK(slurp(t.root / "was-dir") == "file");
+  }
+  CHECK(!target{tar_builder{}.file("f").file("f/below").bytes()}.report);
+}
+
+TEST_CASE("modes are the archive's whatever the umask, and whatever mode the parents have") {
+  const auto before = ::umask(0077);
+  tar_builder tar;
+  tar.dir("d", 02775).dir("closed", 0).file("d/f", "x", 0664).file("d/s", "x", 06755);
+  tar.file("closed/f", "x", 0666).dir("d/sub", 01777).file("d/sub/f", "x", 0);
+  const target t{tar.bytes()};
+  ::umask(before);
+  REQUIRE_MESSAGE(t.report, t.why());
+  CHECK((t.stat("d").st_mode & 07777) == 02775);
+  CHECK((t.stat("d/f").st_mode & 07777) == 0664);
+  CHECK((t.stat("d/s").st_mode & 07777) == 06755);
+  CHECK((t.stat("d/sub").st_mode & 07777) == 01777);
+  CHECK((t.stat("d/sub/f").st_mode & 07777) == 0);
+  CHECK((t.stat("closed").st_mode & 07777) == 0);
+  CHECK(std::distance(std::filesystem::directory_iterator{t.root}, {}) == 2); // no probe stays
+}
+
+TEST_CASE("several archives share one budget") {
+  unpack_options options;
+  unpack_budget budget;
+  options.budget = &budget;
+  options.limits.max_entries = 3;
+  CHECK(target{tar_builder{}.file("a").file("b").bytes(), options}.report);
+  CHECK(target{tar_builder{}.file("a").bytes(), options}.report);
+  const target over{tar_builder{}.file("c").bytes(), options};
+  CHECK(over.why() == "cannot unpack 'c': more than 3 entries");
+  unpack_budget bytes;
+  unpack_limits limits;
+  limits.max_bytes = 10;
+  CHECK(bytes.add(0, 6, limits, "write", "entry"));
+  CHECK(!bytes.add(0, UINT64_MAX, limits, "write", "entry")); // and does not wrap
+  CHECK(bytes.add(0, 4, limits, "write", "entry"));
+  CHECK(!bytes.add(0, 1, limits, "write", "entry"));
+}
