@@ -478,3 +478,26 @@ TEST_CASE("a reconciler that fails leaves the runs to its successor") {
   memory->end_runtimes();
   f.s.settle();
 }
+
+TEST_CASE("a runtime that never says a word holds up nobody, and nothing that is asked") {
+  fixture f;
+  f.want(web, "1");
+  f.want("default/b", "1");
+  f.apply();
+  REQUIRE(f.runs.size() == 2);
+  auto& silent = f.runs[0].args.key == web ? f.runs[0] : f.runs[1];
+  auto& other = f.runs[0].args.key == web ? f.runs[1] : f.runs[0];
+  f.comes_up(other, 7);
+  for (int i = 0; i < 100; ++i) {
+    // it obeys nothing: every question is answered by the reconciler alone
+    f.s.send(f.me, silent.actor, stop_pod{});
+    CHECK(f.status(web).state == pod_state::starting);
+    CHECK(f.s.ask<pod_list>(f.rec, list_pods{}).pods.size() == 2);
+    f.s.ask<pods_synced>(f.rec, sync_pods{});
+  }
+  f.ends(other, stop_exited(1));
+  f.advance(10s);
+  CHECK(f.runs.size() == 3);
+  CHECK(f.runs.back().args.key == "default/b");
+  CHECK(f.status(web).state == pod_state::starting);
+}

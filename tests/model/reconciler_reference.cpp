@@ -1,0 +1,222 @@
+// The reconciler's contract, pod by pod: what is desired starts; what changed is stopped, waited
+// for and started anew; what is no longer desired is stopped and forgotten; what ended by itself
+// follows its policy, waits min(base * 2^n, cap), forgets its retries after a stable run, and is
+// left alone after too many restarts; what does not stop is killed. Nothing here knows of another
+// pod.
+#include "tests/model/reconciler_world.hpp"
+
+#include <algorithm>
+
+namespace tank::model {
+namespace {
+
+class one_pod {
+ public:
+  one_pod(std::string key, pod_world& w) : key_(std::move(key)), w_(w) {}
+
+  std::optional<content> wish; ///< what is desired, as far as it was looked at
+
+  void look(bool all_stop) {
+    if (all_stop) return;
+    if (!known_) {
+      if (wish) begin_afresh(*wish);
+    } else if (run_ != 0) {
+      look_at_run();
+    } else if (!wish) {
+      known_ = false;
+    } else if (wish->hash != has_.hash) {
+      begin_afresh(*wish);
+    } else {
+      due(last_run_);
+    }
+  }
+
+  void up(std::uint64_t run) {
+    if (run != run_) return;
+    if (!up_since_) up_since_ = w_.now();
+    if (!told_to_stop_) state_ = "running";
+  }
+
+  void told(std::uint64_t run) {
+    if (run != run_) return;
+    said_ = true;
+    code_ = told_code;
+  }
+
+  void gone(std::uint64_t run, std::uint8_t how, bool all_stop) {
+    if (run != run_) return;
+    run_ = 0;
+    if (!said_) code_ = endings()[how].exit_code;
+    if (forget_when_gone_) {
+      known_ = false;
+    } else if (all_stop) {
+      state_ = "terminal";
+    } else if (next_ && next_->hash != has_.hash) {
+      begin_afresh(*next_);
+    } else if (next_) {
+      retries_ = 0;
+      again();
+    } else {
+      follow_policy(endings()[how].failure);
+    }
+  }
+
+  void due(std::uint64_t run) {
+    if (known_ && run_ == 0 && run == last_run_ && state_ == "backing_off" &&
+        w_.now() >= wait_until_)
+      again();
+  }
+
+  bool restart(bool all_stop) {
+    if (!known_ || forget_when_gone_ || all_stop) return false;
+    if (run_ != 0) {
+      if (!next_) next_ = has_;
+      tell_to_stop({});
+    } else {
+      retries_ = 0;
+      again();
+    }
+    return true;
+  }
+
+  void stop_for_good() {
+    if (!known_) return;
+    next_.reset();
+    if (run_ != 0)
+      tell_to_stop(1'000);
+    else
+      state_ = "terminal";
+    wait_until_ = 0;
+  }
+
+  [[nodiscard]] std::string status() const {
+    if (!known_) return "unknown";
+    return state_ + " retries=" + std::to_string(retries_) +
+           " restarts=" + std::to_string(restarts_) +
+           " at=" + std::to_string(state_ == "backing_off" ? wait_until_ : 0) +
+           " last=" + (code_ ? std::to_string(*code_) : "none");
+  }
+
+ private:
+  void look_at_run() {
+    if (!wish) {
+      if (forget_when_gone_) return;
+      next_.reset();
+      forget_when_gone_ = true;
+      return tell_to_stop({});
+    }
+    const auto& heading = next_ ? next_->hash : has_.hash;
+    if (!forget_when_gone_ && heading == wish->hash) return;
+    forget_when_gone_ = false;
+    next_ = wish;
+    tell_to_stop({});
+  }
+
+  void begin_afresh(const content& what) {
+    known_ = true;
+    has_ = what;
+    restarts_ = retries_ = 0;
+    code_.reset();
+    begin();
+  }
+
+  void again() {
+    ++restarts_;
+    begin();
+  }
+
+  void begin() {
+    state_ = "starting";
+    next_.reset();
+    forget_when_gone_ = told_to_stop_ = said_ = false;
+    up_since_.reset();
+    last_run_ = run_ = w_.start(key_, has_.hash, restarts_);
+  }
+
+  void tell_to_stop(std::optional<ms> grace) {
+    if (told_to_stop_ && !grace) return;
+    told_to_stop_ = true;
+    state_ = "stopping";
+    w_.stop(run_, grace);
+  }
+
+  void follow_policy(bool failure) {
+    if (has_.policy == "Never" || (has_.policy == "OnFailure" && !failure)) {
+      state_ = "terminal";
+      return;
+    }
+    if (up_since_ && w_.now() - *up_since_ >= profile().stable.count()) retries_ = 0;
+    ms delay = profile().base.count();
+    for (int i = 0; i < static_cast<int>(retries_) && delay < profile().cap.count(); ++i)
+      delay *= 2;
+    delay = std::min<ms>(delay, profile().cap.count());
+    ++retries_;
+    state_ = "backing_off";
+    wait_until_ = w_.now() + delay;
+    w_.wake(last_run_, delay);
+  }
+
+  std::string key_;
+  pod_world& w_;
+  bool known_ = false;
+  content has_;                 ///< what runs, or ran last
+  std::optional<content> next_; ///< runs when the present run is gone
+  bool forget_when_gone_ = false;
+  std::uint64_t run_ = 0; ///< the live one
+  std::uint64_t last_run_ = 0;
+  bool told_to_stop_ = false;
+  bool said_ = false;
+  std::string state_;
+  std::uint32_t restarts_ = 0;
+  std::uint32_t retries_ = 0;
+  std::optional<ms> up_since_;
+  ms wait_until_ = 0;
+  std::optional<int> code_; ///< of the last end
+};
+
+} // namespace
+
+void run_reference(const history& h, pod_world& w) {
+  (void)h;
+  std::map<std::string, one_pod> all;
+  for (const auto& key : pods())
+    all.emplace(key, one_pod{key, w});
+  std::map<std::string, std::optional<content>> desired;
+  bool all_stop = false;
+  const auto look = [&] {
+    for (auto& [key, pod] : all) {
+      if (!all_stop) pod.wish = desired[key];
+      pod.look(all_stop);
+    }
+  };
+  while (const auto e = w.next()) {
+    if (const auto* up = std::get_if<up_event>(&*e)) {
+      all.at(w.key_of(up->run)).up(up->run);
+    } else if (const auto* told = std::get_if<told_event>(&*e)) {
+      all.at(w.key_of(told->run)).told(told->run);
+    } else if (const auto* gone = std::get_if<gone_event>(&*e)) {
+      all.at(w.key_of(gone->run)).gone(gone->run, gone->how, all_stop);
+    } else if (const auto* due = std::get_if<due_event>(&*e)) {
+      if (!all_stop) all.at(w.key_of(due->run)).due(due->run);
+    } else if (std::holds_alternative<resync_event>(*e)) {
+      look();
+    } else {
+      const auto& o = w.at(std::get<order_event>(*e));
+      const auto& key = pods()[o.pod];
+      if (o.what == order::kind::desire) desired[key] = contents()[o.content];
+      if (o.what == order::kind::remove) desired[key].reset();
+      if (o.what == order::kind::restart) all.at(key).restart(all_stop);
+      if (o.what == order::kind::stop_all) {
+        all_stop = true;
+        for (auto& [_, pod] : all)
+          pod.stop_for_good();
+      }
+      const bool news = o.what == order::kind::desire || o.what == order::kind::remove;
+      if (news && !o.quietly) look();
+    }
+    for (const auto& [key, pod] : all)
+      w.status(key, pod.status());
+  }
+}
+
+} // namespace tank::model
