@@ -9,6 +9,8 @@ namespace tank {
 
 namespace {
 
+constexpr std::string_view pull_failed = "image_pull_failed";
+
 restart_policy policy_of(const desired_pod& what) {
   return what.pod ? parse_restart_policy(what.pod->spec.restart_policy) : restart_policy::always;
 }
@@ -30,6 +32,8 @@ last_exit exit_of(const stop_reason& why) {
     out = {"Error", 128 + why.code, why.code, why.text, 0, 0};
   } else if (why.what == "oom_killed") {
     out = {"OOMKilled", 128 + why.code, why.code, why.text, 0, 0};
+  } else if (why.what == pull_failed) {
+    out = {"ErrImagePull", 128, 0, why.text, 0, 0};
   } else if (why.what == "bring_up_failed") {
     out = {"StartError", 128, 0, why.text, 0, 0}; // kubelet's code for a start that failed
   } else {
@@ -193,7 +197,13 @@ reconcile_effects reconciler_core::ended(const pod_ended& m) {
 void reconciler_core::decide(entry& e, const stop_reason& why, const instant& now,
                              reconcile_effects& out) {
   const restart_history history{e.status.retries, e.running_since};
-  const auto verdict = restart_decision(policy_of(e.what), why, history, profile_, now.mono);
+  // As kubelet: nothing of the pod has run yet, so its restart policy is not asked; and the first
+  // pull after a failed one waits too.
+  e.no_restart = why.what == pull_failed;
+  auto profile = profile_;
+  if (e.no_restart) profile.first_at_once = false;
+  const auto policy = e.no_restart ? restart_policy::always : policy_of(e.what);
+  const auto verdict = restart_decision(policy, why, history, profile, now.mono);
   const auto said = e.status.last->message.empty() ? to_string(why) : e.status.last->message;
   const auto* again = std::get_if<restart_after>(&verdict);
   if (again == nullptr) {
@@ -204,7 +214,8 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   }
   e.status.retries = again->retries;
   e.status.state = pod_state::backing_off;
-  e.status.message = "back-off " + seconds_text(again->delay) + ": " + said;
+  e.status.message = (e.no_restart ? "ImagePullBackOff: back-off " : "back-off ") +
+                     seconds_text(again->delay) + ": " + said;
   e.status.restart_at_ns =
       now.wall_ns + std::chrono::duration_cast<std::chrono::nanoseconds>(again->delay).count();
   e.restart_at = now.mono + again->delay;
@@ -256,7 +267,7 @@ reconcile_effects reconciler_core::due(const std::string& key, std::uint64_t gen
   auto* e = current(key, generation);
   if (e == nullptr || stopping_all_ || e->status.state != pod_state::backing_off) return out;
   if (e->restart_at && *e->restart_at > now.mono) return out;
-  ++e->status.restarts;
+  if (!e->no_restart) ++e->status.restarts;
   begin(*e, out);
   return out;
 }

@@ -98,6 +98,7 @@ class reconciler_core {
     bool ended_told = false;         ///< the present run has said how its workload ended
     std::optional<desired_pod> next; ///< starts when the present run is gone
     bool leaving = false;            ///< forgotten when the present run is gone
+    bool no_restart = false;         ///< the last run had no image: the next is its first
     std::optional<std::chrono::steady_clock::time_point> running_since;
     std::optional<std::chrono::steady_clock::time_point> restart_at;
   };

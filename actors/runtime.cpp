@@ -66,6 +66,9 @@ class runtime final : public role {
     pump();
     return {
         [this](const image_resolved& m) { on_image(m); },
+        [this](const image_progress& m) {
+          if (m.ticket == the_ticket && !image_ && !machine_.stop_asked()) progress(m.text);
+        },
         [this](const launch_prepared& m) { on_prepared(m); },
         [this](const launch_cleaned& m) { on_cleaned(m); },
         [this](const fd_ready& m) { on_fd(m); },
@@ -132,7 +135,9 @@ class runtime final : public role {
   void on_image(const image_resolved& m) {
     if (m.ticket != the_ticket || image_) return;
     image_ = m.image;
-    feed(m.image ? plain(kind::image_ready) : failed_with(kind::image_failed, m.why));
+    auto e = m.image ? plain(kind::image_ready) : failed_with(kind::image_failed, m.why);
+    e.code = static_cast<int>(m.problem);
+    feed(std::move(e));
   }
 
   void on_prepared(const launch_prepared& m) {
@@ -353,16 +358,19 @@ class runtime final : public role {
   }
 
   void resolve() {
-    const auto& image = args_.what.pod->spec.containers.front().image;
+    const auto& container = args_.what.pod->spec.containers.front();
+    const auto& image = container.image;
     progress("resolving image '" + image + "'");
     // The answer is a message; what is asked for here is to hear when there is nobody to give one.
-    compat::ask(this, options_->image_store(), resolve_image{image, the_ticket, self()})
+    compat::ask(this, options_->image_store(),
+                resolve_image{image, the_ticket, self(), container.image_pull_policy})
         .then([] {},
               [this, image](const caf::error&) {
                 on_image(
                     {the_ticket, nullptr,
                      fail(errc::unavailable, "resolve image", image, "the image store has ended")
-                         .value()});
+                         .value(),
+                     image_problem::pull_failed});
               });
   }
 

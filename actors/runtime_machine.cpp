@@ -1,5 +1,6 @@
 #include "actors/runtime_machine.hpp"
 
+#include "actors/image_problem.hpp"
 #include "actors/runtime_rules.hpp"
 
 #include <algorithm>
@@ -324,6 +325,18 @@ std::string runtime_machine::describe() const {
   return {};
 }
 
+/// kubelet's words.
+static std::string image_word(int problem) {
+  switch (static_cast<image_problem>(problem)) {
+  case image_problem::invalid_name:
+    return "InvalidImageName";
+  case image_problem::never_pull:
+    return "ErrImageNeverPull";
+  default:
+    return "ErrImagePull";
+  }
+}
+
 stop_reason runtime_machine::reason() const {
   const auto abnormal = [&](std::string what) {
     return stop_reason{stop_class::abnormal, std::move(what), 0, describe()};
@@ -342,6 +355,9 @@ stop_reason runtime_machine::reason() const {
     return {stop_class::shutdown, "workload_signaled", code_, describe()};
   case outcome::session_down:
     return abnormal("session_down");
+  case outcome::image_failed:
+    if (code_ == static_cast<int>(image_problem::pull_failed)) return abnormal("image_pull_failed");
+    return abnormal("bring_up_failed");
   default:
     return abnormal("bring_up_failed");
   }
@@ -368,7 +384,7 @@ last_exit runtime_machine::how() const {
     exit.signal = SIGKILL;
     break;
   case outcome::image_failed:
-    exit.reason = "ImagePullError";
+    exit.reason = image_word(code_);
     exit.exit_code = 128;
     break;
   case outcome::failed:

@@ -2,6 +2,7 @@
 /// sendable in message_types.hpp.
 #pragma once
 
+#include "actors/image_problem.hpp"
 #include "actors/messages.hpp"
 #include "base/error.hpp"
 
@@ -27,18 +28,24 @@ struct parsed_file;
 
 // --- image store ---------------------------------------------------------------------------------
 
-/// Asks for an image; `to` gets one image_resolved with the same ticket. The layers count as in use
-/// until `to` ends. There is no registry client yet, so every imagePullPolicy means the local
-/// store.
+/// Asks for an image; `to` gets one image_resolved with the same ticket, and image_progress before
+/// it while the image is pulled. The layers count as in use until `to` ends; a pull that nobody
+/// waits for any more is cancelled.
 struct resolve_image {
   std::string name;
   std::uint64_t ticket = 0;
   caf::actor to;
+  std::string policy = "Never"; ///< imagePullPolicy: Always, IfNotPresent, Never
 };
 struct image_resolved {
   std::uint64_t ticket = 0;
   std::shared_ptr<const oci::image> image; ///< null on failure
   error why;
+  image_problem problem = image_problem::none;
+};
+struct image_progress {
+  std::uint64_t ticket = 0;
+  std::string text; ///< "pulling image 'web:1': 12.0 of 150.2 MiB"
 };
 
 /// -> layers_in_use
@@ -54,6 +61,12 @@ struct image_landed {
   std::string name;
   std::shared_ptr<const oci::image> image;
   error why;
+  std::uint64_t flight = 0; ///< which pull; 0: it was looked for here
+};
+struct image_flight_progress {
+  std::string name;
+  std::uint64_t flight = 0;
+  std::string text;
 };
 struct image_user_down {
   caf::actor_addr user;

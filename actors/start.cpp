@@ -69,6 +69,7 @@ struct instance::parts {
   std::shared_ptr<status_board> board = std::make_shared<status_board>();
   std::shared_ptr<poller> fds;
   std::shared_ptr<thread_pool> jobs;
+  std::shared_ptr<thread_pool> pulls; ///< apart: a pull takes as long as the network likes
   std::shared_ptr<reconciler_memory> memory;
   std::shared_ptr<role_table> roles;
   std::shared_ptr<runtime_herd> herd;
@@ -104,6 +105,7 @@ result<void> instance::parts::open(caf::actor_system& system) {
         std::make_shared<const unique_fd>(TANK_TRY(listen_control_socket(dirs.control_socket())));
   fds = TANK_TRY(poller::create());
   jobs = std::make_shared<thread_pool>(4);
+  if (options.pull) pulls = std::make_shared<thread_pool>(3);
   // While the manifests are read, lest the first pod wait for its filter.
   jobs->submit([port = options.port, held = options.host.capabilities] {
     static_cast<void>(port->seccomp({.capabilities = default_capabilities & held}));
@@ -156,6 +158,7 @@ instance::parts::~parts() {
   // In a system that goes on, timers keep ended actors, and these their share of what follows.
   if (fds) fds->stop();
   if (jobs) jobs->stop();
+  if (pulls) pulls->stop(); // its jobs were cancelled by the end of the image store
 }
 
 // --- the roles -----------------------------------------------------------------------------------
@@ -177,12 +180,16 @@ std::function<caf::actor()> instance::parts::current(std::string name) const {
 }
 
 child_spec instance::parts::image_store(std::shared_ptr<const oci::store> store) {
-  const auto resolve = [store](std::string_view name) {
-    return oci::is_image_source(name) ? store->bring(name) : store->resolve(name);
-  };
-  return role("image_store", [resolve, jobs = jobs](caf::actor_system& sys) {
-    return spawn_image_store(sys, {resolve, jobs});
-  });
+  const image_store_options serving{.resolve =
+                                        [store = std::move(store)](std::string_view name) {
+                                          return oci::is_image_source(name) ? store->bring(name)
+                                                                            : store->resolve(name);
+                                        },
+                                    .jobs = jobs,
+                                    .pull = options.pull,
+                                    .pulls = pulls};
+  return role("image_store",
+              [serving](caf::actor_system& sys) { return spawn_image_store(sys, serving); });
 }
 
 runtime_factory instance::parts::make_runtimes(std::shared_ptr<pod_storage> storage) {

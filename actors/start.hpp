@@ -10,6 +10,7 @@
 #pragma once
 
 #include "actors/backoff.hpp"
+#include "actors/image_pull.hpp"
 #include "actors/messages.hpp"
 #include "actors/plan_launch.hpp"
 #include "base/error.hpp"
@@ -52,6 +53,7 @@ struct start_options {
   std::string version;
   std::shared_ptr<spdlog::logger> logger; ///< what happens is told here; empty: nowhere
   bool control_socket = true;             ///< in run_dir, for `tank get pods --run-dir ...`
+  image_pull pull;                   ///< from registries; empty: images come from the store alone
   std::shared_ptr<role_table> roles; ///< to look at the actors by name; "root" is the supervisor
 };
 

@@ -11,13 +11,15 @@ result<oci::store> open_image_store(invocation& line) {
 }
 
 void add_image(CLI::App& app, invocation& line) {
-  auto* image = app.add_subcommand("image", "Bring, list, keep and remove images");
+  auto* image = app.add_subcommand("image", "Pull, bring, list, keep and remove images");
   image->require_subcommand(1);
   image->fallthrough();
   image->footer("Examples:\n"
+                "  tank image pull nginx:1.27\n"
                 "  tank image import rootfs.tar localhost/web:1\n"
                 "  tank image load nginx.tar\n"
                 "  tank image list");
+  add_image_pull(*image, line);
   add_image_content(*image, line);
   add_image_upkeep(*image, line);
 }

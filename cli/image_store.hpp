@@ -15,6 +15,7 @@ namespace tank::cli {
 result<oci::store> open_image_store(invocation& line);
 
 // What `tank image` is made of; each adds its verbs.
+void add_image_pull(CLI::App& image, invocation& line);
 void add_image_content(CLI::App& image, invocation& line); ///< import, load, save
 void add_image_upkeep(CLI::App& image, invocation& line);  ///< list, inspect, rm, prune, verify
 

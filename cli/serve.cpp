@@ -1,5 +1,7 @@
 #include "cli/serve.hpp"
 
+#include "actors/registry_pull.hpp"
+#include "cli/registries.hpp"
 #include "cli/tables.hpp"
 
 #include <cstdio>
@@ -91,6 +93,7 @@ result<start_options> make_start_options(const cli_context& context,
   options.backoff.first_at_once = figures.immediate_first.value_or(options.backoff.first_at_once);
   options.logs = {settings.log_max_bytes, settings.log_max_files};
   options.rescan = settings.resync;
+  options.pull = make_image_pull(make_puller(context, dirs.images()));
   options.dirs = std::move(dirs);
   options.sources = std::move(sources);
   options.wall_clock = context.realtime_ns;

@@ -250,7 +250,11 @@ std::string state_line(const pod_status& pod) {
   std::string text = "pod/" + short_name(pod.key) + " " + state_text(pod, 0);
   if (pod.state == pod_state::running && pod.host_pid > 0)
     text += ", pid " + std::to_string(pod.host_pid);
-  if (const auto why = reason_of(pod); !why.empty()) text += ": " + why;
+  auto why = reason_of(pod);
+  // A line for each step, not for each MiB.
+  if (pod.state == pod_state::starting && why.starts_with("pulling image '"))
+    why = why.substr(0, std::min(why.find("': "), why.size() - 1) + 1);
+  if (!why.empty()) text += ": " + why;
   return text;
 }
 

@@ -107,3 +107,156 @@ TEST_CASE("a store that ends with questions in its hands answers them") {
   CHECK(answer.image == nullptr);
   CHECK(answer.why.message() == "cannot resolve image 'web': the image store has ended");
 }
+
+namespace {
+
+/// A store that has nothing, and a registry that has all but "gone".
+struct pulling_world {
+  std::shared_ptr<later_runner> jobs = std::make_shared<later_runner>();
+  std::shared_ptr<later_runner> pulls = std::make_shared<later_runner>();
+  std::shared_ptr<std::vector<oci::cancellation*>> stops =
+      std::make_shared<std::vector<oci::cancellation*>>();
+  script s;
+  caf::actor store = spawn_image_store(
+      s.sys,
+      {.resolve = [](std::string_view name) -> result<oci::image> {
+         if (name == "here/x:1") return oci::image{.name = std::string{name}, .layers = {"/l/1"}};
+         if (name == "hurt/x:1") return fail(errc::corrupt, "use", "layer", "it is gone");
+         if (name == "BAD") return fail(errc::invalid, "parse", "BAD", "upper case");
+         return fail(errc::not_found, "find image", std::string{name}, "not here");
+       },
+       .jobs = jobs,
+       .pull = [n = stops](std::string_view name, const std::function<void(std::string)>& progress,
+                           oci::cancellation& stop) -> result<oci::image> {
+         n->push_back(&stop);
+         progress("pulling: 1 of 2 MiB");
+         if (stop.cancelled()) return fail(errc::cancelled, "pull", std::string{name}, "");
+         if (name == "gone/x:1") return fail(errc::not_found, "pull image", "gone/x:1", "404");
+         return oci::image{.name = std::string{name}, .layers = {"/l/9"}};
+       },
+       .pulls = pulls});
+  pulling_world() { s.settle(); }
+  void ask(const std::string& name, const std::string& policy, std::uint64_t ticket,
+           const caf::actor& who) {
+    s.send(who, store, resolve_image{name, ticket, who, policy});
+    s.step(store);
+  }
+  void settle_store() {
+    while (s.step(store)) {
+    }
+  }
+  void look() {
+    jobs->run_all();
+    settle_store();
+  }
+  void land() {
+    pulls->run_all();
+    settle_store();
+  }
+  /// Its answer, and how often it heard of progress before.
+  std::pair<image_resolved, int> answer(const caf::actor& who) {
+    int heard = 0;
+    for (;; ++heard) {
+      const auto next = s.peek(who);
+      if (!next || !compat::message_as<image_progress>(next->second)) break;
+      (void)s.take<image_progress>(who);
+    }
+    return {s.take<image_resolved>(who), heard};
+  }
+};
+
+} // namespace
+
+TEST_CASE("what the policies mean, and which names have no registry behind them") {
+  CHECK(plan_lookup("web:1", "Never") == image_lookup::here_only);
+  CHECK(plan_lookup("web:1", "IfNotPresent") == image_lookup::here_first);
+  CHECK(plan_lookup("web:1", "Always") == image_lookup::registry);
+  for (const auto* local : {"localhost/web:1", "rootfs:/srv/tree", "oci:/d/layout", "BAD:::"})
+    CHECK_MESSAGE(plan_lookup(local, "Always") == image_lookup::here_only, local);
+  CHECK(plan_lookup("localhost:5000/web:1", "Always") == image_lookup::registry);
+}
+
+TEST_CASE("a hundred pods that want one missing image cause one pull") {
+  pulling_world w;
+  std::vector<caf::actor> pods;
+  for (int i = 0; i < 100; ++i)
+    pods.push_back(w.s.peer());
+  for (std::uint64_t i = 0; i < 100; ++i)
+    w.ask("a/web:1", i % 2 == 0 ? "IfNotPresent" : "Always", i, pods[i]);
+  w.look();
+  CHECK(w.pulls->jobs.size() == 1);
+  w.land();
+  CHECK(w.stops->size() == 1);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const auto [got, heard] = w.answer(pods[i]);
+    CHECK(got.ticket == i);
+    CHECK(heard == 2); // that it begins, and how far it is
+    REQUIRE(got.image);
+    CHECK(got.image->layers.size() == 1);
+  }
+}
+
+TEST_CASE("what is here is not pulled; what is damaged is") {
+  pulling_world w;
+  auto a = w.s.peer();
+  w.ask("here/x:1", "IfNotPresent", 1, a);
+  w.ask("hurt/x:1", "IfNotPresent", 2, a);
+  w.look();
+  CHECK(w.answer(a).first.image);
+  CHECK(w.pulls->jobs.size() == 1);
+  w.land();
+  const auto mended = w.answer(a).first;
+  CHECK(mended.ticket == 2);
+  CHECK(mended.image);
+}
+
+TEST_CASE("each way to have no image has its word") {
+  pulling_world w;
+  auto a = w.s.peer();
+  const auto problem = [&](const std::string& name, const std::string& policy) {
+    w.ask(name, policy, 1, a);
+    w.look();
+    w.land();
+    const auto got = w.answer(a).first;
+    CHECK_FALSE(got.image);
+    return got.problem;
+  };
+  CHECK(problem("none/x:1", "Never") == image_problem::never_pull);
+  CHECK(problem("localhost/x:1", "Always") == image_problem::never_pull);
+  CHECK(problem("BAD", "IfNotPresent") == image_problem::invalid_name);
+  CHECK(w.stops->empty());
+  CHECK(problem("gone/x:1", "IfNotPresent") == image_problem::pull_failed);
+  CHECK(problem("gone/x:1", "Always") == image_problem::pull_failed);
+}
+
+TEST_CASE("a pull goes on while one pod waits, and is cancelled when none does") {
+  pulling_world w;
+  auto a = w.s.peer();
+  auto b = w.s.peer();
+  w.ask("a/web:1", "Always", 1, a);
+  w.ask("a/web:1", "Always", 2, b);
+  caf::anon_send_exit(a, caf::exit_reason::kill);
+  w.s.settle();
+  CHECK(w.pulls->jobs.size() == 1);
+  caf::anon_send_exit(b, caf::exit_reason::kill);
+  w.s.settle();
+  // Somebody new starts anew; the cancelled flight's landing is not taken for its own.
+  auto c = w.s.peer();
+  w.ask("a/web:1", "Always", 3, c);
+  CHECK(w.pulls->jobs.size() == 2);
+  w.land();
+  REQUIRE(w.stops->size() == 2);
+  const auto got = w.answer(c).first;
+  CHECK(got.ticket == 3);
+  CHECK(got.image);
+}
+
+TEST_CASE("a store that ends cancels its pulls and answers who waited") {
+  pulling_world w;
+  auto a = w.s.peer();
+  w.ask("a/web:1", "Always", 1, a);
+  caf::anon_send_exit(w.store, caf::exit_reason::kill);
+  w.s.step(w.store);
+  CHECK(w.answer(a).first.problem == image_problem::pull_failed);
+  w.pulls->run_all(); // finds itself cancelled, and nobody to tell
+}

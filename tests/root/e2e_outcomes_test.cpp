@@ -50,7 +50,7 @@ std::vector<ending> endings() {
        {"absent", "No such file or directory", "check command"}},
       {"noimage",
        {.image = "localhost/absent:7"},
-       "ImagePullError",
+       "ErrImageNeverPull",
        128,
        0,
        {"localhost/absent:7"}},

@@ -410,3 +410,25 @@ TEST_CASE("every way to end has its words") {
         last_exit{"StartError", 128, 0, "cannot a 'b': c", 0, 0});
   CHECK(exit_of(stop_session_down("shim died")).message == "abnormal session_down: shim died");
 }
+
+TEST_CASE("an image that cannot be pulled is tried again by any policy, and is no restart") {
+  for (const auto* policy : {"Always", "OnFailure", "Never"}) {
+    world w;
+    w.want(pod("1", policy));
+    w.down({stop_class::abnormal, "image_pull_failed", 0, "no such host"});
+    CHECK(w.status().state == pod_state::backing_off);
+    CHECK(w.status().message == "ImagePullBackOff: back-off 10s: no such host");
+    CHECK(w.status().last->reason == "ErrImagePull");
+    w.wait(10s);
+    w.due();
+    CHECK(w.started.size() == 2);
+    CHECK(w.status().restarts == 0);
+    w.down({stop_class::abnormal, "image_pull_failed", 0, "no such host"});
+    CHECK(w.woken.back().delay == 20s);
+    w.wait(20s);
+    w.due();
+    w.run();
+    CHECK(w.status().restarts == 0);
+    CHECK(w.status().state == pod_state::running);
+  }
+}

@@ -1,5 +1,7 @@
 #include "actors/runtime_machine.hpp"
 
+#include "actors/image_problem.hpp"
+
 #include <doctest/doctest.h>
 
 #include <map>
@@ -131,10 +133,15 @@ TEST_CASE("how a workload ended becomes its stop reason") {
   CHECK(m.how().reason == "StartError");
   CHECK(m.how().exit_code == 128);
 
-  m = at(st::image);
-  CHECK(kinds(m.handle(event(k::image_failed))) == std::vector{a::clean});
-  CHECK(m.reason().what == "bring_up_failed");
-  CHECK(m.how().reason == "ImagePullError");
+  const auto no_image = [](image_problem why, std::string_view what, std::string_view word) {
+    auto n = at(st::image);
+    CHECK(kinds(n.handle(event(k::image_failed, static_cast<int>(why)))) == std::vector{a::clean});
+    CHECK(n.reason().what == what);
+    CHECK(n.how().reason == word);
+  };
+  no_image(image_problem::pull_failed, "image_pull_failed", "ErrImagePull");
+  no_image(image_problem::never_pull, "bring_up_failed", "ErrImageNeverPull");
+  no_image(image_problem::invalid_name, "bring_up_failed", "InvalidImageName");
 }
 
 TEST_CASE("a death between proceed and the first instruction is a failed bring-up") {
