@@ -1,6 +1,6 @@
 """Kills a program at random instants, again and again, and has the world looked at after each.
 
-    kill_loop(rounds, start=lambda n: Popen, verify=lambda n, killed: ...)
+    kill_loop(kills, start=lambda n: Popen, verify=lambda n, killed: ...)
 
 `start` begins round n; `verify` raises when anything is not as it must be. The instants are spread
 over the time that an undisturbed run takes, which is measured first and followed as it changes.
@@ -28,7 +28,7 @@ def wait_or_kill(process, seconds):
         os.close(fd)
 
 
-def kill_loop(rounds, start, verify):
+def kill_loop(kills, start, verify):
     seed = int(os.environ.get("TANK_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
     print(f"seed {seed}", flush=True)
     instants = random.Random(seed)
@@ -36,9 +36,9 @@ def kill_loop(rounds, start, verify):
     wait_or_kill(start(-1), 3600)
     usual = time.monotonic() - began
     verify(-1, False)
-    killed = 0
-    for n in range(rounds):
-        at = instants.uniform(0, usual * 1.1)
+    killed = n = 0
+    while killed < kills and n < 5 * kills:
+        at = instants.uniform(0, usual)
         began = time.monotonic()
         was_killed = wait_or_kill(start(n), at)
         killed += was_killed
@@ -48,5 +48,6 @@ def kill_loop(rounds, start, verify):
             verify(n, was_killed)
         except Exception as e:
             raise AssertionError(f"round {n}, killed after {at:.6f} s (seed {seed}): {e}") from e
-    print(f"{rounds} rounds, {killed} killed, {usual * 1000:.0f} ms undisturbed", flush=True)
+        n += 1
+    print(f"{n} rounds, {killed} killed, {usual * 1000:.0f} ms undisturbed", flush=True)
     return killed

@@ -113,7 +113,7 @@ def _():
         check(not left, f"prune left {left}")
 
     killed = kill_loop(ROUNDS, start, verify)
-    check(killed >= ROUNDS // 3, f"only {killed} of {ROUNDS} were killed in time")
+    check(killed == ROUNDS, f"only {killed} of {ROUNDS} were killed in time")
 
 
 if __name__ == "__main__":
