@@ -92,6 +92,8 @@ class api_server final : public role {
       clients_.erase(at);
       return;
     }
+    // What changed while a long list was on its way is told by nobody else, if it was the last.
+    if (client.watching && client.stale && !client.busy && client.out.empty()) send_list(m.id);
     serve(m.id);
   }
 

@@ -96,6 +96,7 @@ class attach_session final : public role {
   void on_event(const kernel::ready_event&) {}
   void on_event(const kernel::built_event&) {}
   void on_event(const kernel::running_event&) {}
+  void on_event(const kernel::adopted_event&) {}
 
   void on_taken(std::uint64_t bytes) {
     unanswered_ -= std::min<std::uint64_t>(bytes, unanswered_);

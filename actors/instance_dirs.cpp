@@ -5,8 +5,11 @@
 #include "base/file.hpp"
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -14,20 +17,26 @@ namespace tank {
 
 namespace fs = std::filesystem;
 
-instance_dirs::instance_dirs(directories dirs, std::shared_ptr<kernel::port> port, log_ptr log)
+instance_dirs::instance_dirs(directories dirs, std::shared_ptr<kernel::port> port, log_ptr log,
+                             bool adopt)
     : dirs_{std::move(dirs)}
     , port_{std::move(port)}
-    , log_{log_or_none(std::move(log))} {}
+    , log_{log_or_none(std::move(log))}
+    , adopt_{adopt} {}
 
-result<std::unique_ptr<instance_dirs>>
-instance_dirs::open(const directories& dirs, std::shared_ptr<kernel::port> port, log_ptr log) {
-  std::unique_ptr<instance_dirs> own{new instance_dirs{dirs, std::move(port), std::move(log)}};
+result<std::unique_ptr<instance_dirs>> instance_dirs::open(const directories& dirs,
+                                                           std::shared_ptr<kernel::port> port,
+                                                           log_ptr log, bool adopt) {
+  std::unique_ptr<instance_dirs> own{
+      new instance_dirs{dirs, std::move(port), std::move(log), adopt}};
+  if (adopt) own->boot_ = TANK_TRY(boot_id());
   TANK_TRY(make_directories(dirs.state_dir));
   TANK_TRY(make_directories(dirs.pod_logs()));
   TANK_TRY(own->make(dirs.run_dir));
   TANK_TRY(own->lock());
   TANK_TRY(own->make(dirs.pod_runs()));
   TANK_TRY(own->make(dirs.pod_states()));
+  if (adopt) TANK_TRY(own->make(dirs.pod_records()));
   own->sweep();
   return own;
 }
@@ -43,6 +52,26 @@ result<void> instance_dirs::make(const fs::path& dir) {
   return {};
 }
 
+/// Whether the process whose number is in the lock file is gone.
+static bool owner_is_gone(const unique_fd& file) {
+  char text[16] = {};
+  if (::pread(file.get(), text, sizeof text - 1, 0) <= 0) return false;
+  const auto pid = std::atoi(text);
+  return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+/// A daemon that is killed while it starts a shim leaves a process that has not come to its exec
+/// yet, and holds a copy of every descriptor until then, the lock's too. No event tells of a lock's
+/// end in a bounded time, so it is tried again.
+static bool lock_of_the_dead(const unique_fd& file) {
+  for (int tries = 0; tries < 1000 && owner_is_gone(file); ++tries) {
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK) return false;
+    ::poll(nullptr, 0, 5);
+  }
+  return false;
+}
+
 result<void> instance_dirs::lock() {
   const auto path = dirs_.lock_file();
   for (;;) {
@@ -50,22 +79,37 @@ result<void> instance_dirs::lock() {
     if (!fd) return fail_errno(errno, "open", path);
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK) return fail_errno(errno, "lock", path);
-      return fail(errc::conflict, "lock", path, "another tank runs with this run directory",
-                  "stop it, or choose another --run-dir");
+      if (!lock_of_the_dead(fd))
+        return fail(errc::conflict, "lock", path, "another tank runs with this run directory",
+                    "stop it, or choose another --run-dir");
     }
     // Its last owner removes it: only the file that is still there counts.
     struct stat ours {};
     struct stat there {};
     if (::fstat(fd.get(), &ours) == 0 && ::stat(path.c_str(), &there) == 0 &&
         ours.st_ino == there.st_ino && ours.st_dev == there.st_dev) {
+      const auto pid = std::to_string(::getpid());
+      if (::ftruncate(fd.get(), 0) != 0 ||
+          ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
+        return fail_errno(errno, "write", path);
       lock_ = std::move(fd);
       return {};
     }
   }
 }
 
-void instance_dirs::sweep() const {
-  for (const auto& why : sweep_pods(dirs_, *port_))
+void instance_dirs::sweep() {
+  auto failed = std::vector<error>{};
+  if (adopt_) {
+    const auto found = find_leftovers(dirs_, boot_);
+    auto plan = plan_adoption(found);
+    failed = sweep_orphans(dirs_, plan, *port_);
+    failed.insert(failed.begin(), found.troubles.begin(), found.troubles.end());
+    restored_ = std::move(plan.restore);
+  } else {
+    failed = sweep_pods(dirs_, *port_);
+  }
+  for (const auto& why : failed)
     log_->error("event=sweep error=\"{}\"", why.message());
 }
 

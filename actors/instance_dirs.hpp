@@ -1,6 +1,7 @@
 /// The directories of one instance: made, locked, swept, and removed again where it made them.
 #pragma once
 
+#include "actors/pod_record.hpp"
 #include "base/error.hpp"
 #include "base/paths.hpp"
 #include "base/unique_fd.hpp"
@@ -8,6 +9,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace spdlog {
@@ -19,10 +21,17 @@ namespace tank {
 class instance_dirs {
  public:
   /// Makes what is missing, locks the run directory (errc::conflict when another instance has it)
-  /// and ends what an instance that is gone has left there (sweep_pods). Blocking.
+  /// and ends what an instance that is gone has left there: all of it (sweep_pods), or with `adopt`
+  /// only what no record claims (sweep_orphans). Blocking.
   static result<std::unique_ptr<instance_dirs>> open(const directories& dirs,
                                                      std::shared_ptr<kernel::port> port,
-                                                     std::shared_ptr<spdlog::logger> log = {});
+                                                     std::shared_ptr<spdlog::logger> log = {},
+                                                     bool adopt = false);
+
+  /// With `adopt`: the records of an earlier instance.
+  [[nodiscard]] const std::vector<pod_record>& restored() const noexcept { return restored_; }
+  /// This boot's name; for records.
+  [[nodiscard]] const std::string& boot() const noexcept { return boot_; }
   instance_dirs(const instance_dirs&) = delete;
   instance_dirs& operator=(const instance_dirs&) = delete;
 
@@ -32,14 +41,17 @@ class instance_dirs {
 
  private:
   instance_dirs(directories dirs, std::shared_ptr<kernel::port> port,
-                std::shared_ptr<spdlog::logger> log);
+                std::shared_ptr<spdlog::logger> log, bool adopt);
   result<void> make(const std::filesystem::path& dir);
   result<void> lock();
-  void sweep() const;
+  void sweep();
 
   directories dirs_;
   std::shared_ptr<kernel::port> port_;
   std::shared_ptr<spdlog::logger> log_; ///< never null
+  bool adopt_;
+  std::string boot_;
+  std::vector<pod_record> restored_;
   unique_fd lock_;
   std::vector<std::filesystem::path> made_; ///< parents first
 };

@@ -3,6 +3,7 @@
 #include "actors/role.hpp"
 
 #include <map>
+#include <set>
 #include <utility>
 
 namespace tank {
@@ -13,7 +14,8 @@ class janitor final : public role {
  public:
   janitor(caf::actor_config& cfg, janitor_options options)
       : role(cfg)
-      , options_(std::move(options)) {}
+      , options_(std::move(options))
+      , uids_(std::move(options_.known)) {}
 
   const char* name() const override { return "tank.janitor"; }
 
@@ -36,6 +38,22 @@ class janitor final : public role {
     const auto reconciler = options_.reconciler();
     compat::send(this, reconciler, watch_pods{self()});
     compat::watch(reconciler, self(), [](const caf::error&) { return janitor_due{true}; });
+    // Whoever went before this one listened is not told of.
+    compat::ask(this, reconciler, list_pods{})
+        .then([this](const pod_list& all) { on_list(all); }, [](const caf::error&) {});
+  }
+
+  void on_list(const pod_list& all) {
+    std::set<std::string> there;
+    for (const auto& pod : all.pods)
+      there.insert(pod.key);
+    for (auto it = uids_.begin(); it != uids_.end();)
+      if (there.contains(it->first)) {
+        ++it;
+      } else {
+        options_.storage->forget(it->second);
+        it = uids_.erase(it);
+      }
   }
 
   void on_changed(const pod_status& status) {

@@ -26,6 +26,15 @@ pod_storage::hold_token pod_storage::hold(const std::string& uid) {
   return {nullptr, [self = shared_from_this(), uid](void*) { self->release(uid); }};
 }
 
+std::shared_ptr<std::mutex> pod_storage::work_on(const std::string& uid) {
+  const std::lock_guard lock{mutex_};
+  std::erase_if(workers_, [](const auto& w) { return w.second.expired(); });
+  auto& known = workers_[uid];
+  auto mine = known.lock();
+  if (!mine) known = mine = std::make_shared<std::mutex>();
+  return mine;
+}
+
 void pod_storage::release(const std::string& uid) {
   const std::lock_guard lock{mutex_};
   --entries_[uid].holds;
@@ -73,7 +82,8 @@ static bool wait_for_end(kernel::session& session, std::chrono::milliseconds pat
       auto event = session.next_event();
       if (!event) return true; // the connection is no more, and so the shim
       if (!*event) break;
-      if (std::holds_alternative<kernel::session_down_event>(**event)) return true;
+      if (const auto* down = std::get_if<kernel::session_down_event>(&**event))
+        return !down->shim_lives;
     }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
@@ -81,6 +91,32 @@ static bool wait_for_end(kernel::session& session, std::chrono::milliseconds pat
     pollfd p{session.poll_fd(), POLLIN, 0};
     if (::poll(&p, 1, static_cast<int>(left.count())) < 0 && errno != EINTR) return false;
   }
+}
+
+std::vector<error> end_shims(const std::vector<fs::path>& runs, kernel::port& port,
+                             std::chrono::milliseconds patience) {
+  std::vector<error> failed;
+  // All are told first: they end side by side.
+  std::vector<std::unique_ptr<kernel::session>> sessions;
+  for (const auto& run : runs) {
+    auto session = port.adopt_session(run);
+    if (!session) { // not_found: only the directory is left
+      if (session.error().code != errc::not_found)
+        failed.push_back(wrap(std::move(session).error(), "end", "an earlier run").value());
+      continue;
+    }
+    if (!(*session)->shutdown()) (*session)->end();
+    sessions.push_back(*std::move(session));
+  }
+  for (auto& session : sessions) {
+    if (wait_for_end(*session, patience)) continue;
+    session->end();
+    if (wait_for_end(*session, patience)) continue;
+    failed.push_back(fail(errc::timeout, "end", "a shim of an earlier run",
+                          "process " + std::to_string(session->shim_pid()) + " does not end")
+                         .value());
+  }
+  return failed;
 }
 
 static std::vector<fs::path> children(const fs::path& dir, std::vector<error>& failed) {
@@ -94,27 +130,37 @@ static std::vector<fs::path> children(const fs::path& dir, std::vector<error>& f
   return out;
 }
 
+static void remove_all(const std::vector<fs::path>& trees, kernel::port& port,
+                       std::vector<error>& failed) {
+  for (const auto& tree : trees)
+    if (auto gone = port.remove_tree(tree); !gone) failed.push_back(std::move(gone).error());
+}
+
 std::vector<error> sweep_pods(const directories& dirs, kernel::port& port,
                               std::chrono::milliseconds patience) {
   std::vector<error> failed;
   const auto runs = children(dirs.pod_runs(), failed);
-  // All are told first: they end side by side.
-  std::vector<std::unique_ptr<kernel::session>> sessions;
-  for (const auto& run : runs) {
-    auto session = port.adopt_session(run);
-    if (!session) continue; // nobody listens: only the directory is left
-    if (!(*session)->shutdown()) (*session)->end();
-    sessions.push_back(*std::move(session));
-  }
-  for (auto& session : sessions)
-    if (!wait_for_end(*session, patience))
-      failed.push_back(fail(errc::timeout, "end", "a shim of an earlier run",
-                            "process " + std::to_string(session->shim_pid()) + " does not end")
-                           .value());
-  auto trees = children(dirs.pod_states(), failed);
-  trees.insert(trees.end(), runs.begin(), runs.end());
-  for (const auto& tree : trees)
-    if (auto gone = port.remove_tree(tree); !gone) failed.push_back(std::move(gone).error());
+  const auto ends = end_shims(runs, port, patience);
+  failed.insert(failed.end(), ends.begin(), ends.end());
+  remove_all(children(dirs.pod_states(), failed), port, failed);
+  remove_all(runs, port, failed);
+  remove_all(children(dirs.pod_records(), failed), port, failed);
+  return failed;
+}
+
+std::vector<error> sweep_orphans(const directories& dirs, const adoption_plan& plan,
+                                 kernel::port& port, std::chrono::milliseconds patience) {
+  const auto below = [](const fs::path& dir, const std::vector<std::string>& names) {
+    std::vector<fs::path> paths;
+    for (const auto& name : names)
+      paths.push_back(dir / name);
+    return paths;
+  };
+  const auto runs = below(dirs.pod_runs(), plan.end_runs);
+  auto failed = end_shims(runs, port, patience);
+  remove_all(runs, port, failed);
+  remove_all(below(dirs.pod_states(), plan.drop_storages), port, failed);
+  remove_all(below(dirs.pod_records(), plan.drop_records), port, failed);
   return failed;
 }
 

@@ -5,6 +5,7 @@
 /// and no run of it is left, in either order.
 #pragma once
 
+#include "actors/pod_records.hpp"
 #include "actors/worker.hpp"
 #include "base/error.hpp"
 #include "base/paths.hpp"
@@ -36,6 +37,9 @@ class pod_storage : public std::enable_shared_from_this<pod_storage> {
   using hold_token = std::shared_ptr<void>;
   [[nodiscard]] hold_token hold(const std::string& uid);
 
+  /// For jobs on the pod's directories, one after the other; held by nobody else.
+  [[nodiscard]] std::shared_ptr<std::mutex> work_on(const std::string& uid);
+
   /// The pod is desired (again).
   void want(const std::string& uid);
   /// The pod is gone for good: its storage goes as soon as nobody holds it.
@@ -55,19 +59,34 @@ class pod_storage : public std::enable_shared_from_this<pod_storage> {
   std::shared_ptr<spdlog::logger> log_; ///< never null
   std::mutex mutex_;                    ///< guards what follows
   std::map<std::string, entry> entries_;
+  std::map<std::string, std::weak_ptr<std::mutex>> workers_;
   std::uint64_t serial_ = 0;
 };
 
-/// Ends what a daemon that is gone has left: shims (with their workloads), run directories, pods'
-/// storage. Blocking; for the start of a daemon that does not adopt, and for its very end, while it
-/// holds the lock. Returns what could not be removed.
+/// How long a shim may take to go when told, before it is killed, and then to be dead.
+inline constexpr std::chrono::milliseconds shim_patience = std::chrono::seconds{10};
+
+/// Ends the shims of these run directories, side by side, and what they run. A directory without a
+/// shim is success. Blocking. Returns those that stay.
+std::vector<error> end_shims(const std::vector<std::filesystem::path>& runs, kernel::port& port,
+                             std::chrono::milliseconds patience = shim_patience);
+
+/// Ends what an instance that is gone has left: shims (with their workloads), run directories,
+/// pods' storage, records. Blocking; for the start of an instance that does not adopt, and for its
+/// very end, while it holds the lock. Returns what could not be removed.
 std::vector<error> sweep_pods(const directories& dirs, kernel::port& port,
-                              std::chrono::milliseconds patience = std::chrono::seconds{10});
+                              std::chrono::milliseconds patience = shim_patience);
+
+/// The same for what no record claims: `plan` as of plan_adoption.
+std::vector<error> sweep_orphans(const directories& dirs, const adoption_plan& plan,
+                                 kernel::port& port,
+                                 std::chrono::milliseconds patience = shim_patience);
 
 struct janitor_options {
   std::function<caf::actor()> reconciler; ///< the one of now
   std::shared_ptr<pod_storage> storage;
   std::chrono::milliseconds resubscribe = std::chrono::seconds{1}; ///< after a reconciler's end
+  std::map<std::string, std::string> known; ///< uids by key, as an earlier instance left them
 };
 
 /// Listens to the reconciler (watch_pods) and tells the storage which pods are wanted and which are

@@ -2,6 +2,7 @@
 
 #include "actors/layers_in_use.hpp"
 #include "actors/log_retention.hpp"
+#include "actors/pod_storage.hpp"
 #include "base/file.hpp"
 #include "config/manifest.hpp"
 
@@ -93,12 +94,6 @@ static result<void> write_etc(const launch_inputs& in) {
   return write_new_file(in.etc_dir / "resolv.conf", in.etc.resolv_conf);
 }
 
-/// What a new daemon needs to recognise the pod that this shim runs.
-static std::string pod_record(const prepare_request& r) {
-  return "{\"uid\":\"" + r.uid + "\",\"restarts\":" + std::to_string(r.restart) +
-         ",\"pod\":" + config::to_json(*r.pod, -1) + "}\n";
-}
-
 static result<void> make_directories_of(const prepare_request& r, const launch_inputs& in,
                                         kernel::port& port) {
   TANK_TRY(clean_launch(*r.pod, r.dirs, r.uid, port));
@@ -170,14 +165,15 @@ result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& por
   TANK_TRY(make_directories_of(r, inputs, port));
   TANK_TRY(write_etc(inputs));
   remove_old_logs(inputs.plan.log.path);
-  // The run directory is fresh and on tmpfs, and nobody reads it before there is a shim: plain
-  // files will do. The record comes last: where it is, all is.
-  TANK_TRY(write_new_file(inputs.sandbox.run_dir / "pod.json", pod_record(r), 0600));
   return inputs;
 }
 
 result<void> clean_launch(const config::pod& pod, const directories& dirs, const std::string& uid,
                           kernel::port& port) {
+  // A shim is there when nobody could end it in order. Its directories go only after it: a name
+  // that is free again would be a second shim's, and the pod would run twice.
+  if (auto alive = end_shims({dirs.pod_run(uid)}, port); !alive.empty())
+    return failure{std::move(alive.front())};
   const auto run = port.remove_tree(dirs.pod_run(uid));
   result<void> state;
   for (const auto& c : pod.spec.containers) {

@@ -9,7 +9,10 @@
 
 #include <ctime>
 #include <map>
+#include <set>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace tank {
@@ -25,14 +28,25 @@ std::int64_t system_wall_clock() {
 } // namespace
 
 struct reconciler_memory::state {
-  explicit state(const backoff_profile& backoff) : core(backoff) {}
+  state(const backoff_profile& backoff, std::shared_ptr<pod_records> kept,
+        std::vector<pod_record> left)
+      : core(backoff, kept != nullptr)
+      , records(std::move(kept))
+      , restored(std::move(left)) {}
   reconciler_core core;
+  std::shared_ptr<pod_records> records;         ///< null: nothing is kept
+  std::vector<pod_record> restored;             ///< not taken over yet
   std::map<std::uint64_t, caf::actor> runtimes; ///< alive, by generation
   std::map<caf::actor_addr, caf::actor> watchers;
 };
 
 reconciler_memory::reconciler_memory(const backoff_profile& backoff)
-    : state_{std::make_unique<state>(backoff)} {}
+    : reconciler_memory{backoff, nullptr, {}} {}
+
+reconciler_memory::reconciler_memory(const backoff_profile& backoff,
+                                     std::shared_ptr<pod_records> records,
+                                     std::vector<pod_record> restored)
+    : state_{std::make_unique<state>(backoff, std::move(records), std::move(restored))} {}
 
 reconciler_memory::~reconciler_memory() {
   end_runtimes();
@@ -64,6 +78,7 @@ class reconciler : public role {
 
   caf::behavior make_behavior() override {
     take_over();
+    carry_out(memory_->core.restore(std::exchange(memory_->restored, {}), at()));
     compat::send_after(this, self(), options_.resync, resync_due{});
     return {
         [this](const desired_state& m) {
@@ -142,7 +157,9 @@ class reconciler : public role {
         compat::send(this, self(),
                      runtime_down{run.key,
                                   run.generation,
-                                  {stop_class::abnormal, "bring_up_failed", 0, "never started"}});
+                                  {stop_class::abnormal,
+                                   memory_->records ? "unreachable" : "bring_up_failed", 0,
+                                   "never started"}});
         continue;
       }
       watch_runtime(it->second, run.key, run.generation);
@@ -169,14 +186,31 @@ class reconciler : public role {
 
   void pass() { carry_out(memory_->core.pass(at())); }
 
+  /// Kept first: a daemon that is killed in between must find what it was about to do.
+  void keep(const reconcile_effects& effects) {
+    std::set<std::string_view> keys;
+    for (const auto& e : effects)
+      keys.insert(std::visit([](const auto& effect) { return std::string_view{effect.key}; }, e));
+    for (const auto key : keys) {
+      const std::string name{key};
+      auto record = memory_->core.record(name);
+      const auto kept =
+          record ? memory_->records->keep(*std::move(record)) : memory_->records->forget(name);
+      if (!kept)
+        log_->error("event=record_failed pod={} error=\"{}\"", name, kept.error().message());
+    }
+  }
+
   void carry_out(const reconcile_effects& effects) {
+    if (memory_->records) keep(effects);
     for (const auto& e : effects)
       std::visit([this](const auto& effect) { carry_out(effect); }, e);
   }
 
   void carry_out(const start_run& e) {
-    auto runtime = options_.start_runtime(
-        system(), runtime_args{e.key, e.generation, e.what, e.restarts, self()});
+    runtime_args args{e.key, e.generation, e.what, e.restarts, self(), e.run, {}, e.has_heir};
+    if (e.adopt && memory_->records) args.adopt = memory_->records->run(e.key, e.run);
+    auto runtime = options_.start_runtime(system(), std::move(args));
     if (!runtime) {
       compat::send(
           this, self(),

@@ -22,6 +22,7 @@
 #pragma once
 
 #include "actors/backoff.hpp"
+#include "actors/pod_records.hpp"
 #include "actors/runtime_args.hpp"
 
 #include <chrono>
@@ -42,9 +43,13 @@ namespace tank {
 class reconciler_memory {
  public:
   explicit reconciler_memory(const backoff_profile& backoff);
+  /// For pods that outlive this process: each decision is kept in `records` before it is carried
+  /// out, and what `restored` says is taken over first.
+  reconciler_memory(const backoff_profile& backoff, std::shared_ptr<pod_records> records,
+                    std::vector<pod_record> restored);
   reconciler_memory(const reconciler_memory&) = delete;
   reconciler_memory& operator=(const reconciler_memory&) = delete;
-  /// Ends the runtimes that are left (each shuts its shim down).
+  /// Ends the runtimes that are left (each shuts its shim down, unless it has an heir).
   ~reconciler_memory();
   /// Tells the runtimes to end; they do so soon.
   std::vector<caf::actor> end_runtimes();

@@ -3,6 +3,7 @@
 #include "actors/stop_reason.hpp"
 #include "config/pod.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace tank {
@@ -76,7 +77,10 @@ void reconciler_core::refresh(entry& e, const desired_pod& what, reconcile_effec
   if (e.next) e.next = what;
   if (e.what.hash != what.hash) return;
   if (e.what.file == what.file && e.what.warnings == what.warnings) return;
+  // A uid that an earlier version derived names the directories that are in use.
+  auto uid = std::move(e.what.uid);
   e.what = what;
+  e.what.uid = std::move(uid);
   e.status.file = what.file;
   e.status.warnings = what.warnings;
   out.emplace_back(status_changed{e.status.key});
@@ -84,9 +88,8 @@ void reconciler_core::refresh(entry& e, const desired_pod& what, reconcile_effec
 
 /// Starts a run of `e.what`.
 void reconciler_core::begin(entry& e, reconcile_effects& out) {
-  e.generation = ++last_generation_;
-  e.alive = true;
-  e.ended_told = false;
+  ++e.run;
+  e.crashes = 0;
   e.running_since.reset();
   e.restart_at.reset();
   e.status.state = pod_state::starting;
@@ -95,8 +98,109 @@ void reconciler_core::begin(entry& e, reconcile_effects& out) {
   e.status.restart_at_ns = 0;
   e.status.phases = {};
   e.status.message.clear();
-  out.emplace_back(start_run{e.status.key, e.generation, e.what, e.status.restarts});
+  attend(e, false, out);
   out.emplace_back(status_changed{e.status.key});
+}
+
+/// Gives the run a runtime.
+void reconciler_core::attend(entry& e, bool adopt, reconcile_effects& out) {
+  e.generation = ++last_generation_;
+  e.alive = true;
+  e.ended_told = false;
+  out.emplace_back(start_run{e.status.key, e.generation, e.what, e.status.restarts, e.run, adopt,
+                             adopts_ && e.crashes < max_crashes});
+}
+
+/// A runtime that failed has ended nothing but itself: another one takes its run over. False: it
+/// is the run that has ended, or its runtimes fail too often.
+bool reconciler_core::bequeath(entry& e, const stop_reason& why, const instant& now,
+                               reconcile_effects& out) {
+  const bool of_the_run = why.what == "bring_up_failed" || why.what == "session_down";
+  if (!adopts_ || why.cls != stop_class::abnormal || of_the_run || e.ended_told) return false;
+  if (e.running_since && now.mono - *e.running_since >= profile_.stable) e.crashes = 0;
+  if (e.crashes >= max_crashes) return false;
+  ++e.crashes;
+  attend(e, true, out);
+  if (e.status.state == pod_state::stopping)
+    out.emplace_back(stop_run{e.status.key, e.generation, std::nullopt});
+  return true;
+}
+
+// --- over the end of a daemon --------------------------------------------------------------------
+
+std::optional<pod_record> reconciler_core::record(const std::string& key) const {
+  const auto it = entries_.find(key);
+  if (it == entries_.end() || stopped_for_good(it->second)) return std::nullopt;
+  const auto& e = it->second;
+  pod_record r;
+  r.key = key;
+  r.what = e.what;
+  r.next = e.next;
+  r.leaving = e.leaving;
+  r.state = e.status.state;
+  r.restarts = e.status.restarts;
+  r.retries = e.status.retries;
+  r.crashes = e.crashes;
+  r.created_ns = e.status.created_ns;
+  if (e.restart_at) r.restart_at = e.restart_at->time_since_epoch() / std::chrono::nanoseconds{1};
+  r.restart_at_ns = e.status.restart_at_ns;
+  r.last = e.status.last;
+  if (!e.alive) r.message = e.status.message; // that of a run is its runtime's
+  r.run.number = e.run;
+  // Whether it runs is the shim's to say, and worth no record of its own.
+  if (r.state == pod_state::running) r.state = pod_state::starting;
+  return r;
+}
+
+/// Once all are told to stop, a pod that has is as if it had never been: the next instance begins
+/// with what is desired then.
+bool reconciler_core::stopped_for_good(const entry& e) const {
+  return stopping_all_ && !e.alive;
+}
+
+static std::chrono::steady_clock::time_point at_ns(std::int64_t ns) {
+  return std::chrono::steady_clock::time_point{
+      std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+          std::chrono::nanoseconds{ns})};
+}
+
+reconcile_effects reconciler_core::restore(const std::vector<pod_record>& records,
+                                           const instant& now) {
+  reconcile_effects out;
+  for (const auto& r : records) {
+    auto& e = entries_[r.key];
+    e.status.key = r.key;
+    adopt(e, r.what, now);
+    e.run = r.run.number;
+    e.crashes = r.crashes;
+    e.status.state = r.state;
+    e.status.restarts = r.restarts;
+    e.status.retries = r.retries;
+    e.status.created_ns = r.created_ns;
+    e.status.last = r.last;
+    e.status.message = r.message;
+    if (r.state == pod_state::backing_off) {
+      e.generation = ++last_generation_;
+      e.restart_at = at_ns(r.restart_at);
+      e.status.restart_at_ns = r.restart_at_ns;
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*e.restart_at - now.mono);
+      out.emplace_back(wake_run{r.key, e.generation, std::max(left, std::chrono::milliseconds{0})});
+    } else if (r.state != pod_state::terminal) {
+      restore_run(e, r, out);
+    }
+    out.emplace_back(status_changed{r.key});
+  }
+  return out;
+}
+
+void reconciler_core::restore_run(entry& e, const pod_record& r, reconcile_effects& out) {
+  e.next = r.next;
+  e.leaving = r.leaving;
+  if (r.run.phase == run_phase::released) e.running_since = at_ns(r.run.released_at);
+  if (e.status.state == pod_state::starting) e.status.message = "adopting"; // until its shim tells
+  attend(e, true, out);
+  if (e.status.state == pod_state::stopping)
+    out.emplace_back(stop_run{r.key, e.generation, std::nullopt});
 }
 
 void reconciler_core::halt(entry& e, std::optional<std::chrono::seconds> grace,
@@ -234,6 +338,7 @@ reconcile_effects reconciler_core::down(const std::string& key, std::uint64_t ge
   auto* e = current(key, generation);
   if (e == nullptr || !e->alive) return out;
   e->alive = false;
+  if (bequeath(*e, why, now, out)) return out;
   e->status.host_pid = 0;
   if (!e->ended_told) {
     e->status.last = exit_of(why);
@@ -302,6 +407,8 @@ reconcile_effects reconciler_core::stop_all(std::optional<std::chrono::seconds> 
       e.status.restart_at_ns = 0;
       e.status.message = "stopped";
       out.emplace_back(status_changed{key});
+    } else if (adopts_) {
+      out.emplace_back(status_changed{key}); // its record goes
     }
   }
   return out;

@@ -5,6 +5,7 @@
 #include "actors/backoff.hpp"
 #include "actors/messages.hpp"
 #include "actors/plan.hpp"
+#include "actors/pod_record.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -22,6 +23,9 @@ struct start_run {
   std::uint64_t generation = 0;
   desired_pod what;
   std::uint32_t restarts = 0;
+  std::uint64_t run = 0; ///< of the record: a run keeps it when another runtime takes it over
+  bool adopt = false;    ///< take over what a predecessor left
+  bool has_heir = false; ///< should this runtime fail, another one will
   bool operator==(const start_run&) const = default;
 };
 /// Send the run's runtime a stop_pod.
@@ -56,7 +60,17 @@ struct instant {
 /// no longer current (by generation) are ignored.
 class reconciler_core {
  public:
-  explicit reconciler_core(backoff_profile profile) : profile_(profile) {}
+  /// With `adopts`, a run outlives a runtime that fails (an exception, a kill): the next one takes
+  /// it over, at most `max_crashes` times in a run that is not stable.
+  explicit reconciler_core(backoff_profile profile, bool adopts = false)
+      : profile_(profile)
+      , adopts_(adopts) {}
+  static constexpr std::uint32_t max_crashes = 3;
+
+  /// What a predecessor left: tracked from now on as it was then. Before anything else.
+  reconcile_effects restore(const std::vector<pod_record>& records, const instant& now);
+  /// What a successor needs of this pod; of the run only the number. Empty: forget it.
+  [[nodiscard]] std::optional<pod_record> record(const std::string& key) const;
 
   /// The new whole truth; takes effect with the next pass().
   void set_desired(desired_state state) { desired_ = std::move(state); }
@@ -101,6 +115,8 @@ class reconciler_core {
     bool no_restart = false;         ///< the last run had no image: the next is its first
     std::optional<std::chrono::steady_clock::time_point> running_since;
     std::optional<std::chrono::steady_clock::time_point> restart_at;
+    std::uint64_t run = 0;     ///< counts the runs of this pod, whatever their content
+    std::uint32_t crashes = 0; ///< of runtimes of the present run
   };
   using entries = std::map<std::string, entry>;
 
@@ -109,12 +125,17 @@ class reconciler_core {
   void adopt(entry& e, const desired_pod& what, const instant& now);
   void refresh(entry& e, const desired_pod& what, reconcile_effects& out);
   void begin(entry& e, reconcile_effects& out);
+  void attend(entry& e, bool adopt, reconcile_effects& out);
+  [[nodiscard]] bool stopped_for_good(const entry& e) const;
+  bool bequeath(entry& e, const stop_reason& why, const instant& now, reconcile_effects& out);
+  void restore_run(entry& e, const pod_record& record, reconcile_effects& out);
   void halt(entry& e, std::optional<std::chrono::seconds> grace, reconcile_effects& out);
   void replace(entry& e, const desired_pod& what, const instant& now, reconcile_effects& out);
   void forget(entries::iterator it, reconcile_effects& out);
   void decide(entry& e, const stop_reason& why, const instant& now, reconcile_effects& out);
 
   backoff_profile profile_;
+  bool adopts_ = false;
   desired_state desired_;
   entries entries_;
   std::uint64_t last_generation_ = 0;

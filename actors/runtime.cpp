@@ -8,7 +8,9 @@
 #include "oci/image.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
+#include <mutex>
 #include <optional>
 #include <sys/epoll.h>
 #include <utility>
@@ -49,6 +51,7 @@ class runtime final : public role {
       , args_(std::move(args))
       , machine_(settings_for(args_, options_->patience)) {
     if (options_->storage) storage_ = options_->storage->hold(args_.what.uid);
+    if (options_->storage) disk_ = options_->storage->work_on(args_.what.uid);
     if (args_.ends_orderly)
       compat::trap_exit(this, [this](const caf::error& why) {
         if (compat::is_normal(why)) return;
@@ -62,7 +65,8 @@ class runtime final : public role {
 
   caf::behavior make_behavior() override {
     mark_ = now();
-    perform(machine_.begin());
+    if (args_.adopt) facts_ = args_.adopt->facts;
+    perform(args_.adopt ? machine_.begin_adoption(*args_.adopt) : machine_.begin());
     pump();
     return {
         [this](const image_resolved& m) { on_image(m); },
@@ -87,8 +91,7 @@ class runtime final : public role {
         },
         [this](const get_exec_context&) -> caf::result<exec_context> {
           if (!machine_.runs()) return to_error(refusal("run a command in"));
-          const auto& process = inputs_->plan.process;
-          return exec_context{machine_.host_pid(), process.env, process.cwd, {}};
+          return exec_context{machine_.host_pid(), facts_.env, facts_.working_dir, {}};
         },
         [this](const begin_attach& m) { return on_begin_attach(m); },
         [this](const end_attach& m) { return on_end_attach(m); },
@@ -107,7 +110,8 @@ class runtime final : public role {
   void on_exit() override {
     take_events_back("the pod's runtime has failed");
     // Not the orderly way (then it is gone already): do not leave a workload without an owner.
-    if (session_ && !session_->shutdown()) session_->end();
+    if (session_ && !args_.has_heir && !session_->shutdown()) session_->end();
+    *abandoned_ = true;
     drop_session();
     storage_.reset();
     args_.owner = nullptr;
@@ -188,12 +192,15 @@ class runtime final : public role {
       return plain(kind::child_aborted);
     }
     runtime_event operator()(const kernel::failed_event& e) const {
-      return failed_with(kind::child_failed, explain_failure(e, *self.inputs_));
+      return failed_with(kind::child_failed, self.explain(e));
     }
+    runtime_event operator()(const kernel::adopted_event&) const { return self.as_adopted(); }
     runtime_event operator()(const kernel::session_down_event& e) const {
-      return failed_with(
-          kind::session_down,
-          fail(errc::unavailable, "reach the shim of", self.args_.key, e.why).value());
+      auto down =
+          failed_with(kind::session_down,
+                      fail(errc::unavailable, "reach the shim of", self.args_.key, e.why).value());
+      down.shim_lives = e.shim_lives;
+      return down;
     }
     // On its way when the last attach ended: nobody listens, and the log has it.
     std::nullopt_t operator()(const kernel::pty_output_event&) const { return std::nullopt; }
@@ -203,6 +210,26 @@ class runtime final : public role {
     return std::visit(
         [this](const auto& one) -> std::optional<runtime_event> { return translate{*this}(one); },
         e);
+  }
+
+  [[nodiscard]] error explain(const kernel::failed_event& e) const {
+    if (inputs_) return explain_failure(e, *inputs_);
+    return fail_errno(e.sys, e.step, e.object).value(); // begun by a predecessor
+  }
+
+  [[nodiscard]] runtime_event as_adopted() const {
+    runtime_event e{.kind = kind::adopted};
+    const auto& container = args_.what.pod->spec.containers.front().name;
+    for (const auto& c : session_->info()) {
+      if (c.container != container) continue;
+      e.at = c.at;
+      e.pid = c.host_pid;
+      e.started_ns = c.started_ns;
+      e.at_ns = kernel::is_terminal(c.at) ? c.finished_ns : c.started_ns;
+      e.code = c.result;
+      if (c.at == kernel::stage::failed) e.why = explain({container, c.sys, c.step, c.object, -1});
+    }
+    return e;
   }
 
   // --- what to do --------------------------------------------------------------------------------
@@ -221,7 +248,15 @@ class runtime final : public role {
       return prepare();
     case act::start_session:
       return start_session();
+    case act::adopt_session:
+      return adopt_session();
+    case act::build:
+      return verb([&](auto& s) { return s.build(container); });
     case act::proceed:
+      note([&](auto& r) {
+        return r.released(args_.key, args_.run,
+                          now().time_since_epoch() / std::chrono::nanoseconds{1});
+      });
       return verb([&](auto& s) { return s.proceed(container); });
     case act::abort:
       return verb([&](auto& s) { return s.abort(container); });
@@ -230,6 +265,7 @@ class runtime final : public role {
     case act::kill:
       return verb([&](auto& s) { return s.kill(container); });
     case act::shutdown:
+      note_end();
       return shut_down();
     case act::end_session:
       if (session_) session_->end();
@@ -239,6 +275,7 @@ class runtime final : public role {
     case act::drop_session:
       return drop_session();
     case act::clean:
+      note_end();
       return clean();
     case act::report_running:
       return report_running();
@@ -382,11 +419,56 @@ class runtime final : public role {
                             .uid = args_.what.uid,
                             .restart = args_.restarts,
                             .log = options_->log};
-    run_job(*options_->jobs, self(), [request = std::move(request), options = options_] {
-      auto made = options->prepare(request, *options->port);
-      if (!made) return launch_prepared{nullptr, std::move(made).error()};
-      return launch_prepared{std::make_shared<const launch_inputs>(*std::move(made)), {}};
+    run_job(
+        *options_->jobs, self(),
+        [request = std::move(request), options = options_, abandoned = abandoned_, disk = disk_] {
+          const auto alone = exclusively(disk);
+          launch_prepared nobody_waits;
+          if (*abandoned) return nobody_waits; // its heir prepares the same directories
+          auto made = options->prepare(request, *options->port);
+          if (!made) return launch_prepared{nullptr, std::move(made).error()};
+          return launch_prepared{std::make_shared<const launch_inputs>(*std::move(made)), {}};
+        });
+  }
+
+  /// Jobs of two runtimes of one pod never meet on its directories.
+  static std::unique_lock<std::mutex> exclusively(const std::shared_ptr<std::mutex>& disk) {
+    return disk ? std::unique_lock{*disk} : std::unique_lock<std::mutex>{};
+  }
+
+  result<void> try_adopt_session() {
+    session_ = TANK_TRY(options_->port->adopt_session(options_->dirs.pod_run(args_.what.uid)));
+    watch_ = TANK_TRY(options_->fds->watch(session_->poll_fd(), EPOLLIN, self()));
+    return {};
+  }
+
+  void adopt_session() {
+    if (auto adopted = try_adopt_session(); !adopted) {
+      drop_session();
+      pending_.push_back(failed_with(kind::session_failed, std::move(adopted).error()));
+    }
+  }
+
+  /// What the heir has to know, before it is done.
+  template <class Note>
+  void note(Note call) {
+    if (!options_->records) return;
+    if (const auto kept = call(*options_->records); !kept)
+      log_or_none(options_->logger)
+          ->error("event=record_failed pod={} error=\"{}\"", args_.key, kept.error().message());
+  }
+
+  void note_end() {
+    if (std::exchange(end_noted_, true)) return;
+    note([&](auto& r) {
+      return r.ended(args_.key, args_.run, {machine_.reason(), machine_.how()});
     });
+  }
+
+  void note_prepared() {
+    const auto& process = inputs_->plan.process;
+    facts_ = {inputs_->stop_signal, process.env, process.cwd};
+    note([&](auto& r) { return r.prepared(args_.key, args_.run, facts_); });
   }
 
   result<void> try_start_session() {
@@ -397,6 +479,7 @@ class runtime final : public role {
   }
 
   void start_session() {
+    note_prepared();
     if (auto started = try_start_session(); !started)
       pending_.push_back(failed_with(kind::session_failed, std::move(started).error()));
   }
@@ -426,11 +509,15 @@ class runtime final : public role {
   }
 
   void clean() {
-    run_job(
-        *options_->jobs, self(), [pod = args_.what.pod, uid = args_.what.uid, options = options_] {
-          auto cleaned = options->clean(*pod, options->dirs, uid, *options->port);
-          return launch_cleaned{cleaned ? std::nullopt : std::optional{std::move(cleaned).error()}};
-        });
+    run_job(*options_->jobs, self(),
+            [pod = args_.what.pod, uid = args_.what.uid, options = options_, abandoned = abandoned_,
+             disk = disk_] {
+              const auto alone = exclusively(disk);
+              if (*abandoned) return launch_cleaned{};
+              auto cleaned = options->clean(*pod, options->dirs, uid, *options->port);
+              return launch_cleaned{cleaned ? std::nullopt
+                                            : std::optional{std::move(cleaned).error()}};
+            });
   }
 
   /// Each phase lasts from the event before it to its own.
@@ -450,6 +537,10 @@ class runtime final : public role {
   runtime_args args_;
   runtime_machine machine_;
   pod_storage::hold_token storage_;
+  std::shared_ptr<std::mutex> disk_; ///< of the pod's directories
+  std::shared_ptr<std::atomic<bool>> abandoned_ = std::make_shared<std::atomic<bool>>(false);
+  bool end_noted_ = false;
+  run_facts facts_; ///< once prepared, or as a predecessor left them
   std::deque<runtime_event> pending_;
   std::shared_ptr<const oci::image> image_;
   std::shared_ptr<const launch_inputs> inputs_;

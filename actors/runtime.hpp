@@ -7,12 +7,14 @@
 /// another owner; get_host_pid and get_exec_context tell where its workload is; begin_attach and
 /// end_attach (attach_messages.hpp) lend its terminal to an attach session and take it back.
 ///
-/// Should the actor itself fail (an exception, a kill), it shuts its shim down on the way out; what
-/// is left on disk is removed by the next run of the pod or by the janitor.
+/// Should the actor itself end (an exception, a kill, the end of the instance), it leaves its shim
+/// to an heir (runtime_args.hpp); without one it shuts it down on the way out, and what is left on
+/// disk is removed by the next run of the pod or by the janitor.
 #pragma once
 
 #include "actors/attach_session.hpp"
 #include "actors/plan_launch.hpp"
+#include "actors/pod_records.hpp"
 #include "actors/pod_storage.hpp"
 #include "actors/poller.hpp"
 #include "actors/runtime_args.hpp"
@@ -43,6 +45,7 @@ struct runtime_options {
   std::function<caf::actor()> image_store; ///< the one of now: its supervisor may replace it
   std::shared_ptr<const kernel::host_facts> host;
   std::shared_ptr<pod_storage> storage; ///< null: nobody removes emptyDirs meanwhile
+  std::shared_ptr<pod_records> records; ///< null: nothing is kept for an heir
   directories dirs;
   log_limits log;
   attach_limits attach;

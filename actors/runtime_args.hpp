@@ -2,11 +2,13 @@
 #pragma once
 
 #include "actors/messages.hpp"
+#include "actors/pod_record.hpp"
 
 #include <caf/actor.hpp>
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace caf {
@@ -24,6 +26,10 @@ struct runtime_args {
   desired_pod what;
   std::uint32_t restarts = 0; ///< runs of this content before this one: the number of the log file
   caf::actor owner;
+  std::uint64_t run = 0; ///< its number in the pod's record; several generations may serve one run
+  std::optional<run_record> adopt; ///< take over what a predecessor left of this run
+  /// Should this actor fail, another one takes the run over: the shim is left to it.
+  bool has_heir = false;
   /// An exit signal kills the workload, and the actor ends when everything is removed; else it ends
   /// at once, and its supervisor sees to the rest.
   bool ends_orderly = false;

@@ -17,7 +17,7 @@ using state = runtime_state;
 std::string_view to_string(runtime_state s) noexcept {
   static constexpr std::array<std::string_view, runtime_states> names{
       "image",    "preparing", "abandoning", "spawned", "ready",    "built", "running",
-      "attached", "stopping",  "killing",    "closing", "cleaning", "done"};
+      "attached", "stopping",  "killing",    "closing", "cleaning", "done",  "adopting"};
   return names[static_cast<std::size_t>(s)];
 }
 
@@ -26,18 +26,23 @@ std::string_view to_string(runtime_event_kind k) noexcept {
       "image_ready",   "image_failed", "prepared",      "prepare_failed", "session_failed",
       "child_ready",   "child_built",  "child_running", "child_exited",   "child_signaled",
       "child_aborted", "child_failed", "session_down",  "stop",           "timer",
-      "cleaned",       "begin_attach", "end_attach",    "attach_over"};
+      "cleaned",       "begin_attach", "end_attach",    "attach_over",    "adopted"};
   return names[static_cast<std::size_t>(k)];
 }
 
 std::string_view to_string(runtime_action_kind k) noexcept {
   static constexpr std::array<std::string_view, runtime_action_kinds> names{
-      "resolve_image", "prepare",    "start_session",  "proceed",     "abort",
-      "signal",        "kill",       "shutdown",       "end_session", "arm_timer",
-      "drop_session",  "clean",      "report_running", "finish",      "begin_attach",
-      "refuse_attach", "end_attach", "reclaim",        "unexpected"};
+      "resolve_image", "prepare",      "start_session", "adopt_session", "build",
+      "proceed",       "abort",        "signal",        "kill",          "shutdown",
+      "end_session",   "arm_timer",    "drop_session",  "clean",         "report_running",
+      "finish",        "begin_attach", "refuse_attach", "end_attach",    "reclaim",
+      "unexpected"};
   return names[static_cast<std::size_t>(k)];
 }
+
+/// Of one run. A shim that throws its daemon out again and again is none to go on with.
+static constexpr unsigned max_tries = 5;
+static constexpr std::chrono::milliseconds retry_time{1000};
 
 std::chrono::seconds effective_grace(std::chrono::seconds manifest,
                                      std::optional<std::chrono::seconds> override_) {
@@ -56,7 +61,7 @@ std::vector<runtime_action> runtime_machine::handle(const runtime_event& event) 
   if (event.kind == kind::timer && event.serial != serial_) return out; // of a state already left
   const auto h =
       table::rows[static_cast<std::size_t>(state_)][static_cast<std::size_t>(event.kind)];
-  (this->*h)(event, out);
+  if (h != nullptr) (this->*h)(event, out);
   return out;
 }
 
@@ -113,6 +118,7 @@ void runtime_machine::on_ready(const runtime_event& e, actions&) {
 
 void runtime_machine::on_built(const runtime_event&, actions& out) {
   state_ = state::built;
+  untouched_ = false;
   out.push_back({.kind = act::proceed});
 }
 
@@ -146,6 +152,12 @@ void runtime_machine::on_late_end(const runtime_event& e, actions&) {
 }
 
 void runtime_machine::on_session_down(const runtime_event& e, actions& out) {
+  if (e.shim_lives && tries_ < max_tries && state_ != state::killing) {
+    if (stop_asked_) stop_ = runtime_event{.kind = kind::stop}; // begins anew
+    lent_ = false;
+    out.push_back({.kind = act::drop_session});
+    return adopt(out);
+  }
   record(outcome::session_down, e);
   lent_ = false; // dropping the session takes its events back
   out.push_back({.kind = act::drop_session});
@@ -275,6 +287,124 @@ void runtime_machine::reclaim(actions& out) {
   if (std::exchange(lent_, false)) out.push_back({.kind = act::reclaim});
 }
 
+// --- adoption ------------------------------------------------------------------------------------
+
+std::vector<runtime_action> runtime_machine::begin_adoption(const run_record& run) {
+  end_ = run.end;
+  untouched_ = run.phase == run_phase::starting;
+  settings_.stop_signal = run.facts.stop_signal;
+  actions out;
+  adopt(out);
+  return out;
+}
+
+void runtime_machine::adopt(actions& out) {
+  state_ = state::adopting;
+  connected_ = true; // unless session_failed says otherwise
+  ++tries_;
+  arm(settings_.adopt_limit, out);
+  out.push_back({.kind = act::adopt_session});
+}
+
+void runtime_machine::on_adopted(const runtime_event& e, actions& out) {
+  ++serial_; // it has answered in time
+  if (end_) return enter_closing(out);
+  if (e.at == kernel::stage::starting) { // it had not heard of the container yet
+    if (untouched_ && !stop_asked_) {
+      out.push_back(
+          {.kind = act::drop_session}); // without a daemon it ends, and `prepare` awaits it
+      return no_shim(e, out);
+    }
+    return enter_closing(out);
+  }
+  resume(e, out);
+  if (!stop_) return;
+  const auto stop = *std::exchange(stop_, std::nullopt);
+  const auto more = handle(stop);
+  out.insert(out.end(), more.begin(), more.end());
+}
+
+/// Goes on where the shim stands.
+void runtime_machine::resume(const runtime_event& e, actions& out) {
+  pid_ = e.pid;
+  started_ns_ = e.started_ns;
+  runtime_event end = e;
+  switch (e.at) {
+  case kernel::stage::ready:
+    state_ = state::ready;
+    arm(settings_.bring_up_limit, out);
+    out.push_back({.kind = act::build}); // a second time does no harm
+    return;
+  case kernel::stage::built:
+    state_ = state::ready;
+    arm(settings_.bring_up_limit, out);
+    return on_built(e, out); // so does a second proceed
+  case kernel::stage::running:
+    state_ = state::running;
+    out.push_back({.kind = act::report_running});
+    return;
+  case kernel::stage::exited:
+    end.kind = kind::child_exited;
+    break;
+  case kernel::stage::signaled:
+    end.kind = kind::child_signaled;
+    break;
+  case kernel::stage::aborted:
+    end.kind = kind::child_aborted;
+    break;
+  default:
+    end.kind = kind::child_failed;
+  }
+  on_end(end, out);
+}
+
+void runtime_machine::no_shim(const runtime_event& e, actions& out) {
+  if (!end_ && untouched_ && !stop_asked_) {
+    state_ = state::image;
+    ++serial_;
+    out.push_back({.kind = act::resolve_image});
+    return;
+  }
+  if (!untouched_) record(outcome::session_down, e);
+  enter_cleaning(out);
+}
+
+void runtime_machine::on_not_adopted(const runtime_event& e, actions& out) {
+  connected_ = false;
+  if (e.why.code == errc::not_found || tries_ >= max_tries) return no_shim(e, out);
+  arm(retry_time, out); // want of descriptors, or a full queue: it may be there all the same
+}
+
+void runtime_machine::on_adopting_down(const runtime_event& e, actions& out) {
+  out.push_back({.kind = act::drop_session});
+  if (!e.shim_lives || tries_ >= max_tries) return no_shim(e, out);
+  connected_ = false;
+  arm(retry_time, out);
+}
+
+void runtime_machine::on_adoption_overdue(const runtime_event& e, actions& out) {
+  if (!connected_) return adopt(out);
+  auto late = e;
+  late.why =
+      fail(errc::timeout, "adopt", settings_.name,
+           "its shim says nothing for " + std::to_string(settings_.adopt_limit.count()) + " s")
+          .value();
+  if (!end_sent_) {
+    end_sent_ = true;
+    out.push_back({.kind = act::end_session});
+    arm(settings_.close_limit, out);
+    return;
+  }
+  out.push_back({.kind = act::drop_session}); // not even SIGKILL is served
+  untouched_ = false;                         // nobody knows
+  no_shim(late, out);
+}
+
+void runtime_machine::on_stop_adopting(const runtime_event& e, actions&) {
+  stop_asked_ = true;
+  if (!stop_ || e.grace) stop_ = e; // how, the shim's answer decides
+}
+
 void runtime_machine::arm(std::chrono::milliseconds after, actions& out) {
   out.push_back({.kind = act::arm_timer, .after = after, .serial = ++serial_});
 }
@@ -338,6 +468,8 @@ static std::string image_word(int problem) {
 }
 
 stop_reason runtime_machine::reason() const {
+  if (end_ && (!stop_asked_ || end_->why.what == "stopped")) return end_->why;
+  if (end_) return {stop_class::shutdown, "stopped", end_->how.exit_code, end_->how.message};
   const auto abnormal = [&](std::string what) {
     return stop_reason{stop_class::abnormal, std::move(what), 0, describe()};
   };
@@ -364,6 +496,7 @@ stop_reason runtime_machine::reason() const {
 }
 
 last_exit runtime_machine::how() const {
+  if (end_) return end_->how;
   last_exit exit;
   exit.started_ns = started_ns_;
   exit.finished_ns = finished_ns_;

@@ -13,9 +13,15 @@
 /// `attached` is `running` with the session's events lent to an attach session: whatever happened
 /// meanwhile comes as the events that `reclaim` causes. They stay lent through `stopping` and
 /// `killing`, so that an attacher sees how the workload ends.
+///
+/// A run that a predecessor began goes on from `adopting`, at the state its shim tells, which is
+/// also where a connection that is lost while the shim lives leads back to. A shim that is not
+/// there took the workload with it, when that was let go; else nothing has run, and the run begins
+/// anew.
 #pragma once
 
 #include "actors/messages.hpp"
+#include "actors/pod_record.hpp"
 #include "kernel/port.hpp"
 
 #include <chrono>
@@ -41,8 +47,9 @@ enum class runtime_state : std::uint8_t {
   closing,  ///< it has ended; the shim was told to go
   cleaning, ///< a worker removes what the run made
   done,
+  adopting, ///< the shim is asked what became of the run
 };
-inline constexpr std::size_t runtime_states = 13;
+inline constexpr std::size_t runtime_states = 14;
 std::string_view to_string(runtime_state s) noexcept;
 
 enum class runtime_event_kind : std::uint8_t {
@@ -58,15 +65,16 @@ enum class runtime_event_kind : std::uint8_t {
   child_signaled, ///< `code` = signal, `at_ns`
   child_aborted,
   child_failed, ///< `why`
-  session_down, ///< `why`
+  session_down, ///< `why`, `shim_lives`
   stop,         ///< `grace`
   timer,        ///< `serial`
   cleaned,
   begin_attach,
   end_attach,
   attach_over, ///< the attach session has ended
+  adopted,     ///< `at`; by that: `pid`, `started_ns`, `code`, `at_ns`, `why`
 };
-inline constexpr std::size_t runtime_event_kinds = 19;
+inline constexpr std::size_t runtime_event_kinds = 20;
 std::string_view to_string(runtime_event_kind k) noexcept;
 
 struct runtime_event {
@@ -77,12 +85,17 @@ struct runtime_event {
   std::int64_t at_ns = 0; ///< CLOCK_REALTIME
   std::optional<std::chrono::seconds> grace;
   std::uint64_t serial = 0;
+  bool shim_lives = false;
+  kernel::stage at = kernel::stage::starting; ///< starting: the shim holds no container
+  std::int64_t started_ns = 0;
 };
 
 enum class runtime_action_kind : std::uint8_t {
   resolve_image,
   prepare,
   start_session, ///< start the shim, then create and build, back to back
+  adopt_session, ///< connect to the one that is there: adopted, or session_failed
+  build,
   proceed,
   abort,
   signal, ///< `signum`
@@ -101,7 +114,7 @@ enum class runtime_action_kind : std::uint8_t {
                  ///< comes as its event before any other
   unexpected,    ///< `about` cannot come in this state: somebody is wrong
 };
-inline constexpr std::size_t runtime_action_kinds = 19;
+inline constexpr std::size_t runtime_action_kinds = 21;
 std::string_view to_string(runtime_action_kind k) noexcept;
 
 struct runtime_action {
@@ -122,6 +135,7 @@ struct runtime_settings {
   std::chrono::seconds grace{30};           ///< terminationGracePeriodSeconds
   std::chrono::seconds bring_up_limit{120}; ///< from spawn to the first instruction
   std::chrono::seconds close_limit{10};     ///< for a kill to end, and for a shim to go
+  std::chrono::seconds adopt_limit{30};     ///< for a shim to tell what it holds
   bool operator==(const runtime_settings&) const = default;
 };
 
@@ -136,6 +150,8 @@ class runtime_machine {
 
   /// The actions of the beginning; call once, first.
   std::vector<runtime_action> begin();
+  /// The same for a run that a predecessor left.
+  std::vector<runtime_action> begin_adoption(const run_record& run);
   /// Takes one event, in any state. One that comes too late to matter changes nothing; one that
   /// cannot be changes nothing either, and is `unexpected`.
   std::vector<runtime_action> handle(const runtime_event& event);
@@ -205,6 +221,15 @@ class runtime_machine {
   void on_attach_over_at_the_end(const runtime_event& e, actions& out);
 
   void reclaim(actions& out);
+  void on_adopted(const runtime_event& e, actions& out);
+  void on_not_adopted(const runtime_event& e, actions& out);
+  void on_adopting_down(const runtime_event& e, actions& out);
+  void on_adoption_overdue(const runtime_event& e, actions& out);
+  void on_stop_adopting(const runtime_event& e, actions& out);
+
+  void adopt(actions& out);
+  void resume(const runtime_event& e, actions& out);
+  void no_shim(const runtime_event& e, actions& out);
   void arm(std::chrono::milliseconds after, actions& out);
   void enter_killing(actions& out);
   void enter_closing(actions& out);
@@ -224,6 +249,12 @@ class runtime_machine {
   outcome outcome_ = outcome::none;
   int code_ = 0;
   error why_;
+  // of an adoption
+  std::optional<run_end> end_;        ///< told by the predecessor
+  bool untouched_ = false;            ///< nothing of the workload has run: it may begin anew
+  bool connected_ = false;            ///< the shim took the connection
+  unsigned tries_ = 0;                ///< to adopt, in this run
+  std::optional<runtime_event> stop_; ///< came meanwhile
 };
 
 } // namespace tank

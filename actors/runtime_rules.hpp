@@ -89,6 +89,15 @@ struct runtime_machine::table {
         {&m::on_session_down, coming_up | up | going_down, on(kind::session_down)},
         {&m::on_closed, in(state::closing), on(kind::session_down)},
 
+        {&m::on_not_adopted, in(state::adopting), on(kind::session_failed)},
+        {&m::on_adopting_down, in(state::adopting), on(kind::session_down)},
+        // nothing comes before the greeting
+        {&m::cannot_be, in(state::adopting), news | ends},
+        {&m::on_adopted, in(state::adopting), on(kind::adopted)},
+        {&m::cannot_be, ~in(state::adopting, state::done), on(kind::adopted)},
+        {&m::on_stop_adopting, in(state::adopting), on(kind::stop)},
+        {&m::on_adoption_overdue, in(state::adopting), on(kind::timer)},
+
         {&m::on_stop_idle, in(state::image), on(kind::stop)},
         {&m::on_stop_preparing, in(state::preparing), on(kind::stop)},
         {&m::on_stop_parked, in(state::spawned, state::ready), on(kind::stop)},
@@ -115,8 +124,8 @@ struct runtime_machine::table {
         {&m::on_attach_over, in(state::attached), on(kind::attach_over)},
         {&m::on_attach_over_at_the_end, going_down, on(kind::attach_over)},
         {&m::cannot_be, before_session | coming_up | in(state::running), on(kind::attach_over)},
-        // closing has taken its events back
-        {&m::too_late, in(state::closing, state::cleaning), on(kind::attach_over)},
+        // closing and a lost connection have taken its events back
+        {&m::too_late, in(state::closing, state::cleaning, state::adopting), on(kind::attach_over)},
 
         {&m::too_late, in(state::done), ~on(kind::begin_attach, kind::end_attach)},
     };

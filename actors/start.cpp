@@ -23,6 +23,7 @@
 #include "oci/store.hpp"
 
 #include <exception>
+#include <map>
 #include <optional>
 
 namespace tank {
@@ -49,6 +50,20 @@ report_sink reports_to(const std::shared_ptr<spdlog::logger>& given) {
   };
 }
 
+/// The manifests as a predecessor had them in force. A file that is wrong now must stop no pod.
+std::vector<scanned_file> last_good_files(const std::vector<pod_record>& records) {
+  std::map<std::string, parsed_file> files;
+  for (const auto& record : records) {
+    if (record.leaving) continue;
+    const auto& newest = record.next ? *record.next : record.what;
+    files[newest.file].pods.push_back({record.key, newest});
+  }
+  std::vector<scanned_file> good;
+  for (auto& [path, parsed] : files)
+    good.push_back({path, std::make_shared<const parsed_file>(std::move(parsed))});
+  return good;
+}
+
 /// A crash of a role is repaired by starting it again; one that a manifest can cause would come
 /// again at once. So what judges manifests, which are untrusted, ends at that manifest.
 parsed_file judge_or_refuse(const std::string& file, std::string_view text) {
@@ -70,6 +85,7 @@ struct instance::parts {
   std::shared_ptr<poller> fds;
   std::shared_ptr<thread_pool> jobs;
   std::shared_ptr<thread_pool> pulls; ///< apart: a pull takes as long as the network likes
+  std::shared_ptr<pod_records> records; ///< null: nothing outlives this instance
   std::shared_ptr<reconciler_memory> memory;
   std::shared_ptr<role_table> roles;
   std::shared_ptr<runtime_herd> herd;
@@ -96,7 +112,7 @@ struct instance::parts {
 result<void> instance::parts::open(caf::actor_system& system) {
   const auto& dirs = options.dirs;
   roles = options.roles ? options.roles : std::make_shared<role_table>();
-  own = TANK_TRY(instance_dirs::open(dirs, options.port, options.logger));
+  own = TANK_TRY(instance_dirs::open(dirs, options.port, options.logger, options.adopt));
   auto store = std::make_shared<const oci::store>(
       TANK_TRY(oci::store::open(dirs.images(), store_options_of(dirs))));
   std::shared_ptr<const unique_fd> listener;
@@ -110,7 +126,8 @@ result<void> instance::parts::open(caf::actor_system& system) {
   jobs->submit([port = options.port, held = options.host.capabilities] {
     static_cast<void>(port->seccomp({.capabilities = default_capabilities & held}));
   });
-  memory = std::make_shared<reconciler_memory>(options.backoff);
+  if (options.adopt) records = std::make_shared<pod_records>(dirs, own->boot(), own->restored());
+  memory = std::make_shared<reconciler_memory>(options.backoff, records, own->restored());
   auto storage = std::make_shared<pod_storage>(dirs, options.port, jobs, options.logger);
   // Who is asked comes before who asks; all end in the reverse order: nobody asks for what is gone.
   const auto make_runtime = make_runtimes(storage);
@@ -200,6 +217,7 @@ runtime_factory instance::parts::make_runtimes(std::shared_ptr<pod_storage> stor
   runtimes.image_store = current("image_store");
   runtimes.host = std::make_shared<const kernel::host_facts>(options.host);
   runtimes.storage = std::move(storage);
+  runtimes.records = records;
   runtimes.dirs = options.dirs;
   runtimes.log = options.logs;
   runtimes.logger = options.logger;
@@ -233,6 +251,7 @@ child_spec instance::parts::manifest_watcher() {
   watching.judge = judge_or_refuse;
   watching.logger = options.logger;
   watching.memory = std::make_shared<watcher_memory>();
+  watching.memory->set.apply(last_good_files(own->restored()));
   return role("manifest_watcher",
               [watching](caf::actor_system& sys) { return spawn_manifest_watcher(sys, watching); });
 }
@@ -244,8 +263,9 @@ child_spec instance::parts::observer() {
 }
 
 child_spec instance::parts::janitor(std::shared_ptr<pod_storage> storage) {
-  const janitor_options cleaning{.reconciler = current("reconciler"),
-                                 .storage = std::move(storage)};
+  janitor_options cleaning{.reconciler = current("reconciler"), .storage = std::move(storage)};
+  for (const auto& record : own->restored())
+    cleaning.known.emplace(record.key, record.what.uid);
   return role("janitor",
               [cleaning](caf::actor_system& sys) { return spawn_janitor(sys, cleaning); });
 }

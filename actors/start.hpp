@@ -41,8 +41,12 @@ class runtime_supervisor;
 
 struct start_options {
   /// Those it needs are made. run_dir and pod_states() belong to this instance alone: what it finds
-  /// there was left by one that is gone, and is ended and removed, at the start and at the end.
+  /// there was left by one that is gone, and is ended and removed, at the start and at the end;
+  /// with `adopt` that holds for what no pod needs.
   directories dirs;
+  /// Pods outlive the instance, however it ends: the next one with the same run_dir takes them
+  /// over, as this one does with its predecessor's. Only those that were stopped (`stop`) are gone.
+  bool adopt = false;
   std::vector<std::filesystem::path> sources; ///< absolute; directories and single files
   std::shared_ptr<kernel::port> port;
   kernel::host_facts host;
@@ -74,7 +78,8 @@ class instance {
   static result<std::unique_ptr<instance>> start(start_options options);
 
   /// Ends the actors, and waits for their end and for that of all threads. Pods that still run are
-  /// killed: `stop` them first. Not from an actor that shares the system's threads.
+  /// killed (`stop` them first), or left to run on with start_options::adopt. Not from an actor
+  /// that shares the system's threads.
   ~instance();
   instance(const instance&) = delete;
   instance& operator=(const instance&) = delete;

@@ -9,8 +9,9 @@
 ///     run_dir       /run/tank/                               0700, on tmpfs: gone at reboot
 ///                     lock  tank.sock                        one daemon; its control socket
 ///                     pods/<uid>/                            one directory per live pod
-///                       shim.sock  pod.json                  the shim; what a new daemon adopts by
+///                       shim.sock                            the shim's
 ///                       etc/{hosts,hostname,resolv.conf}     bound into the containers
+///                     records/<uid>.json                     what a new daemon adopts by
 ///     seccomp_dir   /etc/tank/seccomp/                       Localhost profiles, the operator's
 ///     log_dir       /var/log/tank/                           0700
 ///                     pods/<namespace>_<name>_<uid>/<container>/<restart>.log   CRI layout
@@ -50,6 +51,10 @@ struct directories {
   [[nodiscard]] std::filesystem::path pod_runs() const { return run_dir / "pods"; }
   [[nodiscard]] std::filesystem::path pod_run(std::string_view uid) const {
     return pod_runs() / uid;
+  }
+  [[nodiscard]] std::filesystem::path pod_records() const { return run_dir / "records"; }
+  [[nodiscard]] std::filesystem::path pod_record(std::string_view uid) const {
+    return pod_records() / (std::string{uid} + ".json");
   }
   [[nodiscard]] std::filesystem::path pod_logs() const { return log_dir / "pods"; }
   /// Directory of one pod's logs. The three names hold no '/' and no '_' (validated as DNS names).

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <memory>
 
 #include <poll.h>
 #include <spdlog/spdlog.h>
@@ -40,13 +41,15 @@ void tell_manager(const cli_context& context, std::string_view state) {
     spdlog::warn("event=notify_failed error=\"{}\"", told.error().message());
 }
 
-result<int> run_daemon(invocation& line) {
+result<int> run_daemon(invocation& line, bool stop_pods) {
   const auto settings = TANK_TRY(line.settings());
+  stop_pods = stop_pods || settings.stop_pods_on_exit;
   TANK_TRY(make_directories(settings.dirs.manifest_dir, 0755));
   log_to_stderr(settings.log_level);
   auto signals = TANK_TRY(termination_signals::take(true));
   auto start = TANK_TRY(
       make_start_options(line.context, settings, settings.dirs, {settings.dirs.manifest_dir}));
+  start.adopt = true;
   auto tank = TANK_TRY(instance::start(std::move(start)));
   spdlog::info("event=started version=" TANK_VERSION " manifests={}",
                settings.dirs.manifest_dir.string());
@@ -64,11 +67,13 @@ result<int> run_daemon(invocation& line) {
     while (signals.next() != 0) {
       if (stopping) continue;
       stopping = true;
-      spdlog::info("event=stopping");
+      spdlog::info("event=stopping pods={}", stop_pods ? "stop" : "run_on");
       tell_manager(line.context, "STOPPING=1");
-      tank->stop(std::nullopt);
+      if (stop_pods) tank->stop(std::nullopt);
     }
+    if (stopping && !stop_pods) break;
   }
+  tank.reset();
   spdlog::info("event=stopped");
   return exit_ok;
 }
@@ -77,12 +82,19 @@ result<int> run_daemon(invocation& line) {
 
 void add_daemon(CLI::App& app, invocation& line) {
   auto* command = app.add_subcommand("daemon", "Run the watch directory as a service");
+  auto stop_pods = std::make_shared<bool>(false);
+  command->add_flag("--stop-pods-on-exit", *stop_pods,
+                    "SIGTERM stops the pods too (stopPodsOnExit)");
   command->footer(
-      "Logs to stderr, tells systemd when it is ready. SIGTERM or SIGINT stops all pods "
-      "and ends it.\n\nExamples:\n"
+      "Logs to stderr, tells systemd when it is ready. SIGTERM or SIGINT ends it, and its pods\n"
+      "run on: the next daemon with the same run directory takes them over, also after a crash.\n"
+      "\nExamples:\n"
       "  tank daemon\n"
+      "  tank daemon --stop-pods-on-exit\n"
       "  tank daemon --config /etc/tank/tank.yaml");
-  command->callback([&line] { line.action = [&line] { return run_daemon(line); }; });
+  command->callback([&line, stop_pods] {
+    line.action = [&line, stop_pods] { return run_daemon(line, *stop_pods); };
+  });
 }
 
 } // namespace tank::cli

@@ -63,7 +63,16 @@ class reader {
     }
     if (field.key == "logLevel")
       return read_word(field, to_.log_level, {"debug", "info", "warn", "error"});
+    if (field.key == "stopPodsOnExit") return read_flag(field, to_.stop_pods_on_exit);
     return wrong(field.at, field.key + ": unknown field");
+  }
+
+  result<void> read_flag(const member& field, bool& to) const {
+    const auto* flag = field.value.as_bool();
+    if (flag == nullptr)
+      return wrong_value(field, "expected boolean, got " + std::string{field.value.kind_name()});
+    to = *flag;
+    return {};
   }
 
   [[nodiscard]] result<std::string> text(const member& field) const {

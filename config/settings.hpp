@@ -12,6 +12,7 @@
 ///     logMaxFiles: 5                     # 2..100, the current one counts
 ///     resync: 20s                        # full look at the manifest directory, beside events
 ///     logLevel: info                     # debug | info | warn | error
+///     stopPodsOnExit: false              # of the daemon; pods run on and are adopted otherwise
 #pragma once
 
 #include "base/error.hpp"
@@ -47,6 +48,7 @@ struct settings {
   std::uint32_t log_max_files = 5;
   std::chrono::milliseconds resync = std::chrono::seconds{20}; ///< 1 s at least
   std::string log_level = "info";
+  bool stop_pods_on_exit = false;
   bool operator==(const settings&) const = default;
 };
 

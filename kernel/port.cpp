@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -24,8 +25,6 @@
 namespace tank::kernel {
 
 namespace {
-
-constexpr std::chrono::milliseconds adoption_patience{2000};
 
 /// Away from the numbers that the shim's own descriptors get, so that making one of them cannot
 /// hit what is still needed for the others, or for exec.
@@ -163,6 +162,22 @@ unique_fd open_pidfd(pid_t pid) {
   return unique_fd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
 }
 
+/// The process at the other end of `connection`, whose number was `pid` when it began to listen. A
+/// number alone may be another process's by now: the kernel names the process itself since 6.5;
+/// before that, a connection that is still open after the number was looked up proves that its
+/// only holder was alive at that time.
+result<unique_fd> open_peer(int connection, pid_t pid, const std::filesystem::path& run_dir) {
+  constexpr int so_peerpidfd = 77;
+  int fd = -1;
+  socklen_t size = sizeof fd;
+  if (::getsockopt(connection, SOL_SOCKET, so_peerpidfd, &fd, &size) == 0) return unique_fd{fd};
+  auto pidfd = open_pidfd(pid);
+  if (!pidfd && errno != ESRCH) return fail_errno(errno, "watch the shim of", run_dir);
+  pollfd open{connection, POLLRDHUP, 0};
+  if (pidfd && ::poll(&open, 1, 0) == 0) return pidfd;
+  return fail(errc::not_found, "find the shim of", run_dir, "it has just ended");
+}
+
 class linux_port final : public port {
  public:
   explicit linux_port(std::filesystem::path shim_path) : shim_path_(std::move(shim_path)) {}
@@ -198,7 +213,7 @@ class linux_port final : public port {
     const auto where = TANK_TRY(shim_address::of(run_dir));
     auto fd = TANK_TRY(make_socket());
     if (::connect(fd.get(), where.get(), where.size) != 0) {
-      if (errno == ECONNREFUSED)
+      if (errno == ECONNREFUSED || errno == ENOENT)
         return fail(errc::not_found, "find the shim of", run_dir, "nobody listens there");
       if (errno == EAGAIN) // it accepts nobody any more: stopped, or stuck in the kernel
         return fail(errc::timeout, "connect to the shim of", run_dir, "it does not answer");
@@ -210,11 +225,9 @@ class linux_port final : public port {
       return fail_errno(errno, "identify the shim of", run_dir);
     if (who.uid != ::geteuid())
       return fail(errc::denied, "trust the shim of", run_dir, "it runs as another user");
-    auto pidfd = open_pidfd(who.pid);
-    if (!pidfd) return fail_errno(errno, "watch the shim of", run_dir);
+    auto pidfd = TANK_TRY(open_peer(fd.get(), who.pid, run_dir));
     auto adopted = TANK_TRY(shim_session::make(std::move(fd), std::move(pidfd), who.pid, graves_));
-    // Its answer also proves that the pid was still its own when the pidfd was opened.
-    TANK_TRY(adopted->read_greeting(adoption_patience));
+    adopted->expect_greeting();
     return adopted;
   }
 

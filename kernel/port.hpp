@@ -83,16 +83,22 @@ struct pty_input_dropped_event {
   std::uint64_t bytes = 0;
   bool operator==(const pty_input_dropped_event&) const = default;
 };
-/// The shim is gone (connection closed). Last event of a session, always.
+/// First event of an adopted session: the shim has told what it holds, and `info` says it.
+struct adopted_event {
+  bool operator==(const adopted_event&) const = default;
+};
+/// The connection is no more. Last event of a session, always. With `shim_lives` the shim and what
+/// it holds go on (another connection took its place, or it closed this one): adopt it again.
 struct session_down_event {
   std::string why;
+  bool shim_lives = false;
   bool operator==(const session_down_event&) const = default;
 };
 
 /// Exactly one of exited, signaled, aborted, failed ends each container.
 using session_event = std::variant<ready_event, built_event, running_event, exited_event,
                                    signaled_event, aborted_event, failed_event, pty_output_event,
-                                   pty_input_dropped_event, session_down_event>;
+                                   pty_input_dropped_event, adopted_event, session_down_event>;
 
 /// Of a terminal. Zero pixels: unknown.
 struct window_size {
@@ -163,7 +169,7 @@ class session {
   /// -> session_down once it is reaped. Does nothing when it is gone or another daemon's by now.
   virtual void end() noexcept = 0;
 
-  /// As of the last events read; for an adopted session, as the shim told it when connected.
+  /// As of the last events read; of an adopted session empty until its adopted_event.
   [[nodiscard]] virtual std::vector<container_info> info() const = 0;
   /// Why the shim is gone, once the session_down_event was read: for whoever did not read it.
   [[nodiscard]] virtual std::optional<std::string> down() const = 0;
@@ -199,7 +205,9 @@ class port {
 
   /// Starts a shim for one pod (vfork + exec of the static helper) and connects to it.
   virtual result<std::unique_ptr<session>> start_session(const sandbox_spec& sandbox) = 0;
-  /// Connects to the shim that already serves `run_dir`; errc::not_found when nobody listens.
+  /// Connects to the shim that already serves `run_dir`: -> adopted. errc::not_found when there is
+  /// none, errc::timeout when it takes no connection. A shim that accepts and says nothing is the
+  /// caller's to give up on, by `end`.
   virtual result<std::unique_ptr<session>> adopt_session(const std::filesystem::path& run_dir) = 0;
 
   /// Removes a tree without following symlinks or crossing mounts. A missing tree is success.

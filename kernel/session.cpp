@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 namespace tank::kernel {
@@ -293,16 +294,32 @@ std::optional<session_event> shim_session::take(std::span<const char> packet, un
     replaced_ = true;
     return std::nullopt;
   case frame_type::info_end:
-    greeted_ = true;
+    if (std::exchange(adopting_, false)) return adopted_event{};
     return std::nullopt;
   default:
     return std::nullopt; // hello, or a later version's news
   }
 }
 
+/// How long a shim that closed its connection may take to be dead: it closes by ending.
+static constexpr itimerspec closing_time{.it_interval = {},
+                                         .it_value = {.tv_sec = 1, .tv_nsec = 0}};
+
 void shim_session::drop_connection() {
   ::epoll_ctl(poll_.get(), EPOLL_CTL_DEL, connection_.get(), nullptr);
   connection_.reset();
+  if (replaced_) return;
+  closing_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  epoll_event readable{.events = EPOLLIN, .data = {}};
+  if (!closing_ || ::timerfd_settime(closing_.get(), 0, &closing_time, nullptr) != 0 ||
+      ::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, closing_.get(), &readable) != 0)
+    closing_.reset(); // its death alone is waited for
+}
+
+/// It closed the connection and did not end: a shim in trouble, or one that could not greet.
+bool shim_session::shim_stays() const {
+  pollfd over{closing_.get(), POLLIN, 0};
+  return closing_ && ::poll(&over, 1, 0) > 0;
 }
 
 /// recv, with the descriptor that may come along.
@@ -341,10 +358,14 @@ std::optional<session_event> shim_session::take_end() {
   if (down_) return std::nullopt;
   if (replaced_) {
     down_ = "another daemon took over the shim";
-    return session_down_event{*down_};
+    return session_down_event{*down_, true};
   }
   pollfd dead{pidfd_.get(), POLLIN, 0};
-  if (::poll(&dead, 1, 0) <= 0) return std::nullopt;
+  if (::poll(&dead, 1, 0) <= 0) {
+    if (!shim_stays()) return std::nullopt;
+    down_ = "the shim closed the connection";
+    return session_down_event{*down_, true};
+  }
   end_processes();
   siginfo_t how{};
   std::string why = "the shim is gone";
@@ -381,25 +402,6 @@ result<std::optional<session_event>> shim_session::next_event() {
     if (auto event = take({packet, static_cast<std::size_t>(n)}, std::move(beside))) return event;
   }
   return take_end();
-}
-
-result<void> shim_session::read_greeting(std::chrono::milliseconds patience) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  alignas(8) char packet[protocol::max_frame];
-  while (!greeted_) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    pollfd waiting{connection_.get(), POLLIN, 0};
-    if (left.count() <= 0 || ::poll(&waiting, 1, static_cast<int>(left.count())) == 0)
-      return fail(errc::timeout, "hear from the shim", std::to_string(pid_), "it does not answer");
-    unique_fd beside;
-    const auto n = receive(packet, beside);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == ECONNRESET)) continue;
-    if (n <= 0)
-      return fail(errc::unavailable, "hear from the shim", std::to_string(pid_), "it ended");
-    take({packet, static_cast<std::size_t>(n)}, std::move(beside));
-  }
-  return {};
 }
 
 } // namespace tank::kernel

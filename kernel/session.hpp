@@ -48,8 +48,8 @@ class shim_session final : public session {
   [[nodiscard]] std::optional<std::string> down() const override { return down_; }
   [[nodiscard]] pid_t shim_pid() const noexcept override { return pid_; }
 
-  /// Reads frames until the shim has told all its containers. Blocking, at most `patience`.
-  result<void> read_greeting(std::chrono::milliseconds patience);
+  /// What the shim says first, up to the end of its greeting, is an adoption: -> adopted_event.
+  void expect_greeting() noexcept { adopting_ = true; }
 
  private:
   /// One container as this end has seen it, and what it has asked for and not yet seen done.
@@ -76,6 +76,7 @@ class shim_session final : public session {
   std::optional<session_event> take_end();
   void drop_connection();
   void end_processes();
+  [[nodiscard]] bool shim_stays() const;
 
   unique_fd poll_; ///< epoll over the next two
   unique_fd connection_;
@@ -83,7 +84,8 @@ class shim_session final : public session {
   pid_t pid_ = 0;
   std::shared_ptr<graveyard> graves_;
   std::vector<entry> containers_;
-  bool greeted_ = false;
+  bool adopting_ = false;
+  unique_fd closing_; ///< timerfd, from the end of the connection on
   bool replaced_ = false;
   std::optional<std::string> down_; ///< told
   std::string last_error_;

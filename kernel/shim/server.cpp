@@ -231,6 +231,8 @@ bool server::greet() noexcept {
 
 void server::on_listener() noexcept {
   unique_fd peer{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+  // Who waits in the queue would wake the loop for ever while there is no descriptor for it.
+  if (!peer) deaf_ = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
   if (!peer) return;
   ucred who{};
   socklen_t size = sizeof who;
@@ -356,12 +358,13 @@ bool server::start() noexcept {
 void server::serve() noexcept {
   constexpr unsigned fixed = 3;
   constexpr unsigned each = 3; // of a container: its checkpoint, stdout, stderr
+  constexpr int deaf_ms = 500; // no event says that a descriptor is to be had again
   while (!finished()) {
     pollfd polled[fixed + each * protocol::max_containers];
     const short wanted = any_untold() ? POLLIN | POLLOUT : POLLIN;
     polled[0] = {children_.get(), POLLIN, 0};
     polled[1] = {connection_.get(), wanted, 0};
-    polled[2] = {listener_.get(), POLLIN, 0};
+    polled[2] = {deaf_ ? -1 : listener_.get(), POLLIN, 0};
     unsigned n = fixed;
     for (auto* c : containers_) {
       if (c == nullptr) continue;
@@ -369,7 +372,9 @@ void server::serve() noexcept {
       polled[n++] = {c->streams().poll_fd(0), POLLIN, 0};
       polled[n++] = {c->streams().poll_fd(1), POLLIN, 0};
     }
-    if (::poll(polled, n, -1) < 0) continue; // EINTR
+    const int ready = ::poll(polled, n, deaf_ ? deaf_ms : -1);
+    deaf_ = false;
+    if (ready < 0) continue; // EINTR
     const pollfd* at = polled + fixed;
     for (auto* c : containers_) { // the same ones: nothing came or went since
       if (c == nullptr) continue;

@@ -61,6 +61,7 @@ class server {
   container* containers_[protocol::max_containers] = {};
   bool shutting_down_ = false;
   bool childless_ = false; ///< waitid said there is nobody left
+  bool deaf_ = false;      ///< no descriptor to be had for whoever connects: not listened to
 };
 
 } // namespace tank::kernel::shim

@@ -11,8 +11,12 @@
 #include <cstdlib>
 #include <fstream>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <thread>
 
 using namespace tank;
 using namespace tank::testing;
@@ -45,8 +49,11 @@ struct world {
     tank.reset();
     fs::remove_all(root);
   }
+  bool adopt = false;
+
   result<std::unique_ptr<instance>> start() {
     start_options o;
+    o.adopt = adopt;
     o.dirs = dirs;
     o.sources = {dirs.manifest_dir};
     o.port = port;
@@ -126,7 +133,7 @@ TEST_CASE("a manifest that is dropped runs, and its pod ends with it") {
   w.drop("web");
   const auto web = w.wait_running("web");
   CHECK(web.host_pid == 1001);
-  CHECK(fs::exists(w.dirs.pod_run(web.uid) / "pod.json"));
+  CHECK(fs::exists(w.dirs.pod_run(web.uid) / "etc/hosts"));
   fs::remove(w.file("web"));
   w.wait_gone("web");
   CHECK(fs::is_empty(w.dirs.pod_runs()));
@@ -209,6 +216,21 @@ TEST_CASE("a second instance with the same run directory is refused and harms no
   w.wait_running("web");
 }
 
+TEST_CASE("a lock that outlives its owner, in a process it was starting, is waited for") {
+  world w;
+  fs::create_directories(w.dirs.run_dir);
+  const pid_t gone = ::fork();
+  if (gone == 0) ::_exit(0);
+  REQUIRE(::waitpid(gone, nullptr, 0) == gone);
+  std::ofstream(w.dirs.lock_file()) << gone;
+  unique_fd copy{::open(w.dirs.lock_file().c_str(), O_RDWR | O_CLOEXEC)};
+  REQUIRE(::flock(copy.get(), LOCK_EX) == 0);
+  std::thread its_exec{[&] { copy.reset(); }};
+  w.run();
+  its_exec.join();
+  CHECK_FALSE(w.start().has_value()); // this one lives
+}
+
 TEST_CASE("what an instance that is gone has left is removed at the start") {
   world w;
   fs::create_directories(w.dirs.pod_run("old") / "etc");
@@ -243,4 +265,104 @@ TEST_CASE("two instances with one state directory share images and nothing else"
   b.tank.reset();
   CHECK(fs::exists(a.dirs.pod_state("mine")));
   CHECK_FALSE(fs::exists(b.dirs.pod_states()));
+}
+
+// --- adoption ------------------------------------------------------------------------------------
+
+TEST_CASE("pods outlive an instance that adopts: the next one has the same ones, counted alike") {
+  world w;
+  w.adopt = true;
+  w.drop("web");
+  w.drop("job");
+  w.run();
+  const auto web = w.wait_running("web");
+  const auto job = w.wait_running("job");
+  w.tank.reset();
+  CHECK(fs::exists(w.dirs.pod_record(web.uid)));
+  w.port->exits(job.uid, 3); // nobody listens
+  w.run();
+  CHECK(w.wait_running("web").host_pid == web.host_pid);
+  CHECK(w.wait_running("web").started_ns == web.started_ns);
+  const auto view = w.wait("the exit is collected", [&](const auto& v) {
+    const auto* p = w.find(v, "job");
+    return p != nullptr && p->state == pod_state::backing_off;
+  });
+  CHECK(w.find(view, "job")->last->exit_code == 3);
+  CHECK(w.find(view, "job")->retries == 1);
+  CHECK(w.port->starts() == 2);
+  CHECK(w.port->adoptions() == 2);
+  w.tank.reset();
+  w.run(); // the back-off goes on where it was
+  const auto again = w.wait("restored", [&](const auto& v) { return v.synced; });
+  CHECK(w.find(again, "job")->state == pod_state::backing_off);
+  CHECK(w.find(again, "job")->restart_at_ns == w.find(view, "job")->restart_at_ns);
+  CHECK(w.find(again, "job")->retries == 1);
+  w.tank->stop(std::nullopt);
+  w.wait("stopped", [](const auto& v) { return v.stopped; });
+  w.tank.reset();
+  for (const auto& dir : {w.dirs.pod_runs(), w.dirs.pod_records(), w.dirs.pod_states()})
+    CHECK((!fs::exists(dir) || fs::is_empty(dir))); // who was stopped leaves nothing
+}
+
+TEST_CASE("what was removed or edited meanwhile is stopped or replaced, what is broken runs on") {
+  world w;
+  w.adopt = true;
+  for (const auto* name : {"removed", "edited", "broken"})
+    w.drop(name);
+  w.run();
+  const auto broken = w.wait_running("broken");
+  const auto edited = w.wait_running("edited");
+  w.wait_running("removed");
+  w.tank.reset();
+  fs::remove(w.file("removed"));
+  w.drop("edited", ", env: [{name: A, value: b}]");
+  std::ofstream(w.file("broken")) << "kind: [";
+  w.run();
+  w.wait("the edited one is another", [&](const auto& v) {
+    const auto* p = w.find(v, "edited");
+    return p != nullptr && p->uid != edited.uid && p->state == pod_state::running;
+  });
+  w.wait_gone("removed");
+  CHECK(w.wait_running("broken").host_pid == broken.host_pid);
+  CHECK(w.port->starts() == 4);
+  const auto files = w.wait("files", [](const auto& v) { return v.files.size() == 2; }).files;
+  CHECK(files[0].last_good_kept);
+  CHECK_FALSE(fs::exists(w.dirs.pod_record(edited.uid)));
+}
+
+TEST_CASE("a runtime that fails leaves its pod to another one, and nothing is restarted") {
+  world w;
+  w.adopt = true;
+  w.drop("web");
+  w.run();
+  const auto before = w.wait_running("web");
+  for (int n = 1; n <= 3; ++n) {
+    w.port->throws(before.uid);
+    w.wait("adopted", [&](const auto&) { return w.port->adoptions() == n; }); // a report follows
+  }
+  const auto after = w.wait_running("web");
+  CHECK(after.host_pid == before.host_pid);
+  CHECK(after.restarts == 0);
+  CHECK(w.port->starts() == 1);
+  w.port->throws(before.uid); // once more is too often: its end is the run's
+  w.wait("backing off", [&](const auto& v) {
+    return w.find(v, "web") != nullptr && w.find(v, "web")->state == pod_state::backing_off;
+  });
+}
+
+TEST_CASE("an instance with a record that is broken adopts the others, and ends what it is about") {
+  world w;
+  w.adopt = true;
+  w.drop("web");
+  w.drop("lost");
+  w.run();
+  const auto web = w.wait_running("web");
+  const auto lost = w.wait_running("lost");
+  w.tank.reset();
+  std::ofstream(w.dirs.pod_record(lost.uid)) << R"({"version":1,"boot":)";
+  w.run();
+  CHECK(w.wait_running("web").host_pid == web.host_pid);
+  CHECK(w.wait_running("lost").host_pid !=
+        lost.host_pid); // its record is gone, its manifest is not
+  CHECK(w.port->starts() == 3);
 }

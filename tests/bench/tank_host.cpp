@@ -75,7 +75,7 @@ bool tank_host::start_daemon() {
   if (::bind(notify.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     return false;
   ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
-  daemon_ = start(command({"daemon"}), scratch_ + "/daemon.log");
+  daemon_ = start(command({"daemon", "--stop-pods-on-exit"}), scratch_ + "/daemon.log");
   ::unsetenv("NOTIFY_SOCKET");
   pollfd ready{notify.get(), POLLIN, 0};
   return daemon_ > 0 && ::poll(&ready, 1, 30'000) == 1;

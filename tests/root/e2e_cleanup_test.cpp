@@ -199,22 +199,3 @@ TEST_CASE("orphans of a workload, and a stdout that they hold open, do not outli
   h.stop_daemon();
   CHECK(difference(before, h.snapshot()) == "");
 }
-
-TEST_CASE("a daemon that was killed leaves pods to the next one, which ends or adopts them") {
-  host h;
-  const auto before = h.snapshot();
-  h.put({.name = "web"});
-  h.start_daemon();
-  const auto first = h.await_running("web");
-  h.daemon().signal(SIGKILL);
-  CHECK(h.daemon().wait() == -SIGKILL);
-  fs::remove(h.root / "notify.sock");
-  h.start_daemon();
-  const auto second = h.await_running("web");
-  CHECK(second.uid == first.uid);
-  CHECK(fs::exists("/proc/" + std::to_string(second.host_pid)));
-  if (second.host_pid != first.host_pid)
-    CHECK(!fs::exists("/proc/" + std::to_string(first.host_pid)));
-  h.stop_daemon();
-  CHECK(difference(before, h.snapshot()) == "");
-}

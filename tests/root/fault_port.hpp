@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include <signal.h>
+#include <unistd.h>
 
 namespace tank::kernel {
 
@@ -33,8 +34,14 @@ class fault_script {
     const std::lock_guard lock{mutex_};
     step_ = {index, sys};
   }
+  /// This process is killed when it comes to the call with this number, before it is made.
+  void die_at(unsigned number) {
+    const std::lock_guard lock{mutex_};
+    die_at_ = number;
+  }
   void clear() {
     const std::lock_guard lock{mutex_};
+    die_at_.reset();
     failing_.clear();
     kill_after_.reset();
     step_.reset();
@@ -51,6 +58,7 @@ class fault_script {
     const std::lock_guard lock{mutex_};
     const auto number = static_cast<unsigned>(names_.size());
     names_.emplace_back(call);
+    if (die_at_ == number) ::kill(::getpid(), SIGKILL);
     if (kill_shim != nullptr && kill_after_ != number) *kill_shim = 0;
     if (const auto it = failing_.find(number); it != failing_.end())
       return tl::make_unexpected(it->second);
@@ -70,6 +78,7 @@ class fault_script {
   mutable std::mutex mutex_;
   std::map<unsigned, error> failing_;
   std::optional<unsigned> kill_after_;
+  std::optional<unsigned> die_at_;
   std::optional<std::pair<std::size_t, int>> step_;
   std::vector<std::string> names_;
 };

@@ -3,6 +3,7 @@
 //   TANK_FAULT=call:N   the N-th call of the port and its sessions fails, from 0
 //   TANK_FAULT=step:I   every launch plan gets a step at I that fails
 //   TANK_FAULT=shim:N   the shim is killed right after the N-th call
+//   TANK_FAULT=die:N    this process is killed when it comes to the N-th call
 //   TANK_CALLS=FILE     at the end: the names of the calls made, one a line
 #include "cli/context.hpp"
 #include "tests/root/fault_port.hpp"
@@ -26,6 +27,7 @@ static void read_fault(kernel::fault_script& script, const std::string& text) {
     script.fail_call(number,
                      fail_errno(EIO, "fail on purpose call", std::to_string(number)).value());
   if (text.starts_with("step:")) script.fault_step_at(number, EIO);
+  if (text.starts_with("die:")) script.die_at(number);
   if (text.starts_with("shim:")) script.kill_shim_after(number);
 }
 

@@ -172,7 +172,7 @@ void host::write_settings(const std::string& more) const {
       << "manifestDir: " << dirs.manifest_dir.string() << "\nstateDir: " << dirs.state_dir.string()
       << "\nrunDir: " << dirs.run_dir.string() << "\nlogDir: " << dirs.log_dir.string()
       << "\nshim: " << variable("TANK_SHIM") << "\n"
-      << more;
+      << (more.find("stopPodsOnExit") == std::string::npos ? "stopPodsOnExit: true\n" : "") << more;
 }
 
 void host::import_image() {
@@ -219,11 +219,11 @@ std::string host::hear(const std::vector<std::string>& args, std::string_view in
   return said.out;
 }
 
-void host::start_daemon() {
+void host::start_daemon(const std::vector<std::string>& args) {
   const auto socket = root / "notify.sock";
   notify_ = unix_socket(SOCK_DGRAM, socket, true);
   environment["NOTIFY_SOCKET"] = socket.string();
-  daemon_ = spawn({"daemon"});
+  daemon_ = spawn(args);
   environment.erase("NOTIFY_SOCKET");
   const auto deadline = clock::now() + std::chrono::milliseconds{patience_ms};
   for (;;) {
@@ -245,6 +245,15 @@ void host::connect() {
   const auto ask = api::encode({.verb = api::verb::watch});
   REQUIRE(::send(stream_.get(), ask.data(), ask.size(), MSG_NOSIGNAL) ==
           static_cast<ssize_t>(ask.size()));
+}
+
+void host::kill_daemon() {
+  daemon_->signal(SIGKILL);
+  CHECK(daemon_->wait() == -SIGKILL);
+  stream_.reset();
+  notify_.reset();
+  fs::remove(root / "notify.sock");
+  daemon_.reset();
 }
 
 void host::stop_daemon() {
@@ -333,9 +342,10 @@ void host::barrier() {
 
 host_snapshot host::snapshot() const {
   auto now = take_snapshot(root, {dirs.run_dir, dirs.pod_states(), dirs.images()});
-  // A daemon's own two that stay: of no pod.
+  // A daemon's own three that stay: of no pod.
   now["file"].erase(dirs.lock_file().string());
   now["file"].erase(dirs.pod_runs().string());
+  now["file"].erase(dirs.pod_records().string());
   return now;
 }
 

@@ -100,9 +100,11 @@ class host {
   std::unique_ptr<child> spawn(const std::vector<std::string>& args);
 
   /// `tank daemon`, up to its READY=1; then connects to its control socket.
-  void start_daemon();
+  void start_daemon(const std::vector<std::string>& args = {"daemon"});
   /// SIGTERM; it must end with 0.
   void stop_daemon();
+  /// SIGKILL.
+  void kill_daemon();
   [[nodiscard]] child& daemon() const { return *daemon_; }
 
   /// Writes a manifest as an editor should: beside, then rename.

@@ -39,9 +39,7 @@ TEST_CASE("a workload that unties itself from its shim dies with it all the same
     while (slurp(plan.log.path).find("untied") == std::string::npos)
       ::sched_yield();
     if (adopted) {
-      auto next = room.kernel->adopt_session(room.dir / "run");
-      REQUIRE(next);
-      s = std::move(*next);
+      s = room.adopt();
     }
     const auto shim = watch(s->shim_pid());
     ::kill(s->shim_pid(), SIGKILL);

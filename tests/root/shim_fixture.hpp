@@ -58,6 +58,9 @@ struct shim_room {
     return std::move(*s);
   }
 
+  /// What a new daemon does; up to the shim's greeting.
+  [[nodiscard]] std::unique_ptr<session> adopt() const;
+
  private:
   /// A case that failed half-way must not leave its shim to the machine.
   void end_leftover_shim() {
@@ -91,6 +94,16 @@ Event expect(session& s) {
   const auto* wanted = std::get_if<Event>(&event);
   REQUIRE_MESSAGE(wanted != nullptr, "another event came, kind " << event.index());
   return *wanted;
+}
+
+inline std::unique_ptr<session> adopt(port& kernel, const std::filesystem::path& run_dir) {
+  auto s = kernel.adopt_session(run_dir);
+  if (!s) FAIL(s.error().message());
+  expect<adopted_event>(**s);
+  return std::move(*s);
+}
+inline std::unique_ptr<session> shim_room::adopt() const {
+  return kernel::adopt(*kernel, dir / "run");
 }
 
 /// Ends the shim and sees it reaped.

@@ -110,15 +110,14 @@ TEST_CASE("output goes on while no daemon is there, and a new one finds the end"
   pollfd dead{watched, POLLIN, 0};
   REQUIRE(::poll(&dead, 1, 10'000) == 1);
   ::close(watched);
-  auto adopted = room.kernel->adopt_session(room.dir / "run");
-  REQUIRE(adopted);
-  if ((*adopted)->info().at(0).at == stage::running) expect<exited_event>(**adopted);
-  const auto info = (*adopted)->info().at(0);
+  const auto adopted = room.adopt();
+  if (adopted->info().at(0).at == stage::running) expect<exited_event>(*adopted);
+  const auto info = adopted->info().at(0);
   CHECK(info.at == stage::exited);
   CHECK(info.result == 5);
   CHECK(info.finished_ns > info.started_ns);
   CHECK(without_stamps(slurp(room.log)) == "stdout F alone\n");
-  finish(**adopted);
+  finish(*adopted);
 }
 
 TEST_CASE("a full disk drops output and never blocks or kills the workload") {

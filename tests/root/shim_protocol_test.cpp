@@ -7,9 +7,11 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 using namespace tank;
 using namespace tank::kernel;
@@ -109,11 +111,37 @@ TEST_CASE("a frame the shim cannot follow is answered with an error and harms no
     peer.send(huge);
     CHECK(peer.expect_error().sys == EPROTO);
   }
-  auto adopted = room.kernel->adopt_session(room.dir / "run");
-  REQUIRE(adopted);
-  CHECK((*adopted)->info().at(0).host_pid == pid);
-  CHECK((*adopted)->info().at(0).at == stage::running);
-  finish(**adopted);
+  const auto adopted = room.adopt();
+  CHECK(adopted->info().at(0).host_pid == pid);
+  CHECK(adopted->info().at(0).at == stage::running);
+  finish(*adopted);
+}
+
+TEST_CASE("a shim without descriptors lets a new daemon wait, at no cost, and takes it later") {
+  shim_room room;
+  auto s = room.start();
+  run(*s, shell_plan("web", "sleep 1000"));
+  rlimit before{};
+  REQUIRE(::prlimit(s->shim_pid(), RLIMIT_NOFILE, nullptr, &before) == 0);
+  const rlimit none{3, before.rlim_max};
+  REQUIRE(::prlimit(s->shim_pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
+  clockid_t clock{};
+  REQUIRE(::clock_getcpuclockid(s->shim_pid(), &clock) == 0);
+  const auto cpu_ms = [&] {
+    timespec t{};
+    ::clock_gettime(clock, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1'000'000;
+  };
+  const auto from = cpu_ms();
+  auto next = room.kernel->adopt_session(room.dir / "run");
+  REQUIRE(next);
+  pollfd heard{(*next)->poll_fd(), POLLIN, 0};
+  CHECK(::poll(&heard, 1, 1200) == 0); // time is what is looked at
+  CHECK(cpu_ms() - from < 300);
+  REQUIRE(::prlimit(s->shim_pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
+  expect<adopted_event>(**next);
+  CHECK((*next)->info().at(0).at == stage::running);
+  finish(**next);
 }
 
 TEST_CASE("a plan that is not sealed, is no plan, or lies is refused") {
@@ -135,10 +163,9 @@ TEST_CASE("a plan that is not sealed, is no plan, or lies is refused") {
   REQUIRE(cut);
   peer.send(protocol::header{frame_type::create}, sizeof(protocol::header), cut->get());
   CHECK(peer.expect_error().sys == EINVAL);
-  auto adopted = room.kernel->adopt_session(room.dir / "run");
-  REQUIRE(adopted);
-  CHECK((*adopted)->info().size() == 1);
-  finish(**adopted);
+  const auto adopted = room.adopt();
+  CHECK(adopted->info().size() == 1);
+  finish(*adopted);
 }
 
 TEST_CASE("another user may not connect to a shim") {
@@ -247,9 +274,8 @@ TEST_CASE("a run directory with a path longer than a socket address works") {
   REQUIRE(s);
   run(**s, shell_plan("web", "sleep 1000"));
   s->reset();
-  auto adopted = room.kernel->adopt_session(deep);
-  REQUIRE(adopted);
-  finish(**adopted);
+  const auto adopted = adopt(*room.kernel, deep);
+  finish(*adopted);
 }
 
 TEST_CASE("a sandbox that cannot be made is the reason why the session is down") {

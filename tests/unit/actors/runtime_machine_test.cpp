@@ -44,8 +44,7 @@ std::uint64_t armed(const std::vector<runtime_action>& actions) {
 /// A machine led to `to` by the shortest way.
 runtime_machine at(st to, std::uint64_t* serial = nullptr) {
   runtime_machine m{{.name = "default/web", .tty = true}};
-  m.begin();
-  std::uint64_t last = 0;
+  std::uint64_t last = armed(to == st::adopting ? m.begin_adoption({}) : m.begin());
   const auto go = [&](const runtime_event& e) {
     if (const auto s = armed(m.handle(e))) last = s;
   };
@@ -72,6 +71,7 @@ runtime_machine at(st to, std::uint64_t* serial = nullptr) {
         event(k::child_running, 0, 5), event(k::child_exited, 3, 9)}},
       {st::cleaning, {event(k::image_failed)}},
       {st::done, {event(k::image_failed), event(k::cleaned)}},
+      {st::adopting, {}},
   };
   for (const auto& e : ways.at(to))
     go(e);
@@ -270,30 +270,33 @@ const std::map<std::string, cell> cells{
     {"refuse", {{a::refuse_attach}, {}}},
     {"leave", {{a::end_attach}, {}}},
     {"back", {{a::reclaim}, st::running}},
+    {"retry", {{a::arm_timer}, {}}},
+    {"anew", {{a::drop_session, a::resolve_image}, st::image}},
 };
 
 // clang-format off
 const char* const product = R"(
-               image   preparing abandoning spawned ready  built  running attached stopping killing closing cleaning done
-image_ready    prepare !         !          !       !      !      !       !        !        !       !       .        .
-image_failed   clean   !         !          !       !      !      !       !        !        !       !       .        .
-prepared       !       start     clean      !       !      !      !       !        !        !       !       !        .
-prepare_failed !       clean     clean      !       !      !      !       !        !        !       !       !        .
-session_failed !       !         !          close   close  close  close   reclose  close    close   .       .        .
-child_ready    !       !         !          ready   !      !      !       !        !        .       .       !        .
-child_built    !       !         !          !       built  !      !       !        !        .       .       !        .
-child_running  !       !         !          !       !      run    !       !        !        .       .       !        .
-child_exited   !       !         !          close   close  close  close   reclose  close    close   .       !        .
-child_signaled !       !         !          close   close  close  close   reclose  close    close   .       !        .
-child_aborted  !       !         !          close   close  close  close   reclose  close    close   .       !        .
-child_failed   !       !         !          close   close  close  close   reclose  close    close   .       !        .
-session_down   !       !         !          drop    drop   drop   drop    drop     drop     drop    drop    !        .
-stop           clean   abandon   .          abort   abort  kill   signal  signal   .        .       .       .        .
-timer          !       !         !          kill    kill   kill   .       .        kill     close   end     .        .
-cleaned        !       !         !          !       !      !      !       !        !        !       !       finish   .
-begin_attach   refuse  refuse    refuse     refuse  refuse refuse lend    refuse   refuse   refuse  refuse  refuse   refuse
-end_attach     leave   leave     leave      leave   leave  leave  leave   leave    leave    leave   leave   leave    leave
-attach_over    !       !         !          !       !      !      !       back     .        .       .       .        .
+               image   preparing abandoning spawned ready  built  running attached stopping killing closing cleaning done   adopting
+image_ready    prepare !         !          !       !      !      !       !        !        !       !       .        .      !
+image_failed   clean   !         !          !       !      !      !       !        !        !       !       .        .      !
+prepared       !       start     clean      !       !      !      !       !        !        !       !       !        .      !
+prepare_failed !       clean     clean      !       !      !      !       !        !        !       !       !        .      !
+session_failed !       !         !          close   close  close  close   reclose  close    close   .       .        .      retry
+child_ready    !       !         !          ready   !      !      !       !        !        .       .       !        .      !
+child_built    !       !         !          !       built  !      !       !        !        .       .       !        .      !
+child_running  !       !         !          !       !      run    !       !        !        .       .       !        .      !
+child_exited   !       !         !          close   close  close  close   reclose  close    close   .       !        .      !
+child_signaled !       !         !          close   close  close  close   reclose  close    close   .       !        .      !
+child_aborted  !       !         !          close   close  close  close   reclose  close    close   .       !        .      !
+child_failed   !       !         !          close   close  close  close   reclose  close    close   .       !        .      !
+session_down   !       !         !          drop    drop   drop   drop    drop     drop     drop    drop    !        .      anew
+stop           clean   abandon   .          abort   abort  kill   signal  signal   .        .       .       .        .      .
+timer          !       !         !          kill    kill   kill   .       .        kill     close   end     .        .      end
+cleaned        !       !         !          !       !      !      !       !        !        !       !       finish   .      !
+begin_attach   refuse  refuse    refuse     refuse  refuse refuse lend    refuse   refuse   refuse  refuse  refuse   refuse   refuse
+end_attach     leave   leave     leave      leave   leave  leave  leave   leave    leave    leave   leave   leave    leave   leave
+attach_over    !       !         !          !       !      !      !       back     .        .       .       .        .      .
+adopted        !       !         !          !       !      !      !       !        !        !       !       !        .      anew
 )";
 // clang-format on
 

@@ -48,6 +48,7 @@ logMaxSize: 1Mi
 logMaxFiles: 3
 resync: 5s
 logLevel: debug
+stopPodsOnExit: true
 )");
   REQUIRE_MESSAGE(got, got.error().message());
   settings expected;
@@ -59,6 +60,7 @@ logLevel: debug
   expected.log_max_files = 3;
   expected.resync = 5s;
   expected.log_level = "debug";
+  expected.stop_pods_on_exit = true;
   CHECK(*got == expected);
 }
 
@@ -79,6 +81,7 @@ TEST_CASE("a wrong figure is refused with its place") {
   CHECK(why("logMaxSize: 1").find("must be between 4Ki and 1Ti") != std::string::npos);
   CHECK(why("logMaxSize: 1MB").find("unable to parse") == std::string::npos);
   CHECK(why("logMaxFiles: 1").find("between 2 and 100") != std::string::npos);
+  CHECK(why("stopPodsOnExit: 1").find("expected boolean") != std::string::npos);
   CHECK(why("resync: 10ms").find("at least 1s") != std::string::npos);
   CHECK(why("resync: soon").find("cannot parse duration 'soon'") != std::string::npos);
   CHECK(why("nothing: here") == "cannot read settings 't.yaml:1:1': nothing: unknown field");

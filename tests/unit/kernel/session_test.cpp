@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -148,24 +149,34 @@ TEST_CASE("a replaced session ends once, and then refuses everything") {
   REQUIRE(shim.session->create(web()));
   shim.say(protocol::header{frame_type::replaced});
   shim.end.reset();
-  CHECK(shim.next<session_down_event>().why == "another daemon took over the shim");
+  CHECK(shim.next<session_down_event>() ==
+        session_down_event{"another daemon took over the shim", true});
   CHECK(!shim.session->next_event()->has_value());
   CHECK(shim.session->build("web").error().cause == "no_process");
   CHECK(shim.session->shutdown().error().code == errc::conflict);
 }
 
-TEST_CASE("a greeting tells what the shim holds; silence is a timeout, an end is no shim") {
-  using namespace std::chrono_literals;
+TEST_CASE("a greeting tells what the shim holds, and its end is the adoption") {
   played_shim shim;
+  shim.session->expect_greeting();
   shim.say(protocol::hello_frame{});
   shim.say(frame_type::state, stage::running);
+  CHECK(!shim.session->next_event()->has_value());
   shim.say(protocol::header{frame_type::info_end});
-  REQUIRE(shim.session->read_greeting(1s));
+  shim.next<adopted_event>();
   CHECK(shim.session->info().at(0).at == stage::running);
   CHECK(shim.session->abort("web").error().cause == "running");
-  played_shim silent;
-  CHECK(silent.session->read_greeting(0ms).error().code == errc::timeout);
-  played_shim gone;
-  gone.end.reset();
-  CHECK(gone.session->read_greeting(1s).error().code == errc::unavailable);
+  CHECK(!shim.session->next_event()->has_value());
+}
+
+TEST_CASE("a shim that closes the connection and lives on is told, so that it is adopted again") {
+  played_shim shim; // its process is this one
+  shim.end.reset();
+  CHECK(!shim.session->next_event()->has_value()); // most close by ending: a moment for that
+  pollfd readable{shim.session->poll_fd(), POLLIN, 0};
+  REQUIRE(::poll(&readable, 1, 10'000) == 1);
+  const auto down = shim.next<session_down_event>();
+  CHECK(down.why == "the shim closed the connection");
+  CHECK(down.shim_lives);
+  CHECK(!shim.session->next_event()->has_value());
 }
