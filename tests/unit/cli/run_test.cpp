@@ -107,8 +107,8 @@ TEST_CASE("a wrong word comes with the one that was meant, or with all there are
   CHECK(said({"ps", "-o", "xml"}) == "tank: --output: must be table, wide, json, yaml or name, not "
                                      "'xml' (see: tank ps --help)\n");
   CHECK(said({"ps", "-o"}) == "tank: --output needs a value (see: tank ps --help)\n");
-  CHECK(said({"image"}) == "tank: a command is missing: one of import, load, list, rm (see: tank "
-                           "image --help)\n");
+  CHECK(said({"image"}) == "tank: a command is missing: one of pull, import, load, save, list, "
+                           "inspect, rm, prune, verify (see: tank image --help)\n");
 }
 
 TEST_CASE("help and version are also found where people look for them") {
