@@ -121,8 +121,11 @@ std::string log_text(const fs::path& file, std::string_view stream) {
 }
 
 std::string manifest(const pod_text& pod) {
+  // SIGTERM is lost on a pid namespace's init that has not asked for it yet: then grace runs out.
+  const bool says = pod.spec_more.find("terminationGracePeriodSeconds") != std::string::npos;
+  const std::string grace = says ? "" : "  terminationGracePeriodSeconds: 2\n";
   std::string text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: " + pod.name +
-                     "\nspec:\n  restartPolicy: " + pod.restart + "\n" + pod.spec_more +
+                     "\nspec:\n  restartPolicy: " + pod.restart + "\n" + grace + pod.spec_more +
                      "  containers:\n  - name: main\n    image: " + pod.image +
                      "\n    imagePullPolicy: Never\n    command: [";
   for (const auto& word : pod.command)
