@@ -60,7 +60,7 @@ struct room : host {
 
 TEST_CASE("two pods of one image do not see each other's writes; the layers never change") {
   room h;
-  const auto layers = all_of(h.dirs.images());
+  const auto layers = all_of(h.dirs.images() / "layers");
   h.put({.name = "writer",
          .command = {"/bin/witness", "write",       "/data/mine", "secret", "--",
                      "write",        "/etc/passwd", "gone",       "--",     "rm",
@@ -74,13 +74,13 @@ TEST_CASE("two pods of one image do not see each other's writes; the layers neve
                                        "--", "mode", "/tmp", "--", "read", "/etc/passwd"}});
   CHECK_MESSAGE(seen.starts_with("100755\n41777\nroot:x:0:0:"), seen);
   CHECK(!has(seen, "mine"));
-  CHECK(layers == all_of(h.dirs.images()));
+  CHECK(layers == all_of(h.dirs.images() / "layers"));
   // The writer's own next run starts from the image again.
   h.hear({"restart", "writer"});
   h.await_pod("writer", "runs again", [&](const pod_status& p) {
     return p.restarts == 1 && p.state == pod_state::running;
   });
-  CHECK(layers == all_of(h.dirs.images()));
+  CHECK(layers == all_of(h.dirs.images() / "layers"));
 }
 
 TEST_CASE("an emptyDir survives a container's restarts and goes with the pod") {
