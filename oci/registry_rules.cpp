@@ -92,7 +92,7 @@ result<void> check_realm(const http_url& origin, const http_url& realm, bool wit
               "the registry " + origin.origin() +
                   " names it as its token server, but it is of "
                   "another site, and credentials are not sent there",
-              "if it is right, list it under tokenServers of this registry in the settings");
+              "without the login, only public images of this registry can be had");
 }
 
 http_request token_request(const http_url& realm, const auth_challenge& challenge,
