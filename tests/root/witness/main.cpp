@@ -9,7 +9,9 @@
 ///                           NoNewPrivs Seccomp NSpid: text of /proc/self/status} ns {type: link}
 ///                           interfaces processes (pids in /proc) dev [{name mode rdev link}]
 ///                           mounts (lines of mountinfo) cgroup (lines) argv env
-///                           limits, oom_score_adj (lines of these files)
+///                           limits, oom_score_adj (lines of these files) securebits
+///                           paths {path: {read: something|nothing|errno, write: errno}}
+///                           sysctl {name: value} calls {system call: errno, 0 for none}
 ///   exit N                  exits with N
 ///   kill N                  sends itself signal N, after resetting it to its default; exits 99
 ///                           if that did not end it (a pid namespace's init survives most signals)
@@ -36,6 +38,15 @@
 ///   first-sleep             prints the same, then sleeps
 ///   spawn-orphan            forks a child that sleeps, prints its pid, exits 0
 ///   orphans N               as pid 1: forks N grandchildren whose parents exit, then sleeps
+///
+/// Attacks; each prints "VERB OBJECT: errno N", 0 for success, and exits 0 either way:
+///
+///   connect PATH [seqpacket]   to a unix socket; @NAME is an abstract one
+///   try-read PATH, try-write PATH
+///   inject PATH             types a character into that terminal
+///   find-key NAME           in the session keyring
+///   fork-many N             up to N children that wait; prints "forked MADE: errno N"
+///   eat N                   up to N MiB of memory; prints "ate N" now and then
 ///
 /// A verb that fails prints `witness: <verb> <arg>: errno <n>` on stderr and exits 1; an unknown
 /// one exits 2. Several verbs can be chained with the argument "--": all run until one fails.
@@ -273,6 +284,7 @@ int do_verb(const char* verb, int argc, char** argv, char** env, const times& t)
     return 0;
   }
   if (const int rc = path_verb(verb, first); rc >= 0) return rc;
+  if (const int rc = attack(verb, first, second); rc >= 0) return rc;
   return wait_verb(verb, t);
 }
 

@@ -191,6 +191,7 @@ void report(writer& out, char** argv, char** env) noexcept {
   lines_of(out, "cgroup", "/proc/self/cgroup");
   lines_of(out, "limits", "/proc/self/limits");
   lines_of(out, "oom_score_adj", "/proc/self/oom_score_adj");
+  report_probes(out);
   put_strings(out, "argv", argv);
   put_strings(out, "env", env);
   out.raw("}\n");

@@ -46,6 +46,9 @@ class writer {
 
 /// Writes the report (see main.cpp) as one line of JSON.
 void report(writer& out, char** argv, char** env) noexcept;
+void report_probes(writer& out) noexcept; ///< a part of it
+/// Verbs that attack; -1 when `verb` is none of them.
+int attack(const char* verb, const char* first, const char* second) noexcept;
 
 int run(int argc, char** argv, char** env, std::uint64_t first_raw,
         std::uint64_t first_real) noexcept;
