@@ -118,6 +118,55 @@ capability_mask bits(std::initializer_list<const char*> names) {
 
 } // namespace
 
+/// Nothing of the host but the image's layers and the three files of /etc that are the pod's own.
+static void check_mounts(const json& r) {
+  std::set<std::string> points;
+  for (const auto& m : r["mounts"]) {
+    const auto line = m.get<std::string>();
+    std::istringstream in{line};
+    std::istringstream behind{line.substr(line.find(" - ") + 3)};
+    std::string skip, root, point, options, type;
+    in >> skip >> skip >> skip >> root >> point >> options;
+    behind >> type;
+    points.insert(point);
+    CHECK_MESSAGE(!has(line, "shared:"), line);
+    CHECK_MESSAGE(!has(line, "master:"), line);
+    const bool device = point.starts_with("/dev/") || point.starts_with("/proc/");
+    CHECK_MESSAGE((device || has(options, "nodev")), line);
+    if (point == "/sys" || point == "/proc/sys" || point == "/sys/fs/cgroup")
+      CHECK_MESSAGE(options.starts_with("ro,"), line);
+    const bool etc =
+        point == "/etc/hosts" || point == "/etc/hostname" || point == "/etc/resolv.conf";
+    const std::set<std::string> made{"overlay", "proc",   "sysfs",  "tmpfs",
+                                     "devpts",  "mqueue", "cgroup", "cgroup2"};
+    CHECK_MESSAGE((etc ? has(root, "/run/pods/") : made.contains(type)), line);
+    if (!etc && type == "tmpfs") // the container's own, or the one that masks
+      CHECK_MESSAGE((root == "/" || has(line, "rw,size=64k,")), line);
+  }
+  for (const char* wanted : {"/", "/proc", "/dev", "/sys", "/proc/sys", "/etc/hosts"})
+    CHECK_MESSAGE(points.contains(wanted), wanted);
+}
+
+/// What is masked shows nothing, and nothing of the kernel's can be written: by trying.
+static void check_masks(const json& r) {
+  const auto& paths = r["paths"];
+  int seen = 0;
+  for (const char* masked :
+       {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+        "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"}) {
+    if (!fs::exists(masked)) continue;
+    CHECK_MESSAGE(paths[masked]["read"] == "nothing", masked);
+    ++seen;
+  }
+  CHECK(seen > 3);
+  for (const char* closed : {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger",
+                             "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname",
+                             "/proc/sys/net/ipv4/tcp_fin_timeout", "/sys/kernel/profiling"})
+    if (fs::exists(closed)) CHECK_MESSAGE(paths[closed]["write"] == EROFS, closed);
+  CHECK(paths["/"]["write"] == 0); // the container's own
+}
+
 TEST_CASE("a pod that asks for nothing is confined") {
   room h;
   const auto r = h.report();
@@ -126,31 +175,24 @@ TEST_CASE("a pod that asks for nothing is confined") {
   CHECK(r["status"]["Seccomp"] == "2");
   CHECK(r["status"]["Umask"] == "0022");
   CHECK(r["pid"] == 1);
+  CHECK(r["sid"] == 1);
   CHECK(r["processes"] == json{1});
+  CHECK(r["securebits"] == 0);
   CHECK(r["controlling_tty"] == false);
   std::vector<int> fds;
-  for (const auto& fd : r["fds"])
+  for (const auto& fd : r["fds"]) {
     fds.push_back(fd["fd"].get<int>());
+    const auto target = fd["target"].get<std::string>();
+    CHECK_MESSAGE((target == "/dev/null" || target.starts_with("pipe:")), target);
+  }
   CHECK(fds == std::vector<int>{0, 1, 2});
+  for (const auto& [type, link] : r["ns"].items())
+    if (type != "user" && !has(type, "time"))
+      CHECK_MESSAGE(link != fs::read_symlink("/proc/self/ns/" + type).string(), type);
   for (const auto& line : r["cgroup"])
     CHECK_MESSAGE(line.get<std::string>().ends_with(":/"), line.dump());
-  // No mount of the host's but the image and the three files of /etc.
-  std::set<std::string> points;
-  for (const auto& m : r["mounts"]) {
-    std::istringstream in{m.get<std::string>()};
-    std::string skip, root, point, options;
-    in >> skip >> skip >> skip >> root >> point >> options;
-    points.insert(point);
-    CHECK_MESSAGE(!has(m.get<std::string>(), "shared:"), m.dump());
-    const bool device = point.starts_with("/dev/") || point.starts_with("/proc/");
-    CHECK_MESSAGE((device || has(options, "nodev")), m.dump());
-    if (point == "/sys" || point == "/proc/sys" || point == "/sys/fs/cgroup")
-      CHECK_MESSAGE(options.starts_with("ro,"), m.dump());
-  }
-  for (const char* wanted : {"/", "/proc", "/dev", "/sys", "/proc/sys", "/etc/hosts"})
-    CHECK_MESSAGE(points.contains(wanted), wanted);
-  for (const char* masked : {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"})
-    if (fs::exists(masked)) CHECK_MESSAGE(points.contains(masked), masked);
+  check_mounts(r);
+  check_masks(r);
   CHECK(has(r["limits"].dump(), "Max core file size        0 "));
   CHECK(has(r["limits"].dump(), "Max open files            1024 "));
 }
