@@ -15,7 +15,11 @@
 ///     seccomp_dir   /etc/tank/seccomp/                       Localhost profiles, the operator's
 ///     log_dir       /var/log/tank/                           0700
 ///                     pods/<namespace>_<name>_<uid>/<container>/<restart>.log   CRI layout
+///     cgroups       /sys/fs/cgroup/.../tank/                 in each hierarchy; what it makes here
+///                     <instance>/<uid>/<container>/          is gone with the pod
 #pragma once
+
+#include "base/cgroup_tree.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -35,6 +39,7 @@ struct directories {
   /// must not share this one: each removes here what it does not know.
   std::filesystem::path pod_state_dir;
   std::filesystem::path seccomp_dir = "/etc/tank/seccomp";
+  cgroup_tree cgroups; ///< none: pods are where Tank itself is, and nothing limits them
 
   [[nodiscard]] std::filesystem::path images() const { return state_dir / "images"; }
   [[nodiscard]] std::filesystem::path pod_states() const {
@@ -65,18 +70,30 @@ struct directories {
     return pod_logs() / dir;
   }
 
+  /// Names this instance where several share a place: 16 hexadecimal digits, the same for the next
+  /// instance with this run_dir.
+  [[nodiscard]] std::string instance() const;
+  /// Below the directory of each hierarchy of `cgroups`.
+  [[nodiscard]] std::filesystem::path pod_cgroup(std::string_view uid) const {
+    return std::filesystem::path{instance()} / uid;
+  }
+
   bool operator==(const directories&) const = default;
 };
 
-inline std::filesystem::path directories::private_pod_states() const {
+inline std::string directories::instance() const {
   std::uint64_t hash = 0xcbf29ce484222325;        // FNV-1a
   const auto normal = run_dir.lexically_normal(); // named: a range-for keeps no temporary alive
   for (const unsigned char c : normal.native())
     hash = (hash ^ c) * 0x100000001b3;
-  std::string name = "up-";
+  std::string name;
   for (int shift = 60; shift >= 0; shift -= 4)
     name += "0123456789abcdef"[(hash >> shift) & 15];
-  return state_dir / name;
+  return name;
+}
+
+inline std::filesystem::path directories::private_pod_states() const {
+  return state_dir / ("up-" + instance());
 }
 
 } // namespace tank

@@ -255,6 +255,28 @@ class linux_port final : public port {
     return filters_.get(text, wanted.localhost, wanted.capabilities);
   }
 
+  result<std::vector<std::filesystem::path>> open_cgroups(const cgroup_tree& tree,
+                                                          const std::string& instance) override {
+    return kernel::open_cgroups(tree, instance);
+  }
+  result<void> make_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) override {
+    return kernel::make_cgroup(tree, pod);
+  }
+  result<void> update_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) override {
+    return kernel::update_cgroup(tree, pod);
+  }
+  result<void> remove_cgroup(const cgroup_tree& tree, const std::filesystem::path& name) override {
+    return kernel::remove_cgroup(tree, name);
+  }
+  result<cgroup_stats> read_cgroup(const cgroup_tree& tree,
+                                   const std::filesystem::path& name) override {
+    return kernel::read_cgroup(tree, name);
+  }
+  std::uint64_t count_oom_kills(const cgroup_tree& tree,
+                                const std::filesystem::path& name) override {
+    return kernel::count_oom_kills(tree, name);
+  }
+
  private:
   result<int> shim_program() {
     const std::lock_guard lock{mutex_};

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
+#include "kernel/cgroup.hpp"
 #include "kernel/launch_plan.hpp"
 #include "kernel/stage.hpp"
 
@@ -194,6 +195,8 @@ struct host_facts {
   std::string hosts_file; ///< the host's /etc/hosts
   /// What we hold and may hand on: "ALL" of a container's capabilities.
   capability_mask capabilities = all_capabilities;
+  std::uint64_t memory = 0;       ///< bytes that the machine has; 0: not known
+  std::int32_t oom_score_adj = 0; ///< ours; without CAP_SYS_RESOURCE nobody gets a lower one
   std::uint64_t max_open_files = 1048576;     ///< our hard RLIMIT_NOFILE
   std::uint64_t max_core = ~std::uint64_t{0}; ///< our hard RLIMIT_CORE, bytes
   bool operator==(const host_facts&) const = default;
@@ -219,6 +222,19 @@ class port {
 
   /// The filter of a seccomp profile, compiled the first time and remembered. Blocking.
   virtual result<seccomp_filter> seccomp(const seccomp_request& wanted) = 0;
+
+  // The cgroup driver: the functions of these names in kernel/cgroup.hpp. All but the last two are
+  // blocking.
+  virtual result<std::vector<std::filesystem::path>> open_cgroups(const cgroup_tree& tree,
+                                                                  const std::string& instance) = 0;
+  virtual result<void> make_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) = 0;
+  virtual result<void> update_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) = 0;
+  virtual result<void> remove_cgroup(const cgroup_tree& tree,
+                                     const std::filesystem::path& name) = 0;
+  virtual result<cgroup_stats> read_cgroup(const cgroup_tree& tree,
+                                           const std::filesystem::path& name) = 0;
+  virtual std::uint64_t count_oom_kills(const cgroup_tree& tree,
+                                        const std::filesystem::path& name) = 0;
 };
 
 /// The real kernel. `shim_path` is the tank-shim program. Thread-safe; outlives its sessions.

@@ -61,6 +61,17 @@ capability_mask held_capabilities(std::string_view status) {
   return held;
 }
 
+std::uint64_t memory_total(std::string_view meminfo) {
+  constexpr std::string_view key = "MemTotal:";
+  const auto at = meminfo.find(key);
+  if (at == std::string_view::npos) return 0;
+  auto rest = meminfo.substr(at + key.size());
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  std::uint64_t kib = 0;
+  std::from_chars(rest.data(), rest.data() + rest.size(), kib);
+  return kib * 1024;
+}
+
 static result<std::string> read_optional(const char* path) {
   auto text = read_file(path, std::size_t{1} << 20);
   if (!text && text.error().code == errc::not_found) return std::string{};
@@ -113,6 +124,9 @@ result<host_facts> probe_host() {
   if (::getrlimit(RLIMIT_CORE, &core) == 0) facts.max_core = core.rlim_max;
   facts.capabilities = held_capabilities(TANK_TRY(read_optional("/proc/self/status")));
   facts.hosts_file = TANK_TRY(read_optional("/etc/hosts"));
+  facts.memory = memory_total(TANK_TRY(read_optional("/proc/meminfo")));
+  const auto score = TANK_TRY(read_optional("/proc/self/oom_score_adj"));
+  std::from_chars(score.data(), score.data() + score.size(), facts.oom_score_adj);
   return facts;
 }
 

@@ -14,6 +14,9 @@ void read_resolv_conf(std::string_view text, host_facts& facts);
 /// What /proc/self/status says is both permitted and not barred: what can be handed to a child.
 capability_mask held_capabilities(std::string_view status);
 
+/// Bytes of memory, of /proc/meminfo; 0 when it does not say.
+std::uint64_t memory_total(std::string_view meminfo);
+
 /// OCI's GOARCH name for uname's machine; the machine itself when it is not known.
 std::string go_architecture(std::string_view machine);
 

@@ -6,6 +6,7 @@
 
 #include "actors/poller.hpp"
 #include "kernel/port.hpp"
+#include "tests/actor/cgroup_recorder.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/actor_addr.hpp>
@@ -150,7 +151,7 @@ class fake_session final : public kernel::session {
   std::shared_ptr<session_script> script_;
 };
 
-class fake_port final : public kernel::port {
+class fake_port final : public cgroup_recorder {
  public:
   /// The script of a pod, made when first asked for: set refusals before the pod starts.
   std::shared_ptr<session_script> of(const std::string& uid) {

@@ -5,6 +5,7 @@
 
 #include "base/unique_fd.hpp"
 #include "kernel/port.hpp"
+#include "tests/actor/cgroup_recorder.hpp"
 
 #include <deque>
 #include <filesystem>
@@ -20,7 +21,7 @@
 
 namespace tank::testing {
 
-class live_port final : public kernel::port {
+class live_port final : public cgroup_recorder {
   struct pod {
     std::mutex mutex;
     std::deque<kernel::session_event> events;

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A port whose remove_tree is real enough for a test, and whose shims can be adopted.
-class disk_port final : public kernel::port {
+class disk_port final : public cgroup_recorder {
  public:
   std::vector<fs::path> adopted;
   std::shared_ptr<session_script> shim;

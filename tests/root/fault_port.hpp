@@ -166,6 +166,32 @@ class fault_port final : public port {
     TANK_TRY(script_->enter("seccomp"));
     return inner_->seccomp(wanted);
   }
+  result<std::vector<std::filesystem::path>> open_cgroups(const cgroup_tree& tree,
+                                                          const std::string& instance) override {
+    TANK_TRY(script_->enter("open_cgroups"));
+    return inner_->open_cgroups(tree, instance);
+  }
+  result<void> make_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) override {
+    TANK_TRY(script_->enter("make_cgroup"));
+    return inner_->make_cgroup(tree, pod);
+  }
+  result<void> update_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) override {
+    TANK_TRY(script_->enter("update_cgroup"));
+    return inner_->update_cgroup(tree, pod);
+  }
+  result<void> remove_cgroup(const cgroup_tree& tree, const std::filesystem::path& name) override {
+    TANK_TRY(script_->enter("remove_cgroup"));
+    return inner_->remove_cgroup(tree, name);
+  }
+  result<cgroup_stats> read_cgroup(const cgroup_tree& tree,
+                                   const std::filesystem::path& name) override {
+    TANK_TRY(script_->enter("read_cgroup"));
+    return inner_->read_cgroup(tree, name);
+  }
+  std::uint64_t count_oom_kills(const cgroup_tree& tree,
+                                const std::filesystem::path& name) override {
+    return inner_->count_oom_kills(tree, name); // cannot fail, so no call to count
+  }
 
  private:
   result<std::unique_ptr<session>> wrap_session(result<std::unique_ptr<session>> made) {

@@ -2,6 +2,7 @@
 #include "actors/manifest_set.hpp"
 #include "actors/prepare_launch.hpp"
 #include "base/unique_fd.hpp"
+#include "tests/actor/cgroup_recorder.hpp"
 
 #include <doctest/doctest.h>
 
@@ -164,7 +165,7 @@ TEST_CASE("a manifest is judged: good ones have pods, wrong and unsupported ones
 namespace {
 
 /// Trees on disk, and nothing else of a kernel.
-class disk_port final : public kernel::port {
+class disk_port final : public testing::cgroup_recorder {
  public:
   result<std::unique_ptr<kernel::session>> start_session(const kernel::sandbox_spec&) override {
     return fail(errc::internal, "start", "", "not here");
