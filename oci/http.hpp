@@ -38,6 +38,7 @@ struct http_request {
 
 struct http_response {
   int status = 0;
+  int version = 0; ///< of HTTP: 10, 11, 20
   http_headers headers;
   std::unique_ptr<byte_source> body; ///< never null; errors as those of `send`
 

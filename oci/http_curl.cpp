@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <climits>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -50,15 +51,10 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) {
 
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) {
   auto& x = *static_cast<http_exchange*>(self);
-  switch (x.take_body(std::as_bytes(std::span{data, size}))) {
-  case http_exchange::taken::not_now:
-    return CURL_WRITEFUNC_PAUSE;
-  case http_exchange::taken::refused:
-    return size + 1; // any other number than size ends the transfer
-  case http_exchange::taken::all:
-    break;
-  }
-  return size;
+  // Never paused: of an HTTP/2 stream libcurl would take 32 MiB into memory nevertheless. What
+  // keeps a fast sender back is that nobody reads the socket, see engine::rest.
+  const bool wanted = x.take_body(std::as_bytes(std::span{data, size}));
+  return wanted ? size : size + 1; // any other number than size ends the transfer
 }
 
 errc kind_of(CURLcode code) {
@@ -122,6 +118,8 @@ void set_trust(CURL* easy, const tls_trust& trust, const std::string& authoritie
 
 } // namespace
 
+/// A thread with connections of its own. Documents share one; each bulk transfer has one for itself
+/// while it lasts, because one that waits for its reader stands still as a whole.
 class curl_transport::engine {
  public:
   engine(http_settings settings, cancellation& stop)
@@ -153,6 +151,9 @@ class curl_transport::engine {
     return {};
   }
 
+  /// Of bulk engines: nobody has it, or takes it now.
+  bool take() { return !shared_->busy.exchange(true); }
+
   exchange_ptr submit(const http_request& request) {
     auto exchange = std::make_shared<http_exchange>(request, settings_.window);
     if (!shared_->push({order::start, exchange})) exchange->finish(cancelled(request.url));
@@ -175,7 +176,9 @@ class curl_transport::engine {
 
   /// What others hold of the engine; lives as long as the last body.
   struct shared {
+    std::atomic<bool> busy{false};
     std::mutex mutex; ///< guards what follows
+    std::condition_variable changed;
     std::vector<order> orders;
     CURLM* multi = nullptr; ///< only to wake it
     bool ended = false;
@@ -184,13 +187,19 @@ class curl_transport::engine {
       const std::lock_guard lock{mutex};
       if (ended) return false;
       orders.push_back(std::move(o));
-      if (multi != nullptr) ::curl_multi_wakeup(multi);
+      wake();
       return true;
     }
     void end() {
       const std::lock_guard lock{mutex};
       ended = true;
+      wake();
+    }
+
+   private:
+    void wake() {
       if (multi != nullptr) ::curl_multi_wakeup(multi);
+      changed.notify_all();
     }
   };
 
@@ -219,7 +228,7 @@ class curl_transport::engine {
       int running = 0;
       ::curl_multi_perform(multi_.get(), &running);
       collect();
-      ::curl_multi_poll(multi_.get(), nullptr, 0, INT_MAX, nullptr);
+      rest();
     }
     for (auto& [easy, t] : transfers_) {
       ::curl_multi_remove_handle(multi_.get(), easy);
@@ -230,6 +239,19 @@ class curl_transport::engine {
     for (const auto& o : shared_->orders)
       o.exchange->finish(cancelled(o.exchange->request().url));
     shared_->orders.clear();
+  }
+
+  /// Until there is something to do. While a reader is behind, the network is not looked at: then
+  /// the sender waits too.
+  void rest() {
+    const bool full = std::any_of(transfers_.begin(), transfers_.end(),
+                                  [](const auto& entry) { return entry.second->exchange->full(); });
+    if (!full) {
+      ::curl_multi_poll(multi_.get(), nullptr, 0, INT_MAX, nullptr);
+      return;
+    }
+    std::unique_lock lock{shared_->mutex};
+    shared_->changed.wait(lock, [this] { return shared_->ended || !shared_->orders.empty(); });
   }
 
   /// False when it is over.
@@ -248,14 +270,13 @@ class curl_transport::engine {
       const auto it = std::find_if(transfers_.begin(), transfers_.end(), [&](const auto& entry) {
         return entry.second->exchange == o.exchange;
       });
-      if (it == transfers_.end()) continue;
-      if (o.kind == order::resume) {
-        ::curl_easy_pause(it->first, CURLPAUSE_CONT);
-        continue;
+      if (o.kind == order::resume) continue; // that it was woken is all
+      if (it != transfers_.end()) {
+        o.exchange->finish(std::nullopt);
+        ::curl_multi_remove_handle(multi_.get(), it->first);
+        transfers_.erase(it);
       }
-      o.exchange->finish(std::nullopt);
-      ::curl_multi_remove_handle(multi_.get(), it->first);
-      transfers_.erase(it);
+      shared_->busy = false; // its body is gone
     }
     return true;
   }
@@ -294,7 +315,7 @@ class curl_transport::engine {
     set(CURLOPT_HEADERDATA, t.exchange.get());
     set(CURLOPT_WRITEFUNCTION, &on_body);
     set(CURLOPT_WRITEDATA, t.exchange.get());
-    set(CURLOPT_HTTP_VERSION, long{r.bulk ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS});
+    set(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_2TLS});
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings_.connect_limit.count()));
     if (!r.bulk) set(CURLOPT_TIMEOUT_MS, static_cast<long>(settings_.whole_limit.count()));
     set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(settings_.stall_rate));
@@ -359,19 +380,34 @@ class curl_transport::engine {
   std::thread thread_; ///< uses all of the above
 };
 
-curl_transport::curl_transport(std::unique_ptr<engine> e) : engine_(std::move(e)) {}
+curl_transport::curl_transport(http_settings settings, cancellation& stop)
+    : settings_(std::move(settings))
+    , stop_(stop) {}
 curl_transport::~curl_transport() = default;
 
 result<std::unique_ptr<curl_transport>> curl_transport::start(http_settings settings,
                                                               cancellation& stop) {
-  auto e = std::make_unique<engine>(std::move(settings), stop);
-  TANK_TRY(e->start());
-  return std::unique_ptr<curl_transport>{new curl_transport{std::move(e)}};
+  std::unique_ptr<curl_transport> out{new curl_transport{std::move(settings), stop}};
+  out->documents_ = std::make_unique<engine>(out->settings_, stop);
+  TANK_TRY(out->documents_->start());
+  return out;
+}
+
+result<curl_transport::engine*> curl_transport::bulk_engine() {
+  const std::lock_guard lock{mutex_};
+  for (const auto& e : bulk_)
+    if (e->take()) return e.get();
+  auto fresh = std::make_unique<engine>(settings_, stop_);
+  TANK_TRY(fresh->start());
+  fresh->take();
+  bulk_.push_back(std::move(fresh));
+  return bulk_.back().get();
 }
 
 result<http_response> curl_transport::send(const http_request& request) {
-  auto exchange = engine_->submit(request);
-  auto body = engine_->body_of(exchange); // also takes the exchange away on an error
+  engine& by = request.bulk ? *TANK_TRY(bulk_engine()) : *documents_;
+  auto exchange = by.submit(request);
+  auto body = by.body_of(exchange); // also takes the exchange away on an error
   auto answer = exchange->head();
   if (!answer) return answer;
   answer->body = std::move(body);

@@ -1,4 +1,4 @@
-/// The transport that moves bytes: libcurl's multi interface in one thread.
+/// The transport that moves bytes: libcurl's multi interface, in threads of its own.
 #pragma once
 
 #include "base/error.hpp"
@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 namespace tank::oci {
 
@@ -26,12 +28,13 @@ struct http_settings {
   std::string agent = "tank";
 };
 
-/// Connections are kept and used again while the transport lives. Documents may share one HTTP/2
-/// connection; bulk transfers take an HTTP/1.1 connection each, because libcurl keeps up to 32 MiB
-/// of a paused HTTP/2 stream in memory while a paused HTTP/1.1 one stays with the sender.
+/// HTTP/2 where a server offers it over TLS, else HTTP/1.1. Connections are kept and used again
+/// while the transport lives. Documents share one HTTP/2 connection; bulk transfers take a
+/// connection and a thread each: what its reader does not take stays with the sender, while of a
+/// paused stream among others libcurl would keep up to 32 MiB in memory.
 ///
-/// Memory: about `window` + 256 KiB for each open body. Bodies may outlive the transport; reads
-/// then fail with errc::cancelled.
+/// Memory: about `window` + 2 MiB for each open body. Bodies may outlive the transport; reads then
+/// fail with errc::cancelled.
 class curl_transport final : public http_transport {
  public:
   /// `stop` outlives the transport. Starts the thread.
@@ -42,8 +45,14 @@ class curl_transport final : public http_transport {
 
  private:
   class engine;
-  explicit curl_transport(std::unique_ptr<engine> e);
-  std::unique_ptr<engine> engine_;
+  curl_transport(http_settings settings, cancellation& stop);
+  result<engine*> bulk_engine();
+
+  const http_settings settings_;
+  cancellation& stop_;
+  std::unique_ptr<engine> documents_;
+  std::mutex mutex_; ///< guards bulk_
+  std::vector<std::unique_ptr<engine>> bulk_;
 };
 
 } // namespace tank::oci

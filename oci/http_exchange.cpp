@@ -31,6 +31,15 @@ int status_of(std::string_view line) {
   return status;
 }
 
+/// 11 of "HTTP/1.1 ...", 20 of "HTTP/2 ...".
+int version_of(std::string_view line) {
+  constexpr std::size_t begin = 5;
+  if (line.size() < begin + 2 || line[begin] < '0' || line[begin] > '9') return 0;
+  const int major = line[begin] - '0';
+  const bool has_minor = line[begin + 1] == '.' && line.size() > begin + 2;
+  return major * 10 + (has_minor ? line[begin + 2] - '0' : 0);
+}
+
 } // namespace
 
 std::size_t http_exchange::worth_waking() const {
@@ -44,6 +53,7 @@ bool http_exchange::take_header(std::string_view line) {
   if (head_size_ > max_head) return false;
   if (line.starts_with("HTTP/")) {
     status_ = status_of(line);
+    version_ = version_of(line);
     headers_.clear();
     return true;
   }
@@ -64,13 +74,15 @@ bool http_exchange::take_header(std::string_view line) {
   return true;
 }
 
-http_exchange::taken http_exchange::take_body(std::span<const std::byte> bytes) {
+bool http_exchange::full() {
   const std::lock_guard lock{mutex_};
-  if (done_) return taken::refused;
-  if (queued_ >= window_) {
-    paused_ = true;
-    return taken::not_now;
-  }
+  paused_ = !done_ && queued_ >= window_;
+  return paused_;
+}
+
+bool http_exchange::take_body(std::span<const std::byte> bytes) {
+  const std::lock_guard lock{mutex_};
+  if (done_) return false;
   if (pieces_.empty() || pieces_.back().size() + bytes.size() > piece_size) {
     pieces_.push_back(std::exchange(spare_, {}));
     pieces_.back().clear();
@@ -80,7 +92,7 @@ http_exchange::taken http_exchange::take_body(std::span<const std::byte> bytes) 
   const bool was_little = queued_ < worth_waking();
   queued_ += bytes.size();
   if (was_little && queued_ >= worth_waking()) changed_.notify_all();
-  return taken::all;
+  return true;
 }
 
 void http_exchange::finish(std::optional<error> why) {
@@ -97,7 +109,7 @@ result<http_response> http_exchange::head() {
   if (!head_done_ && why_) return tl::make_unexpected(*why_);
   if (!head_done_)
     return fail(errc::unavailable, "reach", request_.url.origin(), "it sent no proper answer");
-  return http_response{status_, headers_, nullptr};
+  return http_response{status_, version_, headers_, nullptr};
 }
 
 result<bool> http_exchange::next(std::vector<std::byte>& piece, bool& resume) {

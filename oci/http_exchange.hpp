@@ -25,18 +25,20 @@ class http_exchange {
       , window_(window) {}
 
   // --- the writer ---
-  enum class taken : std::uint8_t { all, not_now, refused };
   /// One line of the head, with its end of line. False: the head is too large.
   bool take_header(std::string_view line);
-  /// A piece of the body; `not_now` when the reader is behind: it will ask to go on.
-  taken take_body(std::span<const std::byte> bytes);
+  /// A piece of the body. False: nobody wants it any more.
+  bool take_body(std::span<const std::byte> bytes);
+  /// The reader is behind by a window or more. It will ask to go on; until then nothing more should
+  /// be taken from the network.
+  bool full();
   void finish(std::optional<error> why);
 
   // --- the reader ---
   /// Waits for the head.
   result<http_response> head();
   /// The next bytes, swapped into `piece`; false at the end. `resume` says that the writer was
-  /// told `not_now` and may go on.
+  /// `full` and may go on.
   result<bool> next(std::vector<std::byte>& piece, bool& resume);
 
   [[nodiscard]] const http_request& request() const noexcept { return request_; }
@@ -50,6 +52,7 @@ class http_exchange {
   std::mutex mutex_; ///< guards what follows
   std::condition_variable changed_;
   int status_ = 0;
+  int version_ = 0;
   std::size_t head_size_ = 0;
   http_headers headers_;
   bool head_done_ = false;
