@@ -66,11 +66,11 @@ class pull_screen {
 
   void show(const oci::pull_totals& totals) {
     if (!context_.out_is_tty) return lines(totals);
-    rate_.sample(clock::now(), totals.done());
+    speeds_.sample(clock::now(), totals);
     winsize size{};
     if (::ioctl(context_.out_fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size.ws_col = 80;
     erase();
-    auto text = pull_table(totals, rate_.bytes_per_second(), size.ws_col - 1u);
+    auto text = pull_table(totals, speeds_, size.ws_col - 1u);
     // More layers than the terminal has rows: the sum is what counts.
     const auto rows = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
     if (size.ws_row > 1 && rows >= size.ws_row)
@@ -93,7 +93,7 @@ class pull_screen {
   }
 
   cli_context& context_;
-  pull_rate rate_;
+  pull_speeds speeds_;
   std::size_t rows_ = 0;
   std::map<std::string, bool> said_;
 };
@@ -147,7 +147,8 @@ void add_image_pull(CLI::App& image, invocation& line) {
       ->required();
   pulled->footer(
       "Logins, mirrors and certificates are those of docker and podman on this machine.\n"
-      "Works beside a running daemon. Ctrl-C leaves nothing behind.\n\nExamples:\n"
+      "Works beside a running daemon. Layers that are whole when a pull fails, or is ended by\n"
+      "Ctrl-C, stay for the next attempt, until 'tank image prune'.\n\nExamples:\n"
       "  tank image pull nginx:1.27\n"
       "  tank image pull localhost:5000/web");
   pulled->callback(

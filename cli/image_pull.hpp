@@ -9,7 +9,7 @@
 
 namespace tank::cli {
 
-/// Blocks until it is done; SIGINT and SIGTERM cancel it (errc::cancelled), leaving nothing.
+/// Blocks until it is done; SIGINT and SIGTERM cancel it (errc::cancelled).
 result<oci::image> pull_with_progress(cli_context& context, const oci::image_puller& puller,
                                       const std::string& name);
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <vector>
 
 namespace tank::cli {
 
@@ -33,12 +34,40 @@ std::string time_left(double seconds) {
   return std::to_string(s / 3600) + "h" + std::to_string(s / 60 % 60) + "m";
 }
 
-std::string row(const std::string& name, const std::string& picture, const std::string& figures,
-                std::size_t columns) {
-  std::string text = name + std::string(name.size() < 12 ? 12 - name.size() : 0, ' ');
-  if (!picture.empty()) text += " " + picture;
-  text += " " + figures;
-  return text.substr(0, columns) + "\n";
+/// What is said of one layer, or of all: in full, and where that does not fit.
+struct pull_row {
+  std::string name;
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+  std::string full;
+  std::string brief;
+};
+
+pull_row row_of(std::string name, std::uint64_t done, std::uint64_t total, double rate) {
+  pull_row out{std::move(name), done, total, size_text(done) + " / " + size_text(total), {}};
+  out.brief = std::to_string(
+      total == 0 ? 100 : 100.0 * static_cast<double>(done) / static_cast<double>(total));
+  out.brief = out.brief.substr(0, out.brief.find('.')) + "%";
+  if (rate < 1 || done >= total) return out;
+  const auto speed = size_text(static_cast<std::uint64_t>(rate)) + "/s";
+  const auto left = time_left(static_cast<double>(total - done) / rate) + " left";
+  out.full += ", " + speed + ", " + left;
+  out.brief += " " + speed + " " + left;
+  return out;
+}
+
+std::vector<pull_row> rows_of(const oci::pull_totals& totals, const pull_speeds& speeds) {
+  std::vector<pull_row> out;
+  for (const auto& l : totals.layers()) {
+    auto row = row_of(short_digest(l.blob), l.done, l.total, speeds.of(l.blob));
+    if (l.state != oci::layer_state::downloading) {
+      row.full = size_text(l.total) + " " + std::string{to_string(l.state)};
+      row.brief = to_string(l.state);
+    }
+    out.push_back(std::move(row));
+  }
+  if (!out.empty()) out.push_back(row_of("all", totals.done(), totals.total(), speeds.all()));
+  return out;
 }
 
 } // namespace
@@ -58,29 +87,38 @@ void pull_rate::sample(time at, std::uint64_t done) {
   done_ = done;
 }
 
-std::string pull_table(const oci::pull_totals& totals, double bytes_per_second,
+void pull_speeds::sample(pull_rate::time at, const oci::pull_totals& totals) {
+  all_.sample(at, totals.done());
+  for (const auto& l : totals.layers())
+    layers_[l.blob].sample(at, l.done);
+}
+
+double pull_speeds::of(const std::string& blob) const {
+  const auto it = layers_.find(blob);
+  return it == layers_.end() ? 0 : it->second.bytes_per_second();
+}
+
+std::string pull_table(const oci::pull_totals& totals, const pull_speeds& speeds,
                        std::size_t columns) {
-  constexpr std::size_t bar_width = 24;
-  const bool wide = columns >= 80;
+  constexpr std::size_t name_width = 12;
+  constexpr std::size_t longest_bar = 24;
+  constexpr std::size_t shortest_bar = 6;
+  const auto rows = rows_of(totals, speeds);
+  std::size_t widest = 0;
+  for (const auto& r : rows)
+    widest = std::max(widest, r.full.size());
+  const auto taken = name_width + 1 + widest;
+  // "[", "]" and a blank.
+  const auto bar_width =
+      columns > taken + 3 ? std::min(columns - taken - 3, longest_bar) : std::size_t{0};
   std::string text;
-  const auto of = [](std::uint64_t done, std::uint64_t total) {
-    return size_text(done) + " / " + size_text(total);
-  };
-  for (const auto& l : totals.layers()) {
-    const auto figures = l.state == oci::layer_state::downloading
-                             ? of(l.done, l.total)
-                             : size_text(l.total) + " " + std::string{to_string(l.state)};
-    text +=
-        row(short_digest(l.blob), wide ? bar(l.done, l.total, bar_width) : "", figures, columns);
+  for (const auto& r : rows) {
+    auto line = r.name + std::string(name_width - std::min(r.name.size(), name_width), ' ') + " ";
+    if (bar_width >= shortest_bar) line += bar(r.done, r.total, bar_width) + " ";
+    line += taken <= columns ? r.full : r.brief;
+    text += line.substr(0, columns) + "\n";
   }
-  if (totals.layers().empty()) return text;
-  auto figures = of(totals.done(), totals.total());
-  if (bytes_per_second >= 1 && totals.done() < totals.total())
-    figures += ", " + size_text(static_cast<std::uint64_t>(bytes_per_second)) + "/s, " +
-               time_left(static_cast<double>(totals.total() - totals.done()) / bytes_per_second) +
-               " left";
-  return text +
-         row("all", wide ? bar(totals.done(), totals.total(), bar_width) : "", figures, columns);
+  return text;
 }
 
 std::string layer_line(const oci::layer_progress& layer) {

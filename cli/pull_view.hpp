@@ -25,10 +25,23 @@ class pull_rate {
   double rate_ = 0;
 };
 
+/// The rates of a pull: of each layer, and of all together.
+class pull_speeds {
+ public:
+  void sample(pull_rate::time at, const oci::pull_totals& totals);
+  [[nodiscard]] double all() const noexcept { return all_.bytes_per_second(); }
+  [[nodiscard]] double of(const std::string& blob) const;
+
+ private:
+  pull_rate all_;
+  std::map<std::string, pull_rate> layers_;
+};
+
 /// One row per layer and one for all, each at most `columns` wide:
-///     2d35ebdb57d9 [##########..........]  12.0 MiB / 24.0 MiB
-///     all                                 40.1 MiB / 80.0 MiB   12.3 MiB/s  3s left
-std::string pull_table(const oci::pull_totals& totals, double bytes_per_second,
+///     2d35ebdb57d9 [#####.....] 12.0 MiB / 24.0 MiB, 4.1 MiB/s, 3s left
+///     all          [#####.....] 40.1 MiB / 80.0 MiB, 12.3 MiB/s, 4s left
+/// Where that is too wide, without bars; and then "50% 4.1 MiB/s 3s left".
+std::string pull_table(const oci::pull_totals& totals, const pull_speeds& speeds,
                        std::size_t columns);
 
 /// The line that says a layer has come to an end; empty while it has not.

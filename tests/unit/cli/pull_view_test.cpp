@@ -20,15 +20,37 @@ oci::pull_totals some() {
 
 } // namespace
 
-TEST_CASE("one bar for each layer, the sum with rate and time left") {
-  CHECK(pull_table(some(), 4.0 * mib, 100) ==
+TEST_CASE("one bar for each layer with rate and time left, as wide as the terminal allows") {
+  pull_speeds speeds;
+  CHECK(pull_table(some(), speeds, 80) ==
         "0123456789ab [############............] 12.0 MiB / 24.0 MiB\n"
         "fedcba987654 [########################] 8.0 MiB already here\n"
+        "all          [###############.........] 20.0 MiB / 32.0 MiB\n");
+  const pull_rate::time start{1h};
+  auto before = some();
+  before.take({"sha256:0123456789abcdef", 8 * mib, 24 * mib, layer_state::downloading});
+  speeds.sample(start, before);
+  speeds.sample(start + 1s, some());
+  CHECK(speeds.of("sha256:0123456789abcdef") == 4.0 * mib);
+  CHECK(speeds.of("sha256:fedcba9876543210") == 0);
+  CHECK(pull_table(some(), speeds, 79) ==
+        "0123456789ab [############............] 12.0 MiB / 24.0 MiB, 4.0 MiB/s, 3s left\n"
+        "fedcba987654 [########################] 8.0 MiB already here\n"
         "all          [###############.........] 20.0 MiB / 32.0 MiB, 4.0 MiB/s, 3s left\n");
-  CHECK(pull_table(some(), 0, 40) == "0123456789ab 12.0 MiB / 24.0 MiB\n"
-                                     "fedcba987654 8.0 MiB already here\n"
-                                     "all          20.0 MiB / 32.0 MiB\n");
-  CHECK(pull_table({}, 0, 80).empty());
+  CHECK(pull_table(some(), speeds, 65) ==
+        "0123456789ab [#####.....] 12.0 MiB / 24.0 MiB, 4.0 MiB/s, 3s left\n"
+        "fedcba987654 [##########] 8.0 MiB already here\n"
+        "all          [######....] 20.0 MiB / 32.0 MiB, 4.0 MiB/s, 3s left\n");
+  CHECK(pull_table(some(), speeds, 53) == "0123456789ab 12.0 MiB / 24.0 MiB, 4.0 MiB/s, 3s left\n"
+                                          "fedcba987654 8.0 MiB already here\n"
+                                          "all          20.0 MiB / 32.0 MiB, 4.0 MiB/s, 3s left\n");
+  CHECK(pull_table(some(), speeds, 39) == "0123456789ab 50% 4.0 MiB/s 3s left\n"
+                                          "fedcba987654 already here\n"
+                                          "all          62% 4.0 MiB/s 3s left\n");
+  CHECK(pull_table(some(), speeds, 20) == "0123456789ab 50% 4.0\n"
+                                          "fedcba987654 already\n"
+                                          "all          62% 4.0\n");
+  CHECK(pull_table({}, speeds, 80).empty());
 }
 
 TEST_CASE("without a terminal only what has ended is said") {
