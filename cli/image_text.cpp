@@ -82,6 +82,9 @@ std::string image_document(const std::vector<oci::image_summary>& images) {
 std::string details_document(const std::vector<oci::image_details>& images) {
   json items = json::array();
   for (const auto& image : images) {
+    json directories = json::array();
+    for (const auto& path : image.directories)
+      directories.push_back(path.string());
     json layers = json::array();
     for (const auto& l : image.layers)
       layers.push_back({{"diffID", l.diff_id},
@@ -98,7 +101,8 @@ std::string details_document(const std::vector<oci::image_details>& images) {
                      {"created", image.summary.created},
                      {"size", image.summary.size},
                      {"config", of_config(image.config)},
-                     {"layers", std::move(layers)}});
+                     {"layers", std::move(layers)},
+                     {"directories", std::move(directories)}});
   }
   return dump(list_of("ImageDetailsList", std::move(items)));
 }

@@ -25,6 +25,9 @@ struct image_details {
     bool operator==(const layer&) const = default;
   };
   std::vector<layer> layers; ///< bottom first
+  /// What a container's root is made of, bottom first: those of the layers, and one that gives
+  /// directories back the looks that upper layers do not name.
+  std::vector<std::filesystem::path> directories;
   bool operator==(const image_details&) const = default;
 };
 

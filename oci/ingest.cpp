@@ -31,18 +31,6 @@ result<std::string> random_name() {
   return out;
 }
 
-/// An image may hide everything below one layer by an opaque mark on the root. Overlay does not
-/// look there, so the layers below are left out instead.
-std::size_t first_visible_layer(const store_layout& layout, const image_record& record) {
-  for (auto i = record.layers.size(); i-- > 1;) {
-    const auto path = layout.layer(record.layers[i].diff_id);
-    char value = 0;
-    for (const char* key : {"trusted.overlay.opaque", "user.overlay.opaque"})
-      if (::lgetxattr(path.c_str(), key, &value, 1) == 1 && value == 'y') return i;
-  }
-  return 0;
-}
-
 } // namespace
 
 result<unique_fd> open_directory(const std::filesystem::path& path) {
@@ -79,9 +67,8 @@ result<unique_fd> lock_layer(const store_layout& layout, const digest& diff_id) 
 
 image image_of(const store_layout& layout, const image_record& record) {
   image out{record.name, record.manifest.to_string(), record.config, {}};
-  out.layers.reserve(record.layers.size());
-  for (auto i = record.first_visible; i < record.layers.size(); ++i)
-    out.layers.push_back(layout.layer(record.layers[i].diff_id));
+  for (const auto& id : record.directories())
+    out.layers.push_back(layout.layer(id));
   if (out.layers.empty()) out.layers.push_back(layout.empty());
   return out;
 }
@@ -112,8 +99,10 @@ void ingest::give_back() const {
     blobs.erase(r.index);
     for (const auto& l : r.layers) {
       layers.erase(l.diff_id);
+      layers.erase(l.directory());
       blobs.erase(l.blob);
     }
+    layers.erase(r.dressing);
   }
   for (const auto& b : blobs)
     ::unlink(s_->layout.blob(b).c_str());
@@ -144,9 +133,11 @@ void ingest::learn() {
   const auto records = read_records(s_->layout);
   if (!records) return;
   const std::lock_guard lock{s_->mutex};
-  for (const auto& record : *records)
+  for (const auto& record : *records) {
     for (const auto& l : record.layers)
-      s_->referenced.insert(l.diff_id);
+      s_->referenced.insert({l.diff_id, l.directory()});
+    s_->referenced.insert(record.dressing);
+  }
 }
 
 result<std::filesystem::path> ingest::make_directory() {
@@ -191,7 +182,7 @@ result<image> ingest::commit(image_record record) {
     if (::faccessat(AT_FDCWD, s_->layout.record(l.diff_id).c_str(), F_OK, 0) != 0)
       return fail(errc::corrupt, "commit", record.name,
                   "its layer " + l.diff_id.to_string() + " is not here");
-  record.first_visible = first_visible_layer(s_->layout, record);
+  TANK_TRY(lay(record));
   const auto text = to_json(record);
   const auto to = s_->layout.ref(record.name);
   if (s_->options.durable) {

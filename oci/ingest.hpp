@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "oci/layer_stack.hpp"
 #include "oci/manifest.hpp"
 #include "oci/records.hpp"
 #include "oci/store.hpp"
@@ -16,6 +17,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -67,6 +69,9 @@ class ingest {
   /// the layer needs to be fetched.
   [[nodiscard]] bool knows(const digest& blob, const digest& diff_id) const;
 
+  /// Whether all directories of a committed image are as they were made.
+  [[nodiscard]] bool holds(const image_record& record) const;
+
   /// Looks again at what names vouch for: others may have committed since.
   void learn();
 
@@ -88,8 +93,11 @@ class ingest {
   result<layer> read(byte_source& bytes, const descriptor* blob, const digest* diff_id,
                      unpack_budget& spent);
   result<unpack_report> unpack(byte_source& tar, const std::filesystem::path& where,
-                               unpack_budget& spent) const;
+                               unpack_budget& spent, const path_moves* moves = nullptr) const;
   result<void> publish(const layer& l, const std::filesystem::path& tree);
+  result<void> lay(image_record& record);
+  result<std::vector<std::string>> lay_again(layer_record& l, const path_moves& moves);
+  result<void> dress(image_record& record, const std::vector<directory_look>& looks);
   result<void> publish_blob(const digest& content, const std::filesystem::path& from);
   [[nodiscard]] std::optional<layer> find(const descriptor* blob, const digest& diff_id) const;
   [[nodiscard]] std::optional<layer_facts> whole_layer(const digest& diff_id) const;

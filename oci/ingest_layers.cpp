@@ -117,12 +117,12 @@ bool ingest::knows(const digest& blob, const digest& diff_id) const {
 }
 
 result<unpack_report> ingest::unpack(byte_source& tar, const std::filesystem::path& where,
-                                     unpack_budget& spent) const {
+                                     unpack_budget& spent, const path_moves* moves) const {
   const auto fd = TANK_TRY(open_directory(where));
   // The root of a container's file system, unless the archive says otherwise.
   if (::fchmod(fd.get(), 0755) != 0) return fail_errno(errno, "chmod", where);
   const bool rootless = s_->options.rootless.value_or(::geteuid() != 0);
-  return unpack_tar(tar, fd.get(), {s_->options.limits, rootless, true, &spent});
+  return unpack_tar(tar, fd.get(), {s_->options.limits, rootless, true, moves, &spent});
 }
 
 /// One pass: bytes -> blob file and its digest -> decompressed | -> diff_id -> unpacked, the two
@@ -173,7 +173,8 @@ result<void> ingest::publish(const layer& l, const std::filesystem::path& tree) 
   if (facts.tree.empty()) {
     const auto fd = TANK_TRY(open_directory(tree));
     const auto survey = TANK_TRY(survey_tree(fd.get()));
-    facts = {l.diff_id, {}, survey.entries, survey.bytes, survey.fingerprint, s_->boot};
+    facts = {l.diff_id,          {},      survey.entries, survey.bytes, l.report.implied,
+             survey.fingerprint, s_->boot};
     const auto to = layout.layer(l.diff_id);
     if (::faccessat(AT_FDCWD, to.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
       // Damaged, or of a crash. Under a pod it stays: taking it away would do more damage.
@@ -190,7 +191,8 @@ result<void> ingest::publish(const layer& l, const std::filesystem::path& tree) 
     s_->published_layers.insert(l.diff_id);
   }
   const layer_facts::blob_facts form{l.blob.content, l.blob.size};
-  if (std::find(facts.blobs.begin(), facts.blobs.end(), form) == facts.blobs.end())
+  if (!form.content.empty() &&
+      std::find(facts.blobs.begin(), facts.blobs.end(), form) == facts.blobs.end())
     facts.blobs.push_back(form);
   const auto record = TANK_TRY(write_temporary(to_json(facts)));
   if (::rename(record.c_str(), layout.record(l.diff_id).c_str()) != 0)

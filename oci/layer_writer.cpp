@@ -3,7 +3,9 @@
 #include "base/remove_tree.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -73,7 +75,7 @@ result<void> layer_writer::make_component(int parent, const std::string& name) {
   if (::mkdirat(parent, name.c_str(), 0700) != 0) return refused(errno, "make directory for");
   const unique_fd fd{::openat(parent, name.c_str(), dir_flags)};
   if (!fd || ::fchmod(fd.get(), 0755) != 0) return refused(errno, "make directory for");
-  return opaque ? mark_opaque(fd.get()) : result<void>{};
+  return opaque ? mark_opaque(fd.get()) : remember_implied(fd.get());
 }
 
 result<void> layer_writer::enter(const std::string& directory) {
@@ -180,10 +182,46 @@ result<void> layer_writer::remember(const entry_facts& entry, ino_t inode) {
   return {};
 }
 
+/// By the way it has really: a link of this archive may have led there.
+result<void> layer_writer::remember_implied(int directory) {
+  const auto way = [](int fd) -> result<std::string> {
+    const auto link = "/proc/self/fd/" + std::to_string(fd);
+    std::array<char, PATH_MAX> target{};
+    const auto n = ::readlink(link.c_str(), target.data(), target.size());
+    if (n < 0) return refused(errno, "find the way to");
+    return std::string{target.data(), static_cast<std::size_t>(n)};
+  };
+  struct stat st {};
+  if (::fstat(directory, &st) != 0) return refused(errno, "stat");
+  const auto root = TANK_TRY(way(root_));
+  auto path = TANK_TRY(way(directory));
+  if (path.size() <= root.size() || !path.starts_with(root)) return {}; // moved by somebody else
+  path.erase(0, root.size() + 1);
+  metadata_ += path.size() + sizeof(directory_facts);
+  if (metadata_ > options_.limits.max_metadata)
+    return fail(errc::limit, "remember", "entry", "too many directories");
+  implied_[st.st_ino] = std::move(path);
+  return {};
+}
+
+result<std::vector<std::string>> layer_writer::implied() const {
+  std::vector<std::string> out;
+  if (!named_root_) out.emplace_back();
+  for (const auto& [inode, path] : implied_) {
+    const auto fd = open_in_root(root_, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    struct stat st {};
+    // Later entries may have replaced it, or the way to it.
+    if (fd && ::fstat(fd->get(), &st) == 0 && st.st_ino == inode) out.push_back(path);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 result<void> layer_writer::directory(const entry_facts& entry) {
   struct stat st {};
   if (entry.path.empty()) {
     if (::fstat(root_, &st) != 0) return refused(errno, "stat");
+    named_root_ = true;
     return remember(entry, st.st_ino);
   }
   TANK_TRY(enter_parent_of(entry.path));
@@ -202,6 +240,7 @@ result<void> layer_writer::directory(const entry_facts& entry) {
   if (!fd) return refused(errno, "open directory of");
   if (opaque) TANK_TRY(mark_opaque(fd.get()));
   if (::fstat(fd.get(), &st) != 0) return refused(errno, "stat");
+  implied_.erase(st.st_ino);
   return remember(entry, st.st_ino);
 }
 
@@ -304,9 +343,10 @@ result<void> layer_writer::opaque(const std::string& directory) {
   return mark_opaque(fd.get());
 }
 
-result<void> layer_writer::finish() {
+result<std::vector<std::string>> layer_writer::finish() {
   parent_.reset();
-  if (!options_.layer) return {};
+  if (!options_.layer) return std::vector<std::string>{};
+  const auto unnamed = TANK_TRY(implied());
   std::vector<std::pair<ino_t, directory_facts>> all{std::make_move_iterator(directories_.begin()),
                                                      std::make_move_iterator(directories_.end())};
   directories_.clear();
@@ -322,7 +362,7 @@ result<void> layer_writer::finish() {
     if (auto done = apply_to_directory(fd->get(), facts.entry); !done)
       return wrap(std::move(done).error(), "finish", printable(path));
   }
-  return {};
+  return unnamed;
 }
 
 } // namespace tank::oci

@@ -43,7 +43,9 @@ class layer_writer {
   result<void> whiteout(const std::string& path);
   result<void> opaque(const std::string& directory);
   /// Times and modes of directories, which writing into them would have changed. Call once, last.
-  result<void> finish();
+  /// Gives the directories that had to be made and were never named, sorted; those that replace a
+  /// removed one are new, and not among them.
+  result<std::vector<std::string>> finish();
 
  private:
   struct directory_facts {
@@ -61,6 +63,8 @@ class layer_writer {
   result<void> set_attributes(int fd, const entry_facts& entry);
   [[nodiscard]] bool is_ours(const entry_facts& entry) const;
   result<void> remember(const entry_facts& entry, ino_t inode);
+  result<void> remember_implied(int directory);
+  [[nodiscard]] result<std::vector<std::string>> implied() const;
 
   int root_;
   const unpack_options& options_;
@@ -71,6 +75,8 @@ class layer_writer {
   std::string parent_path_;
   std::string name_; ///< last component of the entry at hand
   std::unordered_map<ino_t, directory_facts> directories_;
+  std::unordered_map<ino_t, std::string> implied_; ///< where they were made
+  bool named_root_ = false;
   std::uint64_t metadata_ = 0;
 };
 

@@ -117,7 +117,8 @@ class puller {
 
   /// Every layer of the stored image is in place; tells so.
   bool all_here(const image_record& have, const image_plan& plan) {
-    const bool here = std::all_of(have.layers.begin(), have.layers.end(),
+    const bool here = session_.holds(have) &&
+                      std::all_of(have.layers.begin(), have.layers.end(),
                                   [&](const auto& l) { return session_.knows(l.blob, l.diff_id); });
     if (here)
       for (const auto& l : plan.manifest.layers)
@@ -136,7 +137,6 @@ class puller {
       return fail(errc::invalid, "use", "image",
                   "the manifest has " + std::to_string(layers.size()) + " layers, its config " +
                       std::to_string(settings.diff_ids.size()));
-    if (layers.empty()) return fail(errc::unsupported, "use", "image", "it has no layers");
     if (!out.chosen && !settings.target.architecture.empty()) {
       descriptor only;
       only.target = settings.target;

@@ -56,10 +56,10 @@ struct pull_source {
 /// Makes a client for an endpoint. Clients share the transport.
 using client_factory = std::function<std::unique_ptr<registry_client>(const registry_endpoint&)>;
 
-/// Pulls `name` into the store. Nothing of it is visible before everything is verified; on failure
-/// or cancellation nothing is left (what was downloaded goes too). When the registry's image is the
-/// stored one, nothing is downloaded. Layers from a source that then failed are kept for the next.
-/// Blocking; makes threads of its own for the layers and ends them.
+/// Pulls `name` into the store. The name is not visible before everything is verified. On failure
+/// or cancellation, layers that were whole by then stay for the next attempt, until a prune;
+/// nothing else does, and with a full disk they go too. When the registry's image is the stored
+/// one, nothing is downloaded. Blocking; makes threads of its own for the layers and ends them.
 /// Errors: of the last source, those before it in the cause; errc::cancelled.
 result<image> pull_image(const store_layout& layout, const store_options& store,
                          const reference& name, const std::vector<pull_source>& sources,

@@ -5,6 +5,7 @@
 #include "oci/json.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace tank::oci {
 
@@ -19,19 +20,50 @@ result<digest> optional_digest(const json_object& o, const char* key) {
   return parse_digest(text);
 }
 
+/// Any bytes, as JSON can hold them.
+std::string escaped(const std::string& path) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  for (const char c : path) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7f && byte != '%')
+      out += c;
+    else
+      out.append("%").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+  }
+  return out;
+}
+
+result<std::string> unescaped(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = static_cast<unsigned char>(text[i]);
+    if (text[i] == '%') {
+      const auto* begin = text.data() + i + 1;
+      if (i + 2 >= text.size() || std::from_chars(begin, begin + 2, byte, 16).ptr != begin + 2)
+        return fail(errc::corrupt, "read", "layer record", "a path of it is not whole");
+      i += 2;
+    }
+    out += static_cast<char>(byte);
+  }
+  return out;
+}
+
 } // namespace
 
 std::string to_json(const layer_facts& f) {
   json blobs = json::array();
   for (const auto& b : f.blobs)
     blobs.push_back({{"digest", b.content.to_string()}, {"size", b.size}});
-  const json out = {{"version", version},
-                    {"diff_id", f.diff_id.to_string()},
-                    {"blobs", std::move(blobs)},
-                    {"entries", f.entries},
-                    {"bytes", f.bytes},
-                    {"tree", f.tree},
-                    {"boot", f.boot}};
+  json out = {{"version", version},
+              {"diff_id", f.diff_id.to_string()},
+              {"blobs", std::move(blobs)},
+              {"entries", f.entries},
+              {"bytes", f.bytes},
+              {"tree", f.tree},
+              {"boot", f.boot}};
+  for (const auto& path : f.implied)
+    out["implied"].push_back(escaped(path));
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -56,6 +88,8 @@ result<layer_facts> read_facts(const store_layout& layout, const digest& diff_id
         , TANK_TRY(b.number("size"))
       });
     }
+  for (const auto& escaped_path : TANK_TRY(o.texts("implied")))
+    f.implied.push_back(TANK_TRY(unescaped(escaped_path)));
   if (f.diff_id != diff_id)
     return fail(errc::corrupt, "read", path, "it is of " + f.diff_id.to_string());
   return f;
@@ -63,8 +97,10 @@ result<layer_facts> read_facts(const store_layout& layout, const digest& diff_id
 
 std::string to_json(const image_record& r) {
   json layers = json::array();
-  for (const auto& l : r.layers)
+  for (const auto& l : r.layers) {
     layers.push_back({{"diff_id", l.diff_id.to_string()}, {"blob", l.blob.to_string()}});
+    if (!l.laid.empty()) layers.back()["laid"] = l.laid.to_string();
+  }
   json out = {{"version", version},
               {"name", r.name},
               {"manifest", r.manifest.to_string()},
@@ -76,6 +112,7 @@ std::string to_json(const image_record& r) {
               {"layers", std::move(layers)},
               {"first_visible", r.first_visible}};
   if (!r.index.empty()) out["index"] = r.index.to_string();
+  if (!r.dressing.empty()) out["dressing"] = r.dressing.to_string();
   if (!r.stamp.empty()) out["stamp"] = r.stamp;
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -93,6 +130,7 @@ result<image_record> parse_record(std::string_view text) {
   r.architecture = TANK_TRY(o.text("architecture"));
   r.created = TANK_TRY(o.text("created"));
   r.size = TANK_TRY(o.number("size"));
+  r.dressing = TANK_TRY(optional_digest(o, "dressing"));
   r.stamp = TANK_TRY(o.text("stamp"));
   r.config = TANK_TRY(o.object("config").and_then(image_config_from));
   r.first_visible = TANK_TRY(o.number("first_visible"));
@@ -102,11 +140,20 @@ result<image_record> parse_record(std::string_view text) {
       r.layers.push_back({
         TANK_TRY(l.text("diff_id").and_then(parse_digest))
         , TANK_TRY(l.text("blob").and_then(parse_digest))
+        , TANK_TRY(optional_digest(l, "laid"))
       });
     }
   if (r.first_visible > 0 && r.first_visible >= r.layers.size())
     return fail(errc::corrupt, "read", "image record", "it hides more layers than it has");
   return r;
+}
+
+std::vector<digest> image_record::directories() const {
+  std::vector<digest> out;
+  for (auto i = first_visible; i < layers.size(); ++i)
+    out.push_back(layers[i].directory());
+  if (!dressing.empty()) out.push_back(dressing);
+  return out;
 }
 
 result<image_record> read_record(const store_layout& layout, const std::string& name) {

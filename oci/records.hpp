@@ -15,8 +15,10 @@
 namespace tank::oci {
 
 struct layer_record {
-  digest diff_id; ///< names the directory
+  digest diff_id; ///< names the directory, unless `laid` does
   digest blob;    ///< as it came, perhaps compressed
+  digest laid;    ///< names the directory instead, where it had to be laid on those below
+  [[nodiscard]] const digest& directory() const { return laid.empty() ? diff_id : laid; }
   bool operator==(const layer_record&) const = default;
 };
 
@@ -34,9 +36,10 @@ struct layer_facts {
   };
   std::vector<blob_facts> blobs; ///< forms it came in; verified to unpack to diff_id
   std::uint64_t entries = 0;
-  std::uint64_t bytes = 0; ///< of file contents
-  std::string tree;        ///< survey_tree's fingerprint of the directory
-  std::string boot;        ///< boot_id of who made it
+  std::uint64_t bytes = 0;          ///< of file contents
+  std::vector<std::string> implied; ///< directories that it has and does not name (layer_stack.hpp)
+  std::string tree;                 ///< survey_tree's fingerprint of the directory
+  std::string boot;                 ///< boot_id of who made it
   bool operator==(const layer_facts&) const = default;
 };
 
@@ -51,8 +54,12 @@ struct image_record {
   image_config config;
   std::vector<layer_record> layers; ///< bottom first, all of the manifest
   std::size_t first_visible = 0;    ///< layers below are hidden by an opaque root
-  std::string stamp;                ///< of the image source it came from (image_source.hpp)
+  digest dressing; ///< names a directory on top of all: looks of unnamed directories; may be empty
+  std::string stamp; ///< of the image source it came from (image_source.hpp)
   bool operator==(const image_record&) const = default;
+
+  /// What names the directories of a launch, bottom first.
+  [[nodiscard]] std::vector<digest> directories() const;
 };
 
 /// The store's tree; see store.hpp.

@@ -242,7 +242,7 @@ result<std::vector<registry_place>> places_for(const registry_rules& rules, cons
   }
   if (best->blocked)
     return fail(errc::denied, "pull image", name.to_string(),
-                "registries.conf blocks '" + best->prefix + "'");
+                "'" + best->prefix + "' is blocked, by registries.conf or tank.yaml");
   const bool wildcard = best->prefix.starts_with("*.");
   const auto host_size = full.find('/');
   const auto matched = std::min(wildcard ? host_size : best->prefix.size(), full.size());

@@ -102,8 +102,7 @@ result<image> store::resolve(std::string_view name) const {
   const auto here = [](const std::filesystem::path& path) {
     return ::faccessat(AT_FDCWD, path.c_str(), F_OK, 0) == 0;
   };
-  for (auto i = record.first_visible; i < record.layers.size(); ++i) {
-    const auto& id = record.layers[i].diff_id;
+  for (const auto& id : record.directories()) {
     if (!here(layout.layer(id)) || !here(layout.record(id)))
       return fail(errc::corrupt, "use image", record.name,
                   "its layer " + layout.layer(id).string() + " is gone or damaged",
@@ -130,9 +129,10 @@ result<image_details> store::inspect(std::string_view name) const {
   out.index_digest = r.index.empty() ? "" : r.index.to_string();
   out.config_digest = r.config_blob.to_string();
   out.config = std::move(r.config);
+  out.directories = image_of(layout, r).layers;
   for (const auto& l : r.layers) {
-    image_details::layer row{l.diff_id.to_string(),  l.blob.to_string(), 0, 0, 0,
-                             layout.layer(l.diff_id)};
+    image_details::layer row{l.diff_id.to_string(),      l.blob.to_string(), 0, 0, 0,
+                             layout.layer(l.directory())};
     struct stat st {};
     if (::stat(layout.blob(l.blob).c_str(), &st) == 0)
       row.blob_size = static_cast<std::uint64_t>(st.st_size);

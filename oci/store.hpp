@@ -2,7 +2,8 @@
 ///
 ///     <root>/blobs/sha256/<hex>           verified bytes
 ///     <root>/layers/sha256-<hex>/         one unpacked layer, by diff_id: overlay's lower
-///                                         directory
+///                                         directory; or what an image needs besides where a
+///                                         layer leans on those below it (layer_stack.hpp)
 ///     <root>/records/sha256-<hex>.json    what that directory was when it was made
 ///     <root>/refs/<sha256 of name>.json   what a name points to, with all that a launch needs;
 ///                                         its mtime is when the image was last asked for

@@ -57,8 +57,9 @@ reachable reach(const store_layout& layout, const std::vector<image_record>& rec
     if (!r.index.empty()) out.blobs.insert(layout.blob(r.index));
     for (const auto& l : r.layers) {
       out.blobs.insert(layout.blob(l.blob));
-      out.layers.insert(layout.layer(l.diff_id));
+      out.layers.insert({layout.layer(l.diff_id), layout.layer(l.directory())});
     }
+    if (!r.dressing.empty()) out.layers.insert(layout.layer(r.dressing));
   }
   return out;
 }
@@ -295,15 +296,20 @@ result<std::vector<damage>> store::verify(bool contents) const {
           r.name, "blob " + content.to_string(),
           [&] { return blob_damage(path, content, contents); }, path);
     };
+    const auto layer = [&](const digest& id) {
+      look(
+          r.name, "layer " + id.to_string(), [&] { return layer_damage(layout, id); },
+          layout.record(id));
+    };
     blob(r.manifest);
     if (!r.index.empty()) blob(r.index);
     blob(r.config_blob);
     for (const auto& l : r.layers) {
       blob(l.blob);
-      look(
-          r.name, "layer " + l.diff_id.to_string(), [&] { return layer_damage(layout, l.diff_id); },
-          layout.record(l.diff_id));
+      layer(l.diff_id);
+      if (!l.laid.empty()) layer(l.laid);
     }
+    if (!r.dressing.empty()) layer(r.dressing);
   }
   return out;
 }

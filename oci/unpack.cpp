@@ -1,6 +1,7 @@
 #include "oci/unpack.hpp"
 
 #include "oci/archive.hpp"
+#include "oci/layer_stack.hpp"
 #include "oci/layer_writer.hpp"
 
 #include <cerrno>
@@ -115,13 +116,13 @@ class unpacker {
       // What nobody read of it is passed over here, not as a part of the next header.
       if (::archive_read_data_skip(a) < ARCHIVE_WARN) return input_.why(a, "read", last_);
     }
-    TANK_TRY(writer_.finish());
+    report_.implied = TANK_TRY(writer_.finish());
     return report_;
   }
 
  private:
   result<void> one(archive_entry* entry, std::string_view raw) {
-    auto path = TANK_TRY(clean_entry_name(raw, options_.limits));
+    auto path = placed(TANK_TRY(clean_entry_name(raw, options_.limits)));
     if (options_.layer) {
       auto name = TANK_TRY(classify(std::move(path)));
       switch (name.kind) {
@@ -140,7 +141,7 @@ class unpacker {
     }
     const auto facts = TANK_TRY(facts_of(entry, std::move(path)));
     if (const char* target = ::archive_entry_hardlink(entry); target != nullptr) {
-      const auto clean = TANK_TRY(clean_entry_name(target, options_.limits));
+      const auto clean = placed(TANK_TRY(clean_entry_name(target, options_.limits)));
       if (devices_.contains(clean)) return skip_device(facts.path);
       return writer_.hardlink(facts, clean);
     }
@@ -163,6 +164,10 @@ class unpacker {
     default:
       return fail(errc::unsupported, "make", "entry", "unknown type of file");
     }
+  }
+
+  [[nodiscard]] std::string placed(std::string path) const {
+    return options_.moves != nullptr ? moved(*options_.moves, path) : std::move(path);
   }
 
   result<void> skip_device(const std::string& path) {

@@ -11,7 +11,8 @@
 ///    those images, and a container gets its own /dev. Hard links to them go the same way;
 ///  * of extended attributes only `user.*` (without `user.overlay.*`) and `security.capability`
 ///    are taken: the `overlay` ones would redirect the layer;
-///  * parents without an entry of their own are made 0755, owned by us;
+///  * parents without an entry of their own are made 0755, owned by us, and reported: where a layer
+///    below has them, they are to look as there (layer_stack.hpp);
 ///  * directories get owner, mode, attributes and times at the end. Until then they are ours, 0700,
 ///    without set-group-id, so that files need no chown or chmod to be root's and 0644: most are.
 #pragma once
@@ -22,8 +23,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tank::oci {
 
@@ -45,6 +48,8 @@ struct unpack_options {
   bool rootless = false;
   /// False: a plain archive. Whiteout names mean nothing, owners and attributes are not applied.
   bool layer = true;
+  /// Names that mean others, see layer_stack::moves_for; may be null.
+  const std::map<std::string, std::string>* moves = nullptr;
   /// Shared with the image's other layers; null: this archive alone.
   unpack_budget* budget = nullptr;
 };
@@ -54,6 +59,7 @@ struct unpack_report {
   std::uint64_t bytes = 0; ///< of file contents
   std::uint64_t whiteouts = 0;
   std::uint64_t skipped_devices = 0;
+  std::vector<std::string> implied; ///< directories without an entry of their own, sorted
   bool operator==(const unpack_report&) const = default;
 };
 

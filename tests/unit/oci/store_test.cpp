@@ -247,7 +247,7 @@ TEST_CASE("a corrupted blob, a wrong size and a wrong diff_id are refused and le
 TEST_CASE("a docker-save archive is loaded with all its images and shared layers") {
   fixture f;
   const auto base = one_file("base");
-  const auto top = tar_builder{}.file("etc/.wh.conf", "").file("etc/new", "n").bytes();
+  const auto top = tar_builder{}.dir("etc").file("etc/.wh.conf", "").file("etc/new", "n").bytes();
   const auto both = config_of({base, top}, R"({"Cmd":["run"]})");
   const auto only = config_of({base});
   tar_builder tar;

@@ -1,0 +1,268 @@
+#include "oci/layer_stack.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <deque>
+#include <fcntl.h>
+#include <string_view>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+namespace tank::oci {
+
+namespace {
+
+constexpr int dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr int max_links = 40; ///< as the kernel
+/// Names looked up for one image: some seconds. Honest images need thousands.
+constexpr std::uint64_t max_steps = 10'000'000;
+
+std::vector<std::string> parts_of(std::string_view path) {
+  std::vector<std::string> out;
+  for (std::size_t begin = 0; begin < path.size();) {
+    const auto end = std::min(path.find('/', begin), path.size());
+    if (const auto part = path.substr(begin, end - begin); !part.empty() && part != ".")
+      out.emplace_back(part);
+    begin = end + 1;
+  }
+  return out;
+}
+
+std::string join(const std::string& parent, const std::string& name) {
+  return parent.empty() ? name : parent + "/" + name;
+}
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? std::string{} : path.substr(0, slash);
+}
+
+std::string last_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+bool is_opaque(int directory) {
+  char value = 0;
+  for (const char* key : {"trusted.overlay.opaque", "user.overlay.opaque"})
+    if (::fgetxattr(directory, key, &value, 1) == 1 && value == 'y') return true;
+  return false;
+}
+
+result<std::vector<std::pair<std::string, std::string>>> attributes_of(int fd) {
+  std::vector<std::pair<std::string, std::string>> out;
+  std::vector<char> names(64 * 1024);
+  const auto size = ::flistxattr(fd, names.data(), names.size());
+  if (size < 0 && errno == ENOTSUP) return out;
+  if (size < 0) return fail_errno(errno, "read attributes of", "directory");
+  for (const char* name = names.data(); name < names.data() + size;) {
+    const std::string key{name};
+    name += key.size() + 1;
+    if (key.starts_with("trusted.") || key.starts_with("user.overlay.") ||
+        !(key.starts_with("user.") || key == "security.capability"))
+      continue;
+    std::vector<char> value(64 * 1024);
+    const auto n = ::fgetxattr(fd, key.c_str(), value.data(), value.size());
+    if (n < 0) return fail_errno(errno, "read attribute", key);
+    out.emplace_back(key, std::string{value.data(), static_cast<std::size_t>(n)});
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+result<directory_look> look_of(int fd, const std::string& path) {
+  struct stat st {};
+  if (::fstat(fd, &st) != 0) return fail_errno(errno, "stat", path);
+  return directory_look {
+    path, static_cast<mode_t>(st.st_mode & 07777), st.st_uid, st.st_gid, st.st_mtim,
+        TANK_TRY(attributes_of(fd))
+  };
+}
+
+bool same(const directory_look& a, const directory_look& b) {
+  // The root's time is nobody's: few layers name it, and a container's own layer covers it.
+  const bool time =
+      a.path.empty() || (a.mtime.tv_sec == b.mtime.tv_sec && a.mtime.tv_nsec == b.mtime.tv_nsec);
+  return time && a.permissions == b.permissions && a.uid == b.uid && a.gid == b.gid &&
+         a.attributes == b.attributes;
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const unsigned char c : text) {
+    char hex[3];
+    std::snprintf(hex, sizeof hex, "%02x", c);
+    out += hex;
+  }
+  return out;
+}
+
+} // namespace
+
+std::string to_text(const std::vector<directory_look>& looks) {
+  std::string out;
+  for (const auto& d : looks) {
+    char head[128];
+    std::snprintf(head, sizeof head, "%o %u %u %lld.%09ld", d.permissions, d.uid, d.gid,
+                  static_cast<long long>(d.mtime.tv_sec), d.mtime.tv_nsec);
+    out += head;
+    out += " " + escaped(d.path);
+    for (const auto& [key, value] : d.attributes)
+      out += " " + escaped(key) + "=" + escaped(value);
+    out += "\n";
+  }
+  return out;
+}
+
+std::string moved(const path_moves& moves, const std::string& path) {
+  for (auto parent = parent_of(path); !parent.empty(); parent = parent_of(parent))
+    if (const auto it = moves.find(parent); it != moves.end())
+      return it->second.empty() ? path.substr(parent.size() + 1)
+                                : it->second + path.substr(parent.size());
+  return path;
+}
+
+void layer_stack::push(unique_fd root, const std::vector<std::string>& implied) {
+  layers_.push_back({std::move(root), {implied.begin(), implied.end()}});
+}
+
+result<void> layer_stack::spend(std::size_t steps) {
+  spent_ += steps;
+  if (spent_ <= max_steps) return {};
+  return fail(errc::limit, "put", "layers on one another",
+              "they leave too many directories unnamed");
+}
+
+/// What one layer has at `path`, through directories only.
+result<layer_stack::seen> layer_stack::look(int root, const std::string& path) {
+  unique_fd at{::openat(root, ".", dir_flags)};
+  if (!at) return fail_errno(errno, "open", "layer");
+  const auto parts = parts_of(path);
+  TANK_TRY(spend(parts.size() + 1));
+  seen out{kind::directory, false, {}, {}};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    out.ends = out.ends || is_opaque(at.get());
+    struct stat st {};
+    if (::fstatat(at.get(), parts[i].c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno != ENOENT) return fail_errno(errno, "look up", parts[i]);
+      out.what = kind::none;
+      return out;
+    }
+    if (S_ISDIR(st.st_mode)) {
+      unique_fd next{::openat(at.get(), parts[i].c_str(), dir_flags)};
+      if (!next) return fail_errno(errno, "open", parts[i]);
+      at = std::move(next);
+      continue;
+    }
+    out.ends = true;
+    const bool last = i + 1 == parts.size();
+    const bool whiteout = S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
+    out.what = !last || whiteout ? kind::none : kind::other;
+    if (out.what == kind::other && S_ISLNK(st.st_mode)) {
+      std::array<char, PATH_MAX> target{};
+      const auto n = ::readlinkat(at.get(), parts[i].c_str(), target.data(), target.size());
+      if (n < 0) return fail_errno(errno, "read link", parts[i]);
+      out.what = kind::link;
+      out.target.assign(target.data(), static_cast<std::size_t>(n));
+    }
+    return out;
+  }
+  out.fd = std::move(at);
+  return out;
+}
+
+/// What all layers together show at `path`, a path through directories.
+result<layer_stack::seen> layer_stack::find(const std::string& path) {
+  for (auto it = layers_.rbegin(); it != layers_.rend(); ++it) {
+    auto here = TANK_TRY(look(it->root.get(), path));
+    if (here.what != kind::none || here.ends) return here;
+  }
+  return seen{};
+}
+
+/// Where `name` in the directory `parent` leads, links followed inside of the root. What is not
+/// there stays as it is named.
+result<std::string> layer_stack::resolve(const std::string& parent, const std::string& name) {
+  std::string at = parent;
+  std::deque<std::string> todo{name};
+  for (int links = 0; !todo.empty();) {
+    const auto part = std::move(todo.front());
+    todo.pop_front();
+    if (part == "..") {
+      at = parent_of(at);
+      continue;
+    }
+    const auto here = TANK_TRY(find(join(at, part)));
+    if (here.what != kind::link) {
+      at = join(at, part);
+      continue;
+    }
+    if (++links > max_links) return fail_errno(ELOOP, "follow link", name);
+    if (here.target.starts_with('/')) at.clear();
+    const auto more = parts_of(here.target);
+    todo.insert(todo.begin(), more.begin(), more.end());
+    if (todo.size() > PATH_MAX) return fail_errno(ENAMETOOLONG, "follow link", name);
+  }
+  return at;
+}
+
+result<path_moves> layer_stack::moves_for(int root, const std::vector<std::string>& implied) {
+  const std::set<std::string> own{implied.begin(), implied.end()};
+  // Where each directory of the layer lies on this stack; nullopt: it is new, and so is all below.
+  std::map<std::string, std::optional<std::string>> places{{"", std::string{}}};
+  path_moves out;
+  for (const auto& path : own) {
+    std::vector<std::string> way; // from the topmost that is not known yet
+    for (auto at = path; !places.contains(at); at = parent_of(at))
+      way.push_back(at);
+    for (; !way.empty(); way.pop_back()) {
+      const auto& at = way.back();
+      const auto parent = places.at(parent_of(at));
+      std::optional<std::string> place;
+      const auto above = TANK_TRY(look(root, parent_of(at)));
+      if (parent && above.fd && !is_opaque(above.fd.get())) {
+        if (own.contains(at))
+          place = TANK_TRY(resolve(*parent, last_of(at)));
+        else if (TANK_TRY(find(join(*parent, last_of(at)))).what == kind::directory)
+          place = join(*parent, last_of(at));
+      }
+      if (place && own.contains(at) && *place != moved(out, at)) out.emplace(at, *place);
+      places.emplace(at, std::move(place));
+    }
+  }
+  return out;
+}
+
+result<std::vector<directory_look>> layer_stack::dressing() {
+  std::set<std::string> wanted{""};
+  for (const auto& l : layers_)
+    for (const auto& path : l.implied)
+      for (auto at = path; wanted.insert(at).second; at = parent_of(at)) {
+      }
+  std::vector<directory_look> out;
+  bool differs = false;
+  for (const auto& path : wanted) {
+    std::optional<directory_look> shown;
+    std::optional<directory_look> right;
+    for (auto it = layers_.rbegin(); it != layers_.rend(); ++it) {
+      const auto here = TANK_TRY(look(it->root.get(), path));
+      if (here.what == kind::directory) {
+        right = TANK_TRY(look_of(here.fd.get(), path));
+        if (!shown) shown = right;
+        if (!it->implied.contains(path)) break;
+      }
+      if (here.ends || (here.what != kind::none && here.what != kind::directory)) break;
+    }
+    if (!shown) continue; // an upper layer hides it
+    differs = differs || !same(*shown, *right);
+    out.push_back(*std::move(right));
+  }
+  if (!differs) out.clear();
+  return out;
+}
+
+} // namespace tank::oci

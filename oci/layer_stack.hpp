@@ -1,0 +1,80 @@
+/// The layers of an image where one leans on those below it: directories that a layer needs and
+/// does not name. Applied one after the other, as image-spec describes it, such a layer finds the
+/// directory of a lower one and leaves it as it is, or goes through a link that lies there.
+/// Unpacked apart, it has a directory of its own there, which overlay shows instead. Here it is
+/// found out what then differs. Reads directories, writes nothing.
+#pragma once
+
+#include "base/error.hpp"
+#include "base/unique_fd.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/types.h>
+#include <time.h>
+
+namespace tank::oci {
+
+/// A directory as a container shall see it. `path` is relative; "" is the root.
+struct directory_look {
+  std::string path;
+  mode_t permissions = 0; ///< 07777
+  uid_t uid = 0;
+  gid_t gid = 0;
+  timespec mtime{};
+  std::vector<std::pair<std::string, std::string>> attributes; ///< but those of overlay
+};
+/// One line each; equal looks give equal texts.
+std::string to_text(const std::vector<directory_look>& looks);
+
+/// Paths of one layer: where it says `first`, `second` is meant.
+using path_moves = std::map<std::string, std::string>;
+/// `path` with its longest prefix in `moves` replaced; itself when there is none. A path of `moves`
+/// itself is left alone: only what lies below it moves.
+std::string moved(const path_moves& moves, const std::string& path);
+
+/// Layers on one another. Nothing is followed but by `moves_for`, and that inside only. Blocking.
+class layer_stack {
+ public:
+  /// On top of those before. `implied`: directories of it that it does not name, as unpack_report
+  /// says.
+  void push(unique_fd root, const std::vector<std::string>& implied);
+
+  /// What a layer must move to lie on this stack: implied directories of it that are links here.
+  /// `root` is the layer, unpacked by itself; borrowed.
+  result<path_moves> moves_for(int root, const std::vector<std::string>& implied);
+
+  /// How the implied directories, and those above them, look when the layers are applied one after
+  /// the other, unless all of them look so already: a layer of only these on top makes it right.
+  /// Parents come before their children.
+  result<std::vector<directory_look>> dressing();
+
+ private:
+  struct layer {
+    unique_fd root;
+    std::set<std::string> implied;
+  };
+  enum class kind : std::uint8_t { none, directory, link, other };
+  struct seen {
+    kind what = kind::none;
+    bool ends = false; ///< nothing of the layers below shows through at that name
+    std::string target;
+    unique_fd fd; ///< of a directory
+  };
+
+  result<seen> look(int root, const std::string& path);
+  result<seen> find(const std::string& path);
+  result<std::string> resolve(const std::string& parent, const std::string& name);
+  result<void> spend(std::size_t steps);
+
+  std::vector<layer> layers_; ///< bottom first
+  std::uint64_t spent_ = 0;
+};
+
+} // namespace tank::oci
