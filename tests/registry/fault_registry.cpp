@@ -220,6 +220,10 @@ void fault_registry::accept_loop() {
     if (::poll(fds.data(), fds.size(), -1) < 0 || (fds[1].revents & POLLIN) != 0) return;
     unique_fd fd{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
     if (!fd) continue;
+    {
+      const std::lock_guard lock{mutex_};
+      ++connections_;
+    }
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     threads_.emplace_back([this, fd = std::move(fd)]() mutable {
@@ -237,6 +241,11 @@ void fault_registry::note(const seen_request& r) {
 std::vector<seen_request> fault_registry::seen() const {
   const std::lock_guard lock{mutex_};
   return seen_;
+}
+
+std::size_t fault_registry::connections() const {
+  const std::lock_guard lock{mutex_};
+  return connections_;
 }
 
 std::size_t fault_registry::count(const std::string& part_of_target) const {

@@ -57,6 +57,7 @@ class fault_registry {
   [[nodiscard]] const std::string& certificate() const noexcept { return certificate_; } ///< PEM
   [[nodiscard]] std::vector<seen_request> seen() const;
   [[nodiscard]] std::size_t count(const std::string& part_of_target) const;
+  [[nodiscard]] std::size_t connections() const; ///< that were made so far
   /// Blocks until a request whose target holds `part` was seen.
   void await(const std::string& part) const;
 
@@ -74,6 +75,7 @@ class fault_registry {
   mutable std::mutex mutex_;
   mutable std::condition_variable news_;
   std::vector<seen_request> seen_;
+  std::size_t connections_ = 0;
   std::vector<std::thread> threads_;
   std::thread acceptor_;
 };

@@ -38,6 +38,39 @@ TEST_CASE("an honest registry: pulled once, then only asked whether it is still 
   CHECK(w.registry.count("/manifests/1") == 2);
 }
 
+TEST_CASE("connections are kept: one for documents, one for blobs that come one after the other") {
+  pull_world w;
+  w.check_pulls();
+  CHECK(w.registry.seen().size() == 4); // /v2/, manifest, config, layer
+  // A first try for TLS, which is refused.
+  CHECK(w.registry.connections() <= 4);
+  const auto after_one = w.registry.connections();
+  w.check_pulls();
+  CHECK(w.registry.connections() - after_one <= 2); // nothing but documents
+}
+
+TEST_CASE("digests may be sha512") {
+  const auto tar = tar_builder{}.dir("etc").file("etc/conf", "hello").bytes();
+  pull_world w{
+      {}, false, image_of_layer(compressed(tar), tar, host_platform(), digest_algorithm::sha512)};
+  w.check_pulls();
+  w.bent = [&](const seen_request& r, unsigned) -> std::optional<reply> {
+    if (!w.is_layer(r)) return std::nullopt;
+    return reply{.body = w.image.blobs.at(w.image.layer_digest).substr(1) + "x"};
+  };
+  std::filesystem::remove_all(w.s.dir / "images");
+  w.check_fails(errc::corrupt, w.image.layer_digest.substr(0, 20));
+}
+
+TEST_CASE("an image without layers is one") {
+  pull_world w{{}, false, image_without_layers()};
+  const auto pulled = w.pull();
+  REQUIRE_MESSAGE(pulled, pulled.error().message());
+  REQUIRE(pulled->layers.size() == 1);
+  CHECK(std::filesystem::is_empty(pulled->layers[0]));
+  CHECK(w.pull().value() == *pulled);
+}
+
 TEST_CASE("a layer that breaks off is continued where it broke") {
   pull_world w;
   w.bent = [&](const seen_request& r, unsigned nth) -> std::optional<reply> {

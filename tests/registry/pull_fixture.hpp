@@ -47,21 +47,38 @@ inline std::string noise(std::size_t size) {
 }
 
 inline parts image_of_layer(const std::string& layer, const std::string& tar,
-                            const platform& target = host_platform()) {
+                            const platform& target = host_platform(),
+                            digest_algorithm algorithm = digest_algorithm::sha256) {
   parts out;
+  const auto named = [algorithm](const std::string& text) {
+    return oci::digest_of(text, algorithm);
+  };
   image_settings settings;
   settings.target = target;
-  settings.diff_ids = {digest_of(tar)};
+  settings.diff_ids = {named(tar)};
   settings.config.cmd = {"/bin/true"};
   const auto config = to_json(settings, "test");
   image_manifest m;
-  m.config = {std::string{media::config}, digest_of(config), config.size(), {}, {}};
-  m.layers = {{std::string{media::layer_gzip}, digest_of(layer), layer.size(), {}, {}}};
+  m.config = {std::string{media::config}, named(config), config.size(), {}, {}};
+  m.layers = {{std::string{media::layer_gzip}, named(layer), layer.size(), {}, {}}};
   out.manifest = to_json(m);
-  out.manifest_digest = digest_of(out.manifest).to_string();
+  out.manifest_digest = named(out.manifest).to_string();
   out.layer_digest = m.layers[0].content.to_string();
   out.config_digest = m.config.content.to_string();
   out.blobs = {{out.layer_digest, layer}, {out.config_digest, config}};
+  return out;
+}
+
+inline parts image_without_layers() {
+  auto out = image_of_layer("", "");
+  image_settings settings;
+  settings.target = host_platform();
+  const auto config = to_json(settings, "test");
+  image_manifest m;
+  m.config = {std::string{media::config}, digest_of(config), config.size(), {}, {}};
+  out.manifest = to_json(m);
+  out.manifest_digest = digest_of(out.manifest).to_string();
+  out.blobs = {{m.config.content.to_string(), config}};
   return out;
 }
 
