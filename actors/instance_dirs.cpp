@@ -4,6 +4,7 @@
 #include "actors/pod_storage.hpp"
 #include "base/file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -37,6 +38,7 @@ result<std::unique_ptr<instance_dirs>> instance_dirs::open(const directories& di
   TANK_TRY(own->make(dirs.pod_runs()));
   TANK_TRY(own->make(dirs.pod_states()));
   if (adopt) TANK_TRY(own->make(dirs.pod_records()));
+  TANK_TRY(own->open_cgroups());
   own->sweep();
   return own;
 }
@@ -50,6 +52,35 @@ result<void> instance_dirs::make(const fs::path& dir) {
   TANK_TRY(make_directories(dir));
   made_.insert(made_.end(), missing.begin(), missing.end());
   return {};
+}
+
+/// Those that predecessors made are in a file, one path a line: whoever is last removes them.
+result<void> instance_dirs::open_cgroups() {
+  if (dirs_.cgroups.version == cgroup_version::none) return {};
+  auto opened = port_->open_cgroups(dirs_.cgroups, dirs_.instance());
+  if (!opened && dirs_.cgroups.chosen) return failure{std::move(opened).error()};
+  if (!opened) {
+    log_->warn("event=no_cgroups error=\"{}\"", opened.error().message());
+    dirs_.cgroups = {};
+    return {};
+  }
+  auto text = read_file(dirs_.cgroups_file(), std::size_t{1} << 20).value_or("");
+  for (const auto& dir : *opened)
+    text += dir.string() + "\n";
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    cgroups_.emplace_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return opened->empty() ? result<void>{} : write_file_atomic(dirs_.cgroups_file(), text, 0600);
+}
+
+/// Parents come before their children; a line that comes twice does no harm.
+void instance_dirs::close_cgroups() {
+  bool all = true;
+  for (auto dir = cgroups_.rbegin(); dir != cgroups_.rend(); ++dir)
+    all = (::rmdir(dir->c_str()) == 0 || errno == ENOENT) && all;
+  if (all) ::unlink(dirs_.cgroups_file().c_str());
 }
 
 /// Whether the process whose number is in the lock file is gone.
@@ -117,6 +148,7 @@ instance_dirs::~instance_dirs() {
   if (lock_) { // else all of it belongs to another one
     sweep();
     ::unlink(dirs_.control_socket().c_str());
+    close_cgroups();
     ::unlink(dirs_.lock_file().c_str());
   }
   for (auto dir = made_.rbegin(); dir != made_.rend(); ++dir)

@@ -1,4 +1,5 @@
-/// The directories of one instance: made, locked, swept, and removed again where it made them.
+/// The directories and cgroups of one instance: made, locked, swept, and removed again where it, or
+/// an instance whose pods it took over, made them.
 #pragma once
 
 #include "actors/pod_record.hpp"
@@ -30,6 +31,8 @@ class instance_dirs {
 
   /// With `adopt`: the records of an earlier instance.
   [[nodiscard]] const std::vector<pod_record>& restored() const noexcept { return restored_; }
+  /// As they are: without cgroups when there are none to be had.
+  [[nodiscard]] const directories& dirs() const noexcept { return dirs_; }
   /// This boot's name; for records.
   [[nodiscard]] const std::string& boot() const noexcept { return boot_; }
   instance_dirs(const instance_dirs&) = delete;
@@ -44,6 +47,8 @@ class instance_dirs {
                 std::shared_ptr<spdlog::logger> log, bool adopt);
   result<void> make(const std::filesystem::path& dir);
   result<void> lock();
+  result<void> open_cgroups();
+  void close_cgroups();
   void sweep();
 
   directories dirs_;
@@ -53,7 +58,8 @@ class instance_dirs {
   std::string boot_;
   std::vector<pod_record> restored_;
   unique_fd lock_;
-  std::vector<std::filesystem::path> made_; ///< parents first
+  std::vector<std::filesystem::path> made_;    ///< parents first
+  std::vector<std::filesystem::path> cgroups_; ///< the same
 };
 
 } // namespace tank

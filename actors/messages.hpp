@@ -154,7 +154,9 @@ struct exec_context {
   pid_t host_pid = 0;
   std::vector<std::string> env; ///< "K=V", in order: the image's, then the manifest's
   std::string working_dir;      ///< absolute, in the container
-  std::string cgroup; ///< directory on the host; empty: the workload is in the daemon's own
+  /// Its cgroup's directory on the host, of v1 in one of the hierarchies; empty: the workload is in
+  /// the daemon's own.
+  std::string cgroup;
   bool operator==(const exec_context&) const = default;
 };
 

@@ -154,11 +154,16 @@ pod_resources plan_resources(const config::pod& pod, std::uint64_t memory, std::
   out.qos = qos_of(pod.spec);
   bool cpu_limited = true;
   bool memory_limited = true;
-  for (const auto* c : all_containers(pod.spec)) {
-    out.containers.push_back(plan_container(*c, out.qos, memory));
-    cpu_limited = cpu_limited && out.containers.back().limits.cpu_quota.has_value();
-    memory_limited = memory_limited && out.containers.back().limits.memory.has_value();
-  }
+  const auto plan = [&](const std::vector<config::container>& list,
+                        std::vector<container_resources>& to) {
+    for (const auto& c : list) {
+      to.push_back(plan_container(c, out.qos, memory));
+      cpu_limited = cpu_limited && to.back().limits.cpu_quota.has_value();
+      memory_limited = memory_limited && to.back().limits.memory.has_value();
+    }
+  };
+  plan(pod.spec.init_containers, out.init_containers);
+  plan(pod.spec.containers, out.containers);
   const auto limits = pod_sums(pod.spec, &config::resource_requirements::limits);
   out.limits.cpu_shares =
       shares_of(pod_sums(pod.spec, &config::resource_requirements::requests).cpu);

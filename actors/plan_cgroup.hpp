@@ -33,7 +33,8 @@ struct container_resources {
 struct pod_resources {
   qos_class qos = qos_class::best_effort;
   kernel::cgroup_limits limits;
-  std::vector<container_resources> containers; ///< init containers first, in the manifest's order
+  std::vector<container_resources> init_containers; ///< these two in the manifest's order
+  std::vector<container_resources> containers;
   bool operator==(const pod_resources&) const = default;
 };
 
@@ -42,8 +43,7 @@ pod_resources plan_resources(const config::pod& pod, std::uint64_t memory, std::
 
 /// The score that a container gets here. Lowering one's own needs CAP_SYS_RESOURCE: who lacks it
 /// gets none, since no manifest asks for it by name.
-std::optional<std::int32_t> possible_oom_score(std::int32_t wanted,
-                                               const kernel::host_facts& host);
+std::optional<std::int32_t> possible_oom_score(std::int32_t wanted, const kernel::host_facts& host);
 
 /// How a workload ended, as far as memory is concerned: OOMKilled when a process of its container
 /// was killed for want of memory during the run and it did not end well; as containerd and kubelet

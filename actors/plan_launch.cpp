@@ -171,13 +171,43 @@ static etc_files etc_of(const launch_request& r, const std::string& hostname) {
   return etc;
 }
 
+// --- limits --------------------------------------------------------------------------------------
+
+static result<void> plan_limits(const launch_request& r, launch_inputs& out) {
+  const auto resources = plan_resources(r.pod, r.host.memory, r.pids_limit);
+  const auto own = std::find_if(resources.containers.begin(), resources.containers.end(),
+                                [&](const auto& c) { return c.name == r.container.name; });
+  if (own == resources.containers.end()) return {};
+  out.plan.process.oom_score_adj = possible_oom_score(own->oom_score_adj, r.host);
+  if (r.dirs.cgroups.version == cgroup_version::none) {
+    if (!own->limits.memory && !own->limits.cpu_quota) return {};
+    return fail(errc::unsupported, "limit", r.container.name, "Tank has no cgroups on this host",
+                "see event=no_cgroups in the daemon's log");
+  }
+  out.cgroup = {r.dirs.pod_cgroup(r.uid), resources.limits, {{own->name, own->limits}}};
+  for (const auto& h : r.dirs.cgroups.hierarchies)
+    out.plan.cgroups.push_back(h.directory / out.cgroup.name / own->name);
+  return {};
+}
+
 // --- all of it -----------------------------------------------------------------------------------
+
+/// What programs size their heaps and threads by.
+static void add_cgroup_view(const launch_request& r, default_mounts_options& options) {
+  const auto& tree = r.dirs.cgroups;
+  options.cgroup_fs = tree.version == cgroup_version::v2;
+  if (tree.version != cgroup_version::v1 || r.container.resources.limits.empty()) return;
+  for (const auto& h : tree.hierarchies)
+    options.cgroup_parts.push_back(
+        {h.mount.filename().string(), h.directory / r.dirs.pod_cgroup(r.uid) / r.container.name});
+}
 
 static result<std::vector<step>> steps_of(const launch_request& r, launch_inputs& out) {
   auto volumes = TANK_TRY(volumes_of(r, out));
   default_mounts_options options;
   options.host_ipc = r.pod.spec.host_ipc;
   options.privileged = is_privileged(r.container);
+  add_cgroup_view(r, options);
   options.devices = r.devices;
   if (const auto& c = r.container.security_context) {
     options.read_only_root = c->read_only_root_filesystem.value_or(false);
@@ -225,6 +255,7 @@ result<launch_inputs> plan_launch(const launch_request& r) {
   out.plan.new_pid_ns = !spec.host_pid;
   out.plan.steps = TANK_TRY(steps_of(r, out));
   out.plan.process = TANK_TRY(process_of(r, hostname));
+  TANK_TRY(plan_limits(r, out));
   out.seccomp = plan_seccomp(r.pod, r.container);
   out.plan.log.path = r.dirs.pod_log(r.pod.metadata.ns, r.pod.metadata.name, r.uid) /
                       r.container.name / (std::to_string(r.restart) + ".log");

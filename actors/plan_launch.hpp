@@ -10,6 +10,7 @@
 #pragma once
 
 #include "actors/etc_files.hpp"
+#include "actors/plan_cgroup.hpp"
 #include "actors/plan_security.hpp"
 #include "base/error.hpp"
 #include "base/paths.hpp"
@@ -49,6 +50,7 @@ struct launch_request {
   std::uint32_t restart = 0; ///< number of the log file
   log_limits log;
   std::vector<kernel::device_step> devices = {}; ///< of the host, for a privileged container
+  std::uint64_t pids_limit = 0;                  ///< of the pod; 0: none
 };
 
 /// An emptyDir to be made; exists as long as the pod, over its restarts.
@@ -74,6 +76,7 @@ struct launch_inputs {
   std::filesystem::path etc_dir;   ///< where the etc files go
   std::filesystem::path upper_dir; ///< parent of upper and work; empty: the image is used as it is
   seccomp_choice seccomp;          ///< prepare_launch puts the compiled filter into the plan
+  kernel::pod_cgroup cgroup;       ///< to be made before the shim starts; no name: none
   std::vector<empty_dir> empty_dirs;
   std::vector<host_path> host_paths;
   int stop_signal = 15;

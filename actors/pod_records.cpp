@@ -120,10 +120,22 @@ static std::set<std::string> names_in(const fs::path& dir, std::vector<error>& t
   return names;
 }
 
+std::set<std::string> pod_cgroups_in(const directories& dirs) {
+  std::set<std::string> names;
+  for (const auto& h : dirs.cgroups.hierarchies) {
+    std::error_code ec;
+    for (fs::directory_iterator it{h.directory / dirs.instance(), ec}, end; !ec && it != end;
+         it.increment(ec))
+      if (it->is_directory(ec)) names.insert(it->path().filename());
+  }
+  return names;
+}
+
 leftovers find_leftovers(const directories& dirs, std::string_view boot) {
   leftovers found;
   found.runs = names_in(dirs.pod_runs(), found.troubles);
   found.storages = names_in(dirs.pod_states(), found.troubles);
+  found.cgroups = pod_cgroups_in(dirs);
   found.record_files = names_in(dirs.pod_records(), found.troubles);
   for (const auto& name : found.record_files) {
     if (name.starts_with(".")) continue; // was being written
@@ -165,6 +177,7 @@ adoption_plan plan_adoption(const leftovers& found) {
     return rest;
   };
   plan.end_runs = without(found.runs, alive);
+  plan.drop_cgroups = without(found.cgroups, alive);
   plan.drop_storages = without(found.storages, kept);
   plan.drop_records = without(found.record_files, files);
   return plan;

@@ -61,8 +61,11 @@ struct leftovers {
   std::set<std::string> record_files; ///< names of all files there, readable or not
   std::set<std::string> runs;         ///< uids with a run directory
   std::set<std::string> storages;     ///< names below the pods' storage
+  std::set<std::string> cgroups;      ///< names of this instance's cgroups, in any hierarchy
   std::vector<error> troubles;        ///< files that could not be read, and why
 };
+/// The names of the pods' cgroups that an instance with these directories has. Blocking.
+std::set<std::string> pod_cgroups_in(const directories& dirs);
 /// Blocking.
 leftovers find_leftovers(const directories& dirs, std::string_view boot);
 
@@ -71,6 +74,7 @@ leftovers find_leftovers(const directories& dirs, std::string_view boot);
 struct adoption_plan {
   std::vector<pod_record> restore;        ///< by key; tracked as if nothing had happened
   std::vector<std::string> end_runs;      ///< uids: the shim ended, when there is one; removed
+  std::vector<std::string> drop_cgroups;  ///< nobody's: removed, with what runs in them
   std::vector<std::string> drop_storages; ///< nobody's: removed
   std::vector<std::string> drop_records;  ///< files nobody can use: removed
 };

@@ -136,12 +136,21 @@ static void remove_all(const std::vector<fs::path>& trees, kernel::port& port,
     if (auto gone = port.remove_tree(tree); !gone) failed.push_back(std::move(gone).error());
 }
 
+static void remove_cgroups(const std::vector<std::string>& names, const directories& dirs,
+                           kernel::port& port, std::vector<error>& failed) {
+  for (const auto& name : names)
+    if (auto gone = port.remove_cgroup(dirs.cgroups, dirs.pod_cgroup(name)); !gone)
+      failed.push_back(std::move(gone).error());
+}
+
 std::vector<error> sweep_pods(const directories& dirs, kernel::port& port,
                               std::chrono::milliseconds patience) {
   std::vector<error> failed;
   const auto runs = children(dirs.pod_runs(), failed);
   const auto ends = end_shims(runs, port, patience);
   failed.insert(failed.end(), ends.begin(), ends.end());
+  const auto groups = pod_cgroups_in(dirs);
+  remove_cgroups({groups.begin(), groups.end()}, dirs, port, failed);
   remove_all(children(dirs.pod_states(), failed), port, failed);
   remove_all(runs, port, failed);
   remove_all(children(dirs.pod_records(), failed), port, failed);
@@ -158,6 +167,7 @@ std::vector<error> sweep_orphans(const directories& dirs, const adoption_plan& p
   };
   const auto runs = below(dirs.pod_runs(), plan.end_runs);
   auto failed = end_shims(runs, port, patience);
+  remove_cgroups(plan.drop_cgroups, dirs, port, failed);
   remove_all(runs, port, failed);
   remove_all(below(dirs.pod_states(), plan.drop_storages), port, failed);
   remove_all(below(dirs.pod_records(), plan.drop_records), port, failed);

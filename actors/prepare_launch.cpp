@@ -157,7 +157,8 @@ result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& por
                                       .uid = r.uid,
                                       .restart = r.restart,
                                       .log = r.log,
-                                      .devices = std::move(devices)}));
+                                      .devices = std::move(devices),
+                                      .pids_limit = r.pids_limit}));
   TANK_TRY(add_filter(r, inputs, port));
   inputs.plan.log.path = unused_log(inputs.plan.log.path);
   for (const auto& path : inputs.host_paths)
@@ -174,8 +175,10 @@ result<void> clean_launch(const config::pod& pod, const directories& dirs, const
   // that is free again would be a second shim's, and the pod would run twice.
   if (auto alive = end_shims({dirs.pod_run(uid)}, port); !alive.empty())
     return failure{std::move(alive.front())};
-  const auto run = port.remove_tree(dirs.pod_run(uid));
   result<void> state;
+  if (dirs.cgroups.version != cgroup_version::none)
+    state = port.remove_cgroup(dirs.cgroups, dirs.pod_cgroup(uid));
+  const auto run = port.remove_tree(dirs.pod_run(uid));
   for (const auto& c : pod.spec.containers) {
     auto removed = port.remove_tree(dirs.pod_state(uid) / c.name);
     if (!removed && state) state = std::move(removed);

@@ -24,12 +24,13 @@ struct prepare_request {
   std::string uid;
   std::uint32_t restart = 0;
   log_limits log;
+  std::uint64_t pids_limit = 0; ///< see launch_request
 };
 result<launch_inputs> prepare_launch(const prepare_request& request, kernel::port& port);
 
-/// Removes what one run made: its shim, should it live (after a failure of ours), its run directory
-/// and its writable layer. emptyDirs stay for the next
-/// run of the pod: the janitor (pod_storage.hpp) removes them when the pod is gone for good.
+/// Removes what one run made: its shim, should it live (after a failure of ours), its cgroups with
+/// whatever still runs in them, its run directory and its writable layer. emptyDirs stay for the
+/// next run of the pod: the janitor (pod_storage.hpp) removes them when the pod is gone for good.
 result<void> clean_launch(const config::pod& pod, const directories& dirs, const std::string& uid,
                           kernel::port& port);
 

@@ -1,5 +1,6 @@
 #include "actors/installed.hpp"
 #include "actors/start.hpp"
+#include "kernel/cgroup_probe.hpp"
 
 #include <cerrno>
 
@@ -19,6 +20,7 @@ result<start_options> private_options(const std::filesystem::path& root,
   options.dirs = {root / "pods.d", root / "state", root / "run", root / "log", {}};
   options.port = kernel::make_port(std::move(shim));
   options.host = TANK_TRY(kernel::probe_host());
+  options.dirs.cgroups = TANK_TRY(kernel::probe_cgroups({}));
   options.version = installed::version;
   return options;
 }

@@ -91,7 +91,7 @@ class runtime final : public role {
         },
         [this](const get_exec_context&) -> caf::result<exec_context> {
           if (!machine_.runs()) return to_error(refusal("run a command in"));
-          return exec_context{machine_.host_pid(), facts_.env, facts_.working_dir, {}};
+          return exec_context{machine_.host_pid(), facts_.env, facts_.working_dir, cgroup_dir()};
         },
         [this](const begin_attach& m) { return on_begin_attach(m); },
         [this](const end_attach& m) { return on_end_attach(m); },
@@ -146,6 +146,8 @@ class runtime final : public role {
 
   void on_prepared(const launch_prepared& m) {
     inputs_ = m.inputs;
+    phases_.limits = m.limits;
+    mark_ += m.limits; // counted there
     if (inputs_) machine_.set_stop_signal(inputs_->stop_signal);
     feed(m.inputs ? plain(kind::prepared) : failed_with(kind::prepare_failed, m.why));
   }
@@ -183,16 +185,24 @@ class runtime final : public role {
       return {.kind = kind::child_running, .pid = e.host_pid, .at_ns = e.started_ns};
     }
     runtime_event operator()(const kernel::exited_event& e) const {
-      return {.kind = kind::child_exited, .code = e.code, .at_ns = e.finished_ns};
+      return {.kind = kind::child_exited,
+              .code = e.code,
+              .at_ns = e.finished_ns,
+              .out_of_memory = self.ran_out_of_memory(e.code == 0)};
     }
     runtime_event operator()(const kernel::signaled_event& e) const {
-      return {.kind = kind::child_signaled, .code = e.signal, .at_ns = e.finished_ns};
+      return {.kind = kind::child_signaled,
+              .code = e.signal,
+              .at_ns = e.finished_ns,
+              .out_of_memory = self.ran_out_of_memory(false)};
     }
     runtime_event operator()(const kernel::aborted_event&) const {
       return plain(kind::child_aborted);
     }
     runtime_event operator()(const kernel::failed_event& e) const {
-      return failed_with(kind::child_failed, self.explain(e));
+      auto failed = failed_with(kind::child_failed, self.explain(e));
+      failed.out_of_memory = self.ran_out_of_memory(false);
+      return failed;
     }
     runtime_event operator()(const kernel::adopted_event&) const { return self.as_adopted(); }
     runtime_event operator()(const kernel::session_down_event& e) const {
@@ -212,6 +222,22 @@ class runtime final : public role {
         e);
   }
 
+  [[nodiscard]] std::filesystem::path cgroup_name() const {
+    return options_->dirs.pod_cgroup(args_.what.uid) / args_.what.pod->spec.containers.front().name;
+  }
+
+  /// Its cgroups are made for the run and stay until it is cleaned up: what they count is its own.
+  [[nodiscard]] bool ran_out_of_memory(bool ended_well) const {
+    const auto& tree = options_->dirs.cgroups;
+    if (tree.version == cgroup_version::none) return false;
+    return is_oom_end(0, options_->port->count_oom_kills(tree, cgroup_name()), ended_well);
+  }
+
+  [[nodiscard]] std::string cgroup_dir() const {
+    const auto& all = options_->dirs.cgroups.hierarchies;
+    return all.empty() ? std::string{} : (all.front().directory / cgroup_name()).string();
+  }
+
   [[nodiscard]] error explain(const kernel::failed_event& e) const {
     if (inputs_) return explain_failure(e, *inputs_);
     return fail_errno(e.sys, e.step, e.object).value(); // begun by a predecessor
@@ -227,6 +253,8 @@ class runtime final : public role {
       e.started_ns = c.started_ns;
       e.at_ns = kernel::is_terminal(c.at) ? c.finished_ns : c.started_ns;
       e.code = c.result;
+      e.out_of_memory = kernel::is_terminal(c.at) &&
+                        ran_out_of_memory(c.at == kernel::stage::exited && c.result == 0);
       if (c.at == kernel::stage::failed) e.why = explain({container, c.sys, c.step, c.object, -1});
     }
     return e;
@@ -418,7 +446,8 @@ class runtime final : public role {
                             .dirs = options_->dirs,
                             .uid = args_.what.uid,
                             .restart = args_.restarts,
-                            .log = options_->log};
+                            .log = options_->log,
+                            .pids_limit = options_->pids_limit};
     run_job(
         *options_->jobs, self(),
         [request = std::move(request), options = options_, abandoned = abandoned_, disk = disk_] {
@@ -427,8 +456,21 @@ class runtime final : public role {
           if (*abandoned) return nobody_waits; // its heir prepares the same directories
           auto made = options->prepare(request, *options->port);
           if (!made) return launch_prepared{nullptr, std::move(made).error()};
-          return launch_prepared{std::make_shared<const launch_inputs>(*std::move(made)), {}};
+          return limited(*std::move(made), *options);
         });
+  }
+
+  /// The cgroups are there before the shim is: the container is born in them.
+  static launch_prepared limited(launch_inputs made, const runtime_options& options) {
+    if (made.cgroup.name.empty())
+      return {std::make_shared<const launch_inputs>(std::move(made)), {}};
+    const auto begin = std::chrono::steady_clock::now();
+    if (auto done = options.port->make_cgroup(options.dirs.cgroups, made.cgroup); !done)
+      return {nullptr, std::move(done).error()};
+    return {std::make_shared<const launch_inputs>(std::move(made)),
+            {},
+            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                                  begin)};
   }
 
   /// Jobs of two runtimes of one pod never meet on its directories.

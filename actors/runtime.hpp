@@ -48,6 +48,7 @@ struct runtime_options {
   std::shared_ptr<pod_records> records; ///< null: nothing is kept for an heir
   directories dirs;
   log_limits log;
+  std::uint64_t pids_limit = 0; ///< of a pod; 0: none
   attach_limits attach;
   runtime_settings patience; ///< only the limits are read; the rest comes from each pod
   std::shared_ptr<spdlog::logger> logger; ///< may be empty

@@ -431,24 +431,26 @@ void runtime_machine::record(outcome what, const runtime_event& e) {
   if (outcome_ != outcome::none) return; // the first is the cause, later ones are its wake
   outcome_ = what;
   code_ = e.code;
+  out_of_memory_ = e.out_of_memory;
   why_ = e.why;
   finished_ns_ = e.at_ns;
 }
 
 std::string runtime_machine::describe() const {
   const auto early = ever_ran() ? "" : " before its first instruction";
+  const std::string memory = out_of_memory_ ? "OOMKilled: " : "";
   switch (outcome_) {
   case outcome::none:
     return ever_ran() ? "its end was not seen" : "not started";
   case outcome::exited:
-    return "exited with code " + std::to_string(code_) + early;
+    return memory + "exited with code " + std::to_string(code_) + early;
   case outcome::signaled:
-    return "killed by signal " + std::to_string(code_) + early;
+    return memory + "killed by signal " + std::to_string(code_) + early;
   case outcome::aborted:
     return "aborted" + std::string{early};
   case outcome::image_failed:
   case outcome::failed:
-    return why_.message();
+    return memory + why_.message();
   case outcome::session_down:
     return "its shim went away: " + (why_.cause.empty() ? why_.message() : why_.cause);
   }
@@ -481,9 +483,11 @@ stop_reason runtime_machine::reason() const {
   case outcome::exited:
     if (!ever_ran()) return abnormal("bring_up_failed");
     if (code_ == 0) return {};
+    if (out_of_memory_) return {stop_class::shutdown, "oom_killed", SIGKILL, describe()};
     return {stop_class::shutdown, "workload_exited", code_, describe()};
   case outcome::signaled:
     if (!ever_ran()) return abnormal("bring_up_failed");
+    if (out_of_memory_) return {stop_class::shutdown, "oom_killed", SIGKILL, describe()};
     return {stop_class::shutdown, "workload_signaled", code_, describe()};
   case outcome::session_down:
     return abnormal("session_down");
@@ -530,6 +534,7 @@ last_exit runtime_machine::how() const {
     exit.exit_code = stop_asked_ ? 0 : 128;
     break;
   }
+  if (out_of_memory_ && ever_ran()) exit.reason = "OOMKilled";
   // Whatever came first, a workload that never ran has not failed by itself.
   if (!ever_ran() && (outcome_ == outcome::exited || outcome_ == outcome::signaled))
     exit.reason = stop_asked_ ? "Stopped" : "StartError";

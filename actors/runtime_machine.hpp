@@ -88,6 +88,7 @@ struct runtime_event {
   bool shim_lives = false;
   kernel::stage at = kernel::stage::starting; ///< starting: the shim holds no container
   std::int64_t started_ns = 0;
+  bool out_of_memory = false; ///< of an end: a process of the container was killed for memory
 };
 
 enum class runtime_action_kind : std::uint8_t {
@@ -248,6 +249,7 @@ class runtime_machine {
   std::int64_t finished_ns_ = 0;
   outcome outcome_ = outcome::none;
   int code_ = 0;
+  bool out_of_memory_ = false;
   error why_;
   // of an adoption
   std::optional<run_end> end_;        ///< told by the predecessor

@@ -9,6 +9,7 @@
 #include <caf/actor.hpp>
 #include <caf/actor_addr.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -77,6 +78,7 @@ struct image_user_down {
 struct launch_prepared {
   std::shared_ptr<const launch_inputs> inputs; ///< null on failure
   error why;
+  std::chrono::microseconds limits{0}; ///< how long its cgroups took to make
 };
 struct launch_cleaned {
   std::optional<error> why;

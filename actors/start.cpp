@@ -84,7 +84,7 @@ struct instance::parts {
   std::shared_ptr<status_board> board = std::make_shared<status_board>();
   std::shared_ptr<poller> fds;
   std::shared_ptr<thread_pool> jobs;
-  std::shared_ptr<thread_pool> pulls; ///< apart: a pull takes as long as the network likes
+  std::shared_ptr<thread_pool> pulls;   ///< apart: a pull takes as long as the network likes
   std::shared_ptr<pod_records> records; ///< null: nothing outlives this instance
   std::shared_ptr<reconciler_memory> memory;
   std::shared_ptr<role_table> roles;
@@ -113,6 +113,7 @@ result<void> instance::parts::open(caf::actor_system& system) {
   const auto& dirs = options.dirs;
   roles = options.roles ? options.roles : std::make_shared<role_table>();
   own = TANK_TRY(instance_dirs::open(dirs, options.port, options.logger, options.adopt));
+  options.dirs = own->dirs();
   auto store = std::make_shared<const oci::store>(
       TANK_TRY(oci::store::open(dirs.images(), store_options_of(dirs))));
   std::shared_ptr<const unique_fd> listener;
@@ -220,6 +221,7 @@ runtime_factory instance::parts::make_runtimes(std::shared_ptr<pod_storage> stor
   runtimes.records = records;
   runtimes.dirs = options.dirs;
   runtimes.log = options.logs;
+  runtimes.pids_limit = options.pids_limit;
   runtimes.logger = options.logger;
   return make_runtime_factory(std::move(runtimes));
 }

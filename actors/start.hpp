@@ -52,6 +52,7 @@ struct start_options {
   kernel::host_facts host;
   backoff_profile backoff;
   log_limits logs;
+  std::uint64_t pids_limit = 4096; ///< processes and threads of a pod; 0: as many as it likes
   std::chrono::milliseconds rescan = std::chrono::seconds{20}; ///< full look at the sources
   std::function<std::int64_t()> wall_clock;                    ///< CLOCK_REALTIME in ns
   std::string version;

@@ -21,7 +21,7 @@ std::string_view to_string(stop_class c) noexcept;
 ///   normal                        workload exited 0
 ///   shutdown  workload_exited n   non-zero exit: expected, no crash report
 ///   shutdown  workload_signaled n
-///   shutdown  oom_killed 9        (when limits say so)
+///   shutdown  oom_killed 9        it or a child of it was killed for memory, and it failed
 ///   shutdown  stopped             it was told to stop; `text` says how the workload ended
 ///   abnormal  bring_up_failed     a step failed; `text` is the error's message
 ///   abnormal  session_down        the shim vanished

@@ -8,6 +8,7 @@
 ///                     up-<hash>/<uid>/...                    the same of one `tank up`
 ///     run_dir       /run/tank/                               0700, on tmpfs: gone at reboot
 ///                     lock  tank.sock                        one daemon; its control socket
+///                     cgroups                                those directories that Tank made
 ///                     pods/<uid>/                            one directory per live pod
 ///                       shim.sock                            the shim's
 ///                       etc/{hosts,hostname,resolv.conf}     bound into the containers
@@ -53,6 +54,7 @@ struct directories {
   }
   [[nodiscard]] std::filesystem::path control_socket() const { return run_dir / "tank.sock"; }
   [[nodiscard]] std::filesystem::path lock_file() const { return run_dir / "lock"; }
+  [[nodiscard]] std::filesystem::path cgroups_file() const { return run_dir / "cgroups"; }
   [[nodiscard]] std::filesystem::path pod_runs() const { return run_dir / "pods"; }
   [[nodiscard]] std::filesystem::path pod_run(std::string_view uid) const {
     return pod_runs() / uid;

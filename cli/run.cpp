@@ -33,6 +33,8 @@ void add_globals(CLI::App& app, config::settings_overrides& flags) {
   dir("--state-dir", flags.state_dir, "images, writable layers (TANK_STATE_DIR; /var/lib/tank)");
   dir("--run-dir", flags.run_dir, "socket, live pods (TANK_RUN_DIR; /run/tank)");
   dir("--log-dir", flags.log_dir, "output of pods (TANK_LOG_DIR; /var/log/tank)");
+  dir("--cgroup-root", flags.cgroup_root,
+      "in the cgroup hierarchies (TANK_CGROUP_ROOT; a delegated subtree, else /tank)");
 }
 
 /// Ends a run: what was printed must have arrived, or the status would lie.

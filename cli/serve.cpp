@@ -3,6 +3,7 @@
 #include "actors/registry_pull.hpp"
 #include "cli/registries.hpp"
 #include "cli/tables.hpp"
+#include "kernel/cgroup_probe.hpp"
 
 #include <cstdio>
 #include <memory>
@@ -95,6 +96,8 @@ result<start_options> make_start_options(const cli_context& context,
   options.rescan = settings.resync;
   options.pull = make_image_pull(make_puller(context, dirs.images()));
   options.dirs = std::move(dirs);
+  options.dirs.cgroups = TANK_TRY(kernel::probe_cgroups(settings.cgroup_root));
+  options.pids_limit = settings.pod_pids_limit;
   options.sources = std::move(sources);
   options.wall_clock = context.realtime_ns;
   options.version = TANK_VERSION;

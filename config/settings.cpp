@@ -52,6 +52,8 @@ class reader {
     if (field.key == "logDir") return read_path(field, to_.dirs.log_dir);
     if (field.key == "seccompDir") return read_path(field, to_.dirs.seccomp_dir);
     if (field.key == "shim") return read_path(field, to_.shim);
+    if (field.key == "cgroupRoot") return read_path(field, to_.cgroup_root);
+    if (field.key == "podPidsLimit") return read_pids(field);
     if (field.key == "backoff") return read_backoff(field);
     if (field.key == "logMaxSize") return read_size(field);
     if (field.key == "logMaxFiles") return read_files(field);
@@ -126,6 +128,15 @@ class reader {
     return {};
   }
 
+  result<void> read_pids(const member& field) {
+    const auto* count = field.value.as_integer();
+    // Fewer are not enough for a shell script; more than there are process numbers bound nothing.
+    if (count == nullptr || (*count != 0 && *count < 16) || *count > (1 << 22))
+      return wrong_value(field, "must be a number between 16 and 4194304, or 0");
+    to_.pod_pids_limit = static_cast<std::uint32_t>(*count);
+    return {};
+  }
+
   result<void> read_backoff(const member& field) {
     const auto* figures = field.value.as_mapping();
     if (figures == nullptr) return read_profile(field);
@@ -185,6 +196,8 @@ result<settings> resolve_settings(const settings_overrides& flags, const environ
   choose(chosen.dirs.state_dir, flags.state_dir, "TANK_STATE_DIR");
   choose(chosen.dirs.run_dir, flags.run_dir, "TANK_RUN_DIR");
   choose(chosen.dirs.log_dir, flags.log_dir, "TANK_LOG_DIR");
+  const auto root = flags.cgroup_root ? flags.cgroup_root : env("TANK_CGROUP_ROOT");
+  if (root && !root->empty()) chosen.cgroup_root = *root;
   return chosen;
 }
 

@@ -5,6 +5,8 @@
 ///     manifestDir: /etc/tank/pods.d      stateDir: /var/lib/tank
 ///     runDir: /run/tank                  logDir: /var/log/tank
 ///     seccompDir: /etc/tank/seccomp      # of Localhost profiles
+///     cgroupRoot: /tank                  # in the cgroup hierarchies; default: README, "Limits"
+///     podPidsLimit: 4096                 # processes and threads of a pod; 0: as many as it likes
 ///     shim: /usr/libexec/tank/tank-shim  # the helper program, when it is somewhere else
 ///     backoff: default                   # default | kubelet | fast (README, "Restart"), or:
 ///     backoff: {profile: default, base: 10s, max: 5m, reset: 10m, immediateFirst: false}
@@ -49,6 +51,8 @@ struct settings {
   std::chrono::milliseconds resync = std::chrono::seconds{20}; ///< 1 s at least
   std::string log_level = "info";
   bool stop_pods_on_exit = false;
+  std::filesystem::path cgroup_root;   ///< empty: kernel::probe_cgroups chooses
+  std::uint32_t pod_pids_limit = 4096; ///< 16 at least, or 0
   bool operator==(const settings&) const = default;
 };
 
@@ -59,6 +63,7 @@ struct settings_overrides {
   std::optional<std::string> state_dir;
   std::optional<std::string> run_dir;
   std::optional<std::string> log_dir;
+  std::optional<std::string> cgroup_root;
 };
 
 /// The value of an environment variable; nullopt when it is not set.
@@ -72,9 +77,10 @@ struct settings_file {
 };
 settings_file choose_settings_file(const settings_overrides& flags, const environment& env);
 
-/// flag > environment (TANK_MANIFEST_DIR, TANK_STATE_DIR, TANK_RUN_DIR, TANK_LOG_DIR; an empty one
-/// counts as unset) > `text`, the settings file's content > default. Relative directories of flags
-/// and environment are taken from `cwd`; in the file they are an error. `file` is for messages:
+/// flag > environment (TANK_MANIFEST_DIR, TANK_STATE_DIR, TANK_RUN_DIR, TANK_LOG_DIR,
+/// TANK_CGROUP_ROOT; an empty one counts as unset) > `text`, the settings file's content > default.
+/// Relative directories of flags and environment are taken from `cwd`, but a cgroup root, which is
+/// no directory of theirs; in the file they are an error. `file` is for messages:
 /// `cannot read settings '<file>:line:column': field: reason`.
 result<settings> resolve_settings(const settings_overrides& flags, const environment& env,
                                   std::string_view text, const std::string& file,

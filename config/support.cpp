@@ -197,11 +197,15 @@ bool is_extended(std::string_view resource) {
          resource.find("kubernetes.io/") == std::string_view::npos;
 }
 
+/// Of a container cpu and memory are limited, of a whole pod nothing is yet.
 void judge_resources(const resource_requirements& resources, const std::string& path,
-                     findings& found) {
+                     findings& found, bool of_pod = false) {
   const auto judge = [&](const std::string& name, const std::string& where) {
     const auto field = path + where + "[" + name + "]";
-    if (is_extended(name))
+    if (!of_pod && (name == "cpu" || name == "memory")) return;
+    if (!of_pod && name == "ephemeral-storage" && where == ".resources.requests")
+      found.add(severity::warning, field, "only steers a cluster; it has no effect here");
+    else if (is_extended(name))
       found.add(severity::error, field, "only a device plugin of a cluster provides this resource");
     else
       found.add(severity::unsupported, field, {});
@@ -302,7 +306,7 @@ void check_support(const pod& p, const position_lookup& locate, std::vector<diag
   walk.record(reflect::type_of<pod_spec>(), &p.spec, "spec");
   judge_containers(p.spec, walk, out);
   judge_sysctls(p.spec, out);
-  if (p.spec.resources) judge_resources(*p.spec.resources, "spec", out);
+  if (p.spec.resources) judge_resources(*p.spec.resources, "spec", out, true);
   if (p.spec.dns_policy == "ClusterFirstWithHostNet")
     out.add(severity::warning, "spec.dnsPolicy",
             "there is no cluster DNS here: names resolve as on the host");

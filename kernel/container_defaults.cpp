@@ -56,6 +56,14 @@ void add_devices(std::vector<step>& out, const default_mounts_options& o) {
   out.emplace_back(filesystem_step{"mqueue", "/dev/mqueue", inert, ""});
 }
 
+/// The tmpfs that holds them turns read-only behind the pivot.
+void add_cgroup_parts(std::vector<step>& out, const default_mounts_options& o) {
+  if (o.cgroup_fs || o.cgroup_parts.empty()) return;
+  out.emplace_back(filesystem_step{"tmpfs", "/sys/fs/cgroup", inert, "mode=755,size=4k"});
+  for (const auto& part : o.cgroup_parts)
+    out.emplace_back(bind_step{part.source, "/sys/fs/cgroup/" + part.name, true, false, inert});
+}
+
 void add_etc(std::vector<step>& out, const std::filesystem::path& source, const char* target,
              bool read_only_root) {
   if (source.empty()) return;
@@ -80,12 +88,15 @@ std::vector<step> standard_mounts(const default_mounts_options& options,
   const std::uint32_t sys = options.privileged ? inert : inert | MS_RDONLY;
   out.emplace_back(filesystem_step{"sysfs", "/sys", sys, ""});
   if (options.cgroup_fs) out.emplace_back(filesystem_step{"cgroup2", "/sys/fs/cgroup", sys, ""});
+  add_cgroup_parts(out, options);
   add_etc(out, options.hosts, "/etc/hosts", options.read_only_root);
   add_etc(out, options.hostname, "/etc/hostname", options.read_only_root);
   add_etc(out, options.resolv_conf, "/etc/resolv.conf", options.read_only_root);
   out.insert(out.end(), std::make_move_iterator(volumes.begin()),
              std::make_move_iterator(volumes.end()));
   out.emplace_back(pivot_step{options.read_only_root});
+  if (!options.cgroup_fs && !options.cgroup_parts.empty())
+    out.emplace_back(read_only_step{"/sys/fs/cgroup"});
   if (options.unmasked_proc || options.privileged) return out;
   for (const auto path : masked)
     out.emplace_back(mask_step{std::string(path)});

@@ -17,8 +17,15 @@ struct default_mounts_options {
   bool unmasked_proc = false; ///< `procMount: Unmasked`
   /// Nothing is masked or read-only, /sys is writable, and nodes in /dev work whoever makes them.
   bool privileged = false;
-  std::vector<device_step> devices;           ///< beside the usual ones
-  bool cgroup_fs = true;                      ///< /sys/fs/cgroup, cgroup2, read-only
+  std::vector<device_step> devices; ///< beside the usual ones
+  bool cgroup_fs = true;            ///< /sys/fs/cgroup is cgroup2, read-only
+  /// Without cgroup_fs: host directories below /sys/fs/cgroup, read-only, each under the name
+  /// beside it. For a container of cgroup v1 that shall find its limits.
+  struct cgroup_part {
+    std::string name;
+    std::filesystem::path source;
+  };
+  std::vector<cgroup_part> cgroup_parts;
   std::uint64_t shm_bytes = 64 * 1024 * 1024; ///< size of /dev/shm
   /// Host files for /etc/<name>; an empty path leaves the image's own. Writable in the container
   /// unless its root is read-only.

@@ -172,9 +172,12 @@ struct log_spec {
 
 /// One container, complete.
 struct launch_plan {
-  std::string container;  ///< its name; the id in every event of the session
-  bool new_pid_ns = true; ///< false: the pod's or the host's
-  bool new_cgroup_ns = true;
+  std::string container;     ///< its name; the id in every event of the session
+  bool new_pid_ns = true;    ///< false: the pod's or the host's
+  bool new_cgroup_ns = true; ///< its root is the cgroup that the container is in
+  /// Where the container lives from its first instruction on: a directory in each cgroup hierarchy.
+  /// Empty: where the shim is.
+  std::vector<std::filesystem::path> cgroups;
   std::vector<step> steps;
   process_spec process;
   log_spec log;

@@ -187,6 +187,7 @@ const char* parse_plan(char* base, std::size_t size, plan_view* out) noexcept {
   plan.container = r.str();
   plan.new_pid_ns = r.flag();
   plan.new_cgroup_ns = r.flag();
+  plan.cgroups = r.list();
   plan.step_count = r.u32();
   if (plan.step_count > max_steps) return "the plan has more than 4096 steps";
   plan.first_step = {r, plan.step_count};

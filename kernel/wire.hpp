@@ -7,7 +7,8 @@
 /// runtime, so that the parked child may use them between clone and exec.
 ///
 /// Layout, native byte order (both ends are one machine):
-///     u32 magic, version, bytes, 0 | container | u32 flags | u32 steps | step... | process | log
+///     u32 magic, version, bytes, 0 | container | flags | list cgroups | u32 steps | step... |
+///         process | log
 ///     text  u32 size, size bytes without NUL, NUL
 ///     list  u32 count, pad to 8, count+1 u64 slots (room for pointers), text...
 ///     bytes u32 size, pad to 8, size bytes
@@ -23,7 +24,7 @@
 namespace tank::kernel::wire {
 
 inline constexpr std::uint32_t plan_magic = 0x504b4e54; // "TNKP"
-inline constexpr std::uint32_t plan_version = 2;
+inline constexpr std::uint32_t plan_version = 3;
 /// Far above any real plan (argv and env are limited by the kernel to about 2 MiB together).
 inline constexpr std::size_t max_plan_bytes = 8u << 20;
 inline constexpr std::uint32_t max_steps = 4096;
@@ -232,6 +233,7 @@ struct plan_view {
   text container;
   bool new_pid_ns = true;
   bool new_cgroup_ns = true;
+  text_list cgroups;
   step_cursor first_step;
   std::uint32_t step_count = 0;
   process_view process;

@@ -184,6 +184,7 @@ result<std::string> encode_plan(const launch_plan& plan) {
   w.str(plan.container);
   w.flag(plan.new_pid_ns);
   w.flag(plan.new_cgroup_ns);
+  w.list(plan.cgroups);
   w.u32(static_cast<std::uint32_t>(plan.steps.size()));
   for (const auto& s : plan.steps) {
     w.u32(static_cast<std::uint32_t>(s.index()));
@@ -232,6 +233,8 @@ result<launch_plan> decode_plan(std::string_view buffer) {
   plan.container = view.container.view();
   plan.new_pid_ns = view.new_pid_ns;
   plan.new_cgroup_ns = view.new_cgroup_ns;
+  for (auto& dir : strings(view.cgroups))
+    plan.cgroups.emplace_back(std::move(dir));
   auto steps = view.steps();
   for (step_view s; steps.next(&s);)
     plan.steps.push_back(to_step(s));

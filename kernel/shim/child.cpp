@@ -49,8 +49,8 @@ static void take_own_dev_null(const wire::log_view& log) noexcept {
 }
 
 static int build(const wire::plan_view& plan, failure* out) noexcept {
-  // At build, not at clone: the host moves the parked child into its cgroup between ready and
-  // build, and the cgroup namespace's root is the cgroup at the moment it is made.
+  // At build, not at clone: by now it is in its cgroup, and the cgroup namespace's root is the
+  // cgroup at the moment it is made.
   if (plan.new_cgroup_ns && ::unshare(CLONE_NEWCGROUP) != 0)
     return out->set(errno, "make the cgroup namespace of", plan.container.c_str());
   if (leave_keyring(out) != 0 || set_oom_score(plan.process, out) != 0) return -1;

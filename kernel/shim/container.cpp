@@ -1,5 +1,7 @@
 #include "kernel/shim/container.hpp"
 
+#include "kernel/shim/cgroup.hpp"
+
 #include <cerrno>
 
 #include <fcntl.h>
@@ -53,6 +55,18 @@ void container::start(const wire::plan_view& plan) noexcept {
   finish_as(stage::failed);
 }
 
+// Of v2 a child can be born in its cgroup; of v1, and of kernels before 5.7, it has to be moved.
+static pid_t clone_joined(std::uint64_t namespaces, int* pidfd, const wire::plan_view& plan,
+                          bool* joined) noexcept {
+  if (plan.cgroups.count == 1) {
+    const unique_fd cgroup{::open(plan.cgroups.items[0], O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    const pid_t pid = cgroup ? clone_into(namespaces, pidfd, cgroup.get()) : -1;
+    *joined = pid >= 0;
+    if (pid >= 0) return pid;
+  }
+  return clone_into(namespaces, pidfd);
+}
+
 // False with `why_` filled.
 bool container::launch(const wire::plan_view& plan) noexcept {
   if (output_.open(plan, &why_) != 0) return false;
@@ -62,7 +76,9 @@ bool container::launch(const wire::plan_view& plan) noexcept {
   checkpoint_.reset(ends[0]);
   const unique_fd childs_end{ends[1]};
   int pidfd = -1;
-  const pid_t pid = clone_into(CLONE_NEWNS | (plan.new_pid_ns ? CLONE_NEWPID : 0), &pidfd);
+  bool joined = plan.cgroups.count == 0;
+  const pid_t pid =
+      clone_joined(CLONE_NEWNS | (plan.new_pid_ns ? CLONE_NEWPID : 0), &pidfd, plan, &joined);
   if (pid == 0) run_child(plan, childs_end.get(), output_.childs_end(0), output_.childs_end(1));
   if (pid < 0) return why_.set(errno, "clone the process of", name_) == 0;
   output_.close_childs_ends();
@@ -72,6 +88,9 @@ bool container::launch(const wire::plan_view& plan) noexcept {
   if (!stat_) {
     has_failed_ = true; // told when it is gone
     why_.set(errno, "watch the process of", name_);
+    send_signal(pidfd, SIGKILL);
+  } else if (!joined && join_cgroups(plan.cgroups, pid, &why_) != 0) {
+    has_failed_ = true;
     send_signal(pidfd, SIGKILL);
   }
   return true;

@@ -80,9 +80,14 @@ inline std::int64_t realtime_ns() noexcept {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-/// clone3 with a copied address space: returns as fork(2) does, and a pidfd in the parent.
-inline pid_t clone_into(std::uint64_t namespaces, int* pidfd) noexcept {
+/// clone3 with a copied address space: returns as fork(2) does, and a pidfd in the parent. With
+/// `cgroup`, a directory of cgroup v2, the child is born in it.
+inline pid_t clone_into(std::uint64_t namespaces, int* pidfd, int cgroup = -1) noexcept {
   clone_args args{};
+  if (cgroup >= 0) {
+    args.cgroup = static_cast<std::uint64_t>(cgroup);
+    namespaces |= CLONE_INTO_CGROUP;
+  }
   args.flags = CLONE_PIDFD | namespaces;
   args.pidfd = reinterpret_cast<std::uint64_t>(pidfd);
   args.exit_signal = SIGCHLD;

@@ -59,6 +59,58 @@ TEST_CASE("a workload's end: the shim goes, the disk is cleaned, the reason matc
   }
 }
 
+namespace {
+
+cgroup_tree some_cgroups() {
+  return {cgroup_version::v2, {{{"memory"}, "/sys/fs/cgroup", "/sys/fs/cgroup/tank"}}};
+}
+
+std::string pod_cgroup() {
+  return directories{}.pod_cgroup("u-1");
+}
+
+} // namespace
+
+TEST_CASE("an end for want of memory is told as such, and only that") {
+  struct row {
+    std::uint64_t kills;
+    kernel::session_event end;
+    std::string what;
+    std::string text;
+  };
+  const std::vector<row> rows{
+      {1, kernel::signaled_event{"main", 9, false, 9}, "oom_killed",
+       "OOMKilled: killed by signal 9"},
+      {2, kernel::exited_event{"main", 3, 9}, "oom_killed", "OOMKilled: exited with code 3"},
+      {1, kernel::exited_event{"main", 0, 9}, "normal", ""},
+      {0, kernel::signaled_event{"main", 9, false, 9}, "workload_signaled", "killed by signal 9"},
+  };
+  for (const auto& r : rows) {
+    stage_play p{30, false, some_cgroups()};
+    p.run();
+    p.port->cgroup_stats[pod_cgroup() + "/main"].oom_kills = r.kills;
+    p.happen(r.end);
+    p.happen(kernel::session_down_event{"closed"});
+    p.check_nothing_left();
+    CHECK(p.ended->value().what == r.what);
+    CHECK(p.ended->value().text == r.text);
+  }
+}
+
+TEST_CASE("the cgroups are there before the shim, and without them there is none") {
+  stage_play p{30, false, some_cgroups()};
+  p.image();
+  CHECK(p.port->cgroup_calls == calls{"make " + pod_cgroup()});
+  CHECK(p.session->calls.size() == 3);
+  stage_play q{30, false, some_cgroups()};
+  q.port->refuse_cgroup.emplace("make", error{errc::unsupported, 0, "limit", "main", "why", ""});
+  q.image();
+  CHECK(q.session->calls.empty());
+  q.check_nothing_left();
+  CHECK(q.ended->value().what == "bring_up_failed");
+  CHECK(q.ended->value().text == "cannot limit 'main': why");
+}
+
 TEST_CASE("the shim vanishes: abnormal session_down") {
   stage_play p;
   p.run();

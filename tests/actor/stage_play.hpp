@@ -41,7 +41,7 @@ struct stage_play {
   std::shared_ptr<std::optional<stop_reason>> ended =
       std::make_shared<std::optional<stop_reason>>();
 
-  explicit stage_play(std::int64_t grace = 30, bool tty = false) {
+  explicit stage_play(std::int64_t grace = 30, bool tty = false, cgroup_tree cgroups = {}) {
     config::pod pod;
     pod.metadata.name = "web";
     pod.metadata.ns = "default";
@@ -56,6 +56,7 @@ struct stage_play {
                             .fds = fds,
                             .image_store = [store = store] { return store; },
                             .host = std::make_shared<const kernel::host_facts>()};
+    options.dirs.cgroups = std::move(cgroups);
     options.prepare = [e = prepare_error](const prepare_request& r,
                                           kernel::port&) -> result<launch_inputs> {
       if (*e) return failure{**e};
@@ -66,6 +67,7 @@ struct stage_play {
       in.plan.process.env = {"PATH=/bin", "A=1"};
       in.plan.process.cwd = "/srv";
       in.stop_signal = 3;
+      if (r.dirs.cgroups.version != cgroup_version::none) in.cgroup.name = r.dirs.pod_cgroup(r.uid);
       return in;
     };
     options.clean = [n = cleaned](const config::pod&, const directories&, const std::string&,

@@ -2,6 +2,7 @@
 
 #include "actors/api_protocol.hpp"
 #include "config/pod.hpp"
+#include "kernel/cgroup_probe.hpp"
 #include "kernel/port.hpp"
 #include "tests/unit/oci/tar_builder.hpp"
 
@@ -158,6 +159,7 @@ host::host(std::string more_settings) {
   shared = root / "shared";
   for (const auto& dir : {dirs.manifest_dir, shared})
     REQUIRE(fs::create_directory(dir));
+  if (auto tree = kernel::probe_cgroups(cgroup_root())) dirs.cgroups = *tree;
   program = variable("TANK_PROGRAM");
   write_settings(more_settings);
   import_image();
@@ -167,14 +169,22 @@ host::~host() {
   stream_.reset();
   daemon_.reset();
   kill_descendants();
+  auto all = dirs.cgroups;
+  for (auto& h : all.hierarchies)
+    h.directory = h.mount;
+  CHECK(kernel::remove_cgroup(all, cgroup_root().substr(1)));
   CHECK(kernel::make_port("")->remove_tree(root));
+}
+
+std::string host::cgroup_root() {
+  return "/tank-test-" + std::to_string(::getpid());
 }
 
 void host::write_settings(const std::string& more) const {
   std::ofstream{root / "tank.yaml"}
       << "manifestDir: " << dirs.manifest_dir.string() << "\nstateDir: " << dirs.state_dir.string()
       << "\nrunDir: " << dirs.run_dir.string() << "\nlogDir: " << dirs.log_dir.string()
-      << "\nshim: " << variable("TANK_SHIM") << "\n"
+      << "\nshim: " << variable("TANK_SHIM") << "\ncgroupRoot: " << cgroup_root() << "\n"
       << (more.find("stopPodsOnExit") == std::string::npos ? "stopPodsOnExit: true\n" : "") << more;
 }
 
@@ -345,10 +355,11 @@ void host::barrier() {
 
 host_snapshot host::snapshot() const {
   auto now = take_snapshot(root, {dirs.run_dir, dirs.pod_states(), dirs.images()});
-  // A daemon's own three that stay: of no pod.
+  // A daemon's own that stay: of no pod.
   now["file"].erase(dirs.lock_file().string());
   now["file"].erase(dirs.pod_runs().string());
   now["file"].erase(dirs.pod_records().string());
+  now["file"].erase(dirs.cgroups_file().string());
   return now;
 }
 

@@ -132,6 +132,7 @@ class host {
 
  private:
   [[nodiscard]] std::vector<std::string> env() const;
+  static std::string cgroup_root(); ///< of this test program
   void write_settings(const std::string& more) const;
   void import_image();
   void connect();

@@ -176,8 +176,11 @@ TEST_CASE("what a record claims stays, the rest goes") {
   // "waits" ended, and its daemon was killed before its run directory was gone
   found.runs = {runs.what.uid, waits.what.uid, "nobodys"};
   found.storages = {runs.what.uid, waits.what.uid, over.what.uid, "nobodys", ".gone-1-x"};
+  found.cgroups = {runs.what.uid, waits.what.uid, "nobodys"};
   const auto plan = plan_adoption(found);
   REQUIRE(plan.restore.size() == 3);
+  CHECK(plan.drop_cgroups.size() == 2);
+  CHECK(std::count(plan.drop_cgroups.begin(), plan.drop_cgroups.end(), runs.what.uid) == 0);
   CHECK(plan.restore[0].key == "default/over");
   CHECK(plan.end_runs.size() == 2);
   CHECK(std::count(plan.end_runs.begin(), plan.end_runs.end(), runs.what.uid) == 0);

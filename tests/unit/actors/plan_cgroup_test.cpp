@@ -81,12 +81,15 @@ TEST_CASE("the three classes, and what they mean for the OOM killer") {
   r = plan_resources(with_resources("{requests: {memory: 8Gi}}"), node);
   CHECK(r.qos == qos_class::burstable);
   CHECK(r.containers.at(0).oom_score_adj == 500);
-  CHECK(plan_resources(with_resources("{requests: {memory: 1Ti}}"), node).containers.at(0)
+  CHECK(plan_resources(with_resources("{requests: {memory: 1Ti}}"), node)
+            .containers.at(0)
             .oom_score_adj == 3);
-  CHECK(plan_resources(with_resources("{requests: {memory: 1}}"), node).containers.at(0)
+  CHECK(plan_resources(with_resources("{requests: {memory: 1}}"), node)
+            .containers.at(0)
             .oom_score_adj == 999);
-  CHECK(plan_resources(with_resources("{requests: {memory: 1}}"), 0).containers.at(0)
-            .oom_score_adj == 3);
+  CHECK(
+      plan_resources(with_resources("{requests: {memory: 1}}"), 0).containers.at(0).oom_score_adj ==
+      3);
 }
 
 TEST_CASE("figures stay in their ranges") {

@@ -233,6 +233,32 @@ TEST_CASE("the security context reaches the process and the root") {
   CHECK(all<kernel::pivot_step>(in).at(0).read_only_root);
 }
 
+TEST_CASE("limits: a cgroup of its own in each hierarchy, below this instance's") {
+  world w;
+  w.container().resources.limits["memory"] = *config::quantity::parse("64Mi");
+  CHECK(w.plan().error().message().starts_with(
+      "cannot limit 'main': Tank has no cgroups on this host"));
+  w.dirs.cgroups = {cgroup_version::v1,
+                    {{{"memory"}, "/c/memory", "/c/memory/tank"}, {{"pids"}, "/c/pids", "/c/p"}}};
+  const auto in = w.plan().value();
+  const auto name = w.dirs.pod_cgroup("u-1");
+  CHECK(in.cgroup.name == name);
+  REQUIRE(in.cgroup.containers.size() == 1);
+  CHECK(in.cgroup.containers[0].name == "main");
+  CHECK(in.cgroup.containers[0].limits.memory == 64u << 20);
+  CHECK(in.plan.cgroups == std::vector<std::filesystem::path>{"/c/memory/tank" / name / "main",
+                                                              "/c/p" / name / "main"});
+  CHECK(in.plan.process.oom_score_adj.has_value());
+  const auto shows_cgroups = [](const launch_inputs& i) {
+    for (const auto& m : all<kernel::filesystem_step>(i))
+      if (m.target == "/sys/fs/cgroup") return (m.flags & MS_RDONLY) != 0 && m.type == "cgroup2";
+    return false;
+  };
+  CHECK(!shows_cgroups(in));
+  w.dirs.cgroups = {cgroup_version::v2, {{{"memory"}, "/c", "/c/tank"}}};
+  CHECK(shows_cgroups(w.plan().value()));
+}
+
 TEST_CASE("a rootfs: image is used as it is") {
   world w;
   w.image.name = "rootfs:/srv/root";

@@ -144,6 +144,35 @@ TEST_CASE("how a workload ended becomes its stop reason") {
   no_image(image_problem::invalid_name, "bring_up_failed", "InvalidImageName");
 }
 
+TEST_CASE("memory that ran out has its own reason, whoever of the container was killed for it") {
+  const auto with = [](k kind, int code) {
+    auto e = event(kind, code, 9);
+    e.out_of_memory = true;
+    return e;
+  };
+  auto m = at(st::running);
+  m.handle(with(k::child_signaled, 9));
+  CHECK(m.reason() ==
+        stop_reason{stop_class::shutdown, "oom_killed", 9, "OOMKilled: killed by signal 9"});
+  CHECK(m.how().reason == "OOMKilled");
+  CHECK(m.how().exit_code == 137);
+  CHECK(m.how().signal == 9);
+  auto n = at(st::running);
+  n.handle(with(k::child_exited, 4));
+  CHECK(n.reason().what == "oom_killed");
+  CHECK(n.how().reason == "OOMKilled");
+  CHECK(n.how().exit_code == 4);
+  auto stopped = at(st::stopping);
+  stopped.handle(with(k::child_signaled, 9));
+  CHECK(stopped.reason().what == "stopped");
+  CHECK(stopped.how().reason == "OOMKilled");
+  auto early = at(st::ready);
+  early.handle(with(k::child_failed, 0));
+  CHECK(early.reason().what == "bring_up_failed");
+  CHECK(early.reason().text == "OOMKilled: cannot do 'it': because");
+  CHECK(early.how().reason == "StartError");
+}
+
 TEST_CASE("a death between proceed and the first instruction is a failed bring-up") {
   auto m = at(st::built);
   m.handle(event(k::child_signaled, 9, 9));

@@ -44,6 +44,8 @@ runDir: /r
 logDir: /l
 shim: /shim
 backoff: {profile: kubelet, base: 2s, max: 1m, reset: 1h, immediateFirst: false}
+cgroupRoot: /pods
+podPidsLimit: 100
 logMaxSize: 1Mi
 logMaxFiles: 3
 resync: 5s
@@ -56,6 +58,8 @@ stopPodsOnExit: true
   expected.shim = "/shim";
   expected.backoff = "kubelet";
   expected.backoff_figures = {2s, 1min, 1h, false};
+  expected.cgroup_root = "/pods";
+  expected.pod_pids_limit = 100;
   expected.log_max_bytes = 1u << 20;
   expected.log_max_files = 3;
   expected.resync = 5s;
@@ -81,6 +85,10 @@ TEST_CASE("a wrong figure is refused with its place") {
   CHECK(why("logMaxSize: 1").find("must be between 4Ki and 1Ti") != std::string::npos);
   CHECK(why("logMaxSize: 1MB").find("unable to parse") == std::string::npos);
   CHECK(why("logMaxFiles: 1").find("between 2 and 100") != std::string::npos);
+  for (const char* pids : {"15", "-1", "4194305", "many"})
+    CHECK(why(std::string{"podPidsLimit: "} + pids).find("between 16 and 4194304, or 0") !=
+          std::string::npos);
+  CHECK(read("podPidsLimit: 0")->pod_pids_limit == 0);
   CHECK(why("stopPodsOnExit: 1").find("expected boolean") != std::string::npos);
   CHECK(why("resync: 10ms").find("at least 1s") != std::string::npos);
   CHECK(why("resync: soon").find("cannot parse duration 'soon'") != std::string::npos);

@@ -39,6 +39,15 @@ TEST_CASE("a flag beats the environment, the environment the file, the file the 
   CHECK(got->dirs.manifest_dir == directories{}.manifest_dir);
 }
 
+TEST_CASE("a cgroup root is chosen like a directory, and is none") {
+  const auto env = from({{"TANK_CGROUP_ROOT", "/env"}});
+  settings_overrides flags;
+  CHECK(resolve_settings(flags, env, "cgroupRoot: /file", "", "/home")->cgroup_root == "/env");
+  flags.cgroup_root = "flag";
+  CHECK(resolve_settings(flags, env, "cgroupRoot: /file", "", "/home")->cgroup_root == "flag");
+  CHECK(file_says("cgroupRoot: /file")->cgroup_root == "/file");
+}
+
 TEST_CASE("a relative directory of a flag is taken from where the command runs") {
   settings_overrides flags;
   flags.state_dir = "a/../b";

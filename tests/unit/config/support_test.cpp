@@ -112,9 +112,21 @@ TEST_CASE("several containers are said once each") {
 }
 
 TEST_CASE("requests that limits imply are not said again") {
+  CHECK(container_findings(R"("resources": {"limits": {"hugepages-2Mi": "4Mi", "cpu": 1}})") ==
+        "unsupported spec.containers[0].resources.limits[hugepages-2Mi]");
+  CHECK(container_findings(R"("resources": {"limits": {"a.b/c": 1}})") ==
+        "error spec.containers[0].resources.limits[a.b/c]");
+}
+
+TEST_CASE("processor time and memory are limited, scratch space is not, a pod as a whole neither") {
   CHECK(container_findings(R"("resources": {"limits": {"cpu": 1}, "requests": {"memory": 1}})") ==
-        "unsupported spec.containers[0].resources.limits[cpu], "
-        "unsupported spec.containers[0].resources.requests[memory]");
+        "");
+  CHECK(container_findings(R"("resources": {"limits": {"ephemeral-storage": 1}})") ==
+        "unsupported spec.containers[0].resources.limits[ephemeral-storage]");
+  CHECK(container_findings(R"("resources": {"requests": {"ephemeral-storage": 1}})") ==
+        "warning spec.containers[0].resources.requests[ephemeral-storage]");
+  CHECK(findings(R"("resources": {"limits": {"cpu": 1}})") ==
+        "unsupported spec.resources.limits[cpu]");
 }
 
 TEST_CASE("capabilities that do not exist and kernel parameters that are not safe are said") {

@@ -104,6 +104,28 @@ TEST_CASE("the standard container is exactly this") {
   CHECK(lines(standard_mounts(o, {bind_step{"/srv/data", "/data", true}})) == golden);
 }
 
+TEST_CASE("of cgroup v1 a container sees its own part of each hierarchy, and cannot write there") {
+  default_mounts_options o;
+  o.cgroup_fs = false;
+  const auto count = [&] {
+    int n = 0;
+    for (const auto& line : lines(standard_mounts(o)))
+      n += line.find("/sys/fs/cgroup") != std::string::npos ? 1 : 0;
+    return n;
+  };
+  CHECK(count() == 0);
+  o.cgroup_parts = {{"memory", "/c/memory/x"}, {"cpu,cpuacct", "/c/cpu,cpuacct/x"}};
+  CHECK(count() == 4);
+  const auto got = lines(standard_mounts(o));
+  const auto at = [&](const std::string& line) {
+    return std::find(got.begin(), got.end(), line) - got.begin();
+  };
+  CHECK(at("tmpfs /sys/fs/cgroup nosuid nodev noexec mode=755,size=4k") <
+        at("bind /c/memory/x /sys/fs/cgroup/memory ro nosuid nodev noexec"));
+  CHECK(at("pivot") < at("ro /sys/fs/cgroup"));
+  CHECK(at("ro /sys/fs/cgroup") < static_cast<std::ptrdiff_t>(got.size()));
+}
+
 TEST_CASE("with the host's ipc namespace, its shared memory is bound") {
   default_mounts_options o;
   o.host_ipc = true;

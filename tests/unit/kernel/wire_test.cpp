@@ -14,6 +14,7 @@ using namespace tank::kernel;
 static launch_plan every_kind() {
   launch_plan plan{.container = "web"};
   plan.new_cgroup_ns = false;
+  plan.cgroups = {"/sys/fs/cgroup/memory/tank/a", "/sys/fs/cgroup/pids/tank/a"};
   plan.steps = {
       overlay_step{{"/layers/b", "/layers/a"}, "/pods/1/upper", "/pods/1/work"},
       filesystem_step{"proc", "/proc", 14, ""},
