@@ -101,7 +101,9 @@ result<void> read_parameters(scanner& in, auth_challenge& out) {
       value = TANK_TRY(in.quoted());
     else
       value = in.token();
-    if (!out.parameter(name).empty()) return bad("'" + name + "' comes twice");
+    const auto same = [&](const auto& p) { return p.first == name; };
+    if (std::any_of(out.parameters.begin(), out.parameters.end(), same))
+      return bad("'" + name + "' comes twice");
     if (out.parameters.size() == max_parameters) return bad("it has too many parameters");
     out.parameters.emplace_back(std::move(name), std::move(value));
     first = false;

@@ -93,7 +93,8 @@ result<http_url> parse_url(std::string_view text) {
   const auto scheme = text.substr(0, std::min<std::size_t>(text.find("://"), 8));
   std::string word{scheme};
   std::transform(word.begin(), word.end(), word.begin(), lower);
-  if (word != "http" && word != "https") return bad(text, "it is not http:// or https://");
+  if ((word != "http" && word != "https") || !text.substr(word.size()).starts_with("://"))
+    return bad(text, "it is not http:// or https://");
   out.secure = word == "https";
   auto rest = text.substr(word.size() + 3);
   rest = rest.substr(0, rest.find('#'));

@@ -33,10 +33,26 @@ TEST_CASE("an address is taken apart strictly") {
   CHECK(url("http://h").to_string() == "http://h/");
   CHECK(url("https://h?q").target == "/?q");
   CHECK(url("https://[::1]:80/").host == "[::1]");
-  for (const auto* bad :
-       {"", "h", "ftp://h/", "https://", "https://user@h/", "https://u:p@h/", "https://h:0/",
-        "https://h:65536/", "https://h:8x/", "https://h\\@evil/", "https://h /", "https://h\n/",
-        "https://-h/", "https://[::1", "https://h\xc3\xa4/", "https://a[b]/"})
+  for (const auto* bad : {"",
+                          "h",
+                          "ftp://h/",
+                          "https://",
+                          "https",
+                          "http",
+                          "https:",
+                          "http:/",
+                          "https://user@h/",
+                          "https://u:p@h/",
+                          "https://h:0/",
+                          "https://h:65536/",
+                          "https://h:8x/",
+                          "https://h\\@evil/",
+                          "https://h /",
+                          "https://h\n/",
+                          "https://-h/",
+                          "https://[::1",
+                          "https://h\xc3\xa4/",
+                          "https://a[b]/"})
     CHECK_MESSAGE(!parse_url(bad), bad);
 }
 
@@ -104,6 +120,7 @@ TEST_CASE("WWW-Authenticate is read strictly") {
        {"Bearer realm=\"open", "Bearer realm=\"a\" service=\"b\"", "Bearer realm=\"a\",realm=\"b\"",
         "=\"a\"", "Bearer realm=\"a\\", "Bearer realm=\"a\n\"", "Bearer realm=\"\x80\""})
     CHECK_MESSAGE(!parse_challenges(bad), bad);
+  CHECK(!parse_challenges(R"(Bearer scope="",scope="x")")); // an empty one is one
   CHECK(!parse_challenges(std::string(9000, 'a')));
   std::string many;
   for (int i = 0; i < 17; ++i)
