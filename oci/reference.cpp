@@ -150,14 +150,17 @@ std::string reference::to_string() const {
 }
 
 std::string reference::familiar() const {
-  std::string text;
-  if (registry != default_registry)
-    text = registry + "/" + repository;
-  else if (repository.starts_with(official_prefix) &&
-           repository.find('/', official_prefix.size()) == std::string::npos)
-    text = repository.substr(official_prefix.size());
-  else
-    text = repository;
+  auto text = registry + "/" + repository;
+  if (registry == default_registry) {
+    const bool official = repository.starts_with(official_prefix) &&
+                          repository.find('/', official_prefix.size()) == std::string::npos;
+    const auto brief = official ? repository.substr(official_prefix.size()) : repository;
+    // docker.io/quay.io/x is an image of docker.io: without its registry it would name another's.
+    reference same;
+    if (parse_name(brief, brief, same) && same.registry == registry &&
+        same.repository == repository)
+      text = brief;
+  }
   if (!tag.empty()) text.append(":").append(tag);
   if (!digest.empty()) text.append("@").append(digest);
   return text;

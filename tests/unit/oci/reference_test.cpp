@@ -36,6 +36,13 @@ TEST_CASE("the familiar form leaves out what was filled in") {
   CHECK(parse_reference("a/b").value().familiar() == "a/b:latest");
   CHECK(parse_reference("docker.io/library/a/b").value().familiar() == "library/a/b:latest");
   CHECK(parse_reference("q.io/a:2").value().familiar() == "q.io/a:2");
+  // What would be read as another registry's image keeps its own.
+  CHECK(parse_reference("docker.io/q.io/a:2").value().familiar() == "docker.io/q.io/a:2");
+  CHECK(parse_reference("docker.io/localhost/a").value().familiar() ==
+        "docker.io/localhost/a:latest");
+  const auto id = std::string(64, 'a');
+  CHECK(parse_reference("library/" + id).value().familiar() ==
+        "docker.io/library/" + id + ":latest");
 }
 
 TEST_CASE("what the grammar does not allow is refused with the reason") {
