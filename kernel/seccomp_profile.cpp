@@ -158,6 +158,12 @@ class resolver {
     return out;
   }
 
+  /// Of one too large, from_chars reads all digits and says so in its code alone.
+  static bool whole_number(const char* begin, const char* end, unsigned& to) {
+    const auto done = std::from_chars(begin, end, to);
+    return done.ec == std::errc{} && done.ptr == end;
+  }
+
   [[nodiscard]] result<std::optional<bool>> has_kernel(const json& condition) const {
     const auto value = condition.find("minKernel");
     if (value == condition.end() || value->is_null()) return std::optional<bool>{};
@@ -168,8 +174,8 @@ class resolver {
     if (text->empty()) return std::optional<bool>{};
     const char* const end = text->data() + text->size();
     const auto first = std::from_chars(text->data(), end, major);
-    if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '.' ||
-        std::from_chars(first.ptr + 1, end, minor).ptr != end || first.ptr + 1 == end)
+    if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '.' || first.ptr + 1 == end ||
+        !whole_number(first.ptr + 1, end, minor))
       return wrong("minKernel '" + *text + "' is no version such as 4.8");
     return std::optional<bool>{std::pair{when_.kernel_major, when_.kernel_minor} >=
                                std::pair{major, minor}};

@@ -258,6 +258,9 @@ TEST_CASE("a profile that is none is refused with its name and the reason") {
   const std::string say = "cannot use the seccomp profile 'test': ";
   CHECK(why("") == say + "it is no JSON");
   CHECK(why("[]") == say + "it is no JSON object");
+  CHECK(why(profile_of(R"({"names": ["read"], "action": "SCMP_ACT_ALLOW",
+                           "includes": {"minKernel": "4.99999999999"}})")) ==
+        say + "minKernel '4.99999999999' is no version such as 4.8");
   CHECK(why("{}") == say + "defaultAction is missing");
   CHECK(why(R"({"defaultAction": "SCMP_ACT_NOTIFY"})") ==
         say + "defaultAction 'SCMP_ACT_NOTIFY' is not supported");
