@@ -242,6 +242,8 @@ std::optional<session_event> shim_session::take_container(const protocol::contai
   const auto name = text_of(f.container);
   auto* e = find(name);
   if (e == nullptr) {
+    // No shim has more; one that says so is broken, and must not fill our memory.
+    if (containers_.size() >= protocol::max_containers) return std::nullopt;
     e = &containers_.emplace_back();
     e->known.container = name;
   }

@@ -121,6 +121,15 @@ TEST_CASE("a shim of another mind is survived: short, unknown and unterminated f
   CHECK(!shim.session->next_event()->has_value());
 }
 
+TEST_CASE("a shim that invents containers without end fills no memory of ours") {
+  played_shim shim;
+  for (int i = 0; i < 40; ++i) {
+    shim.say(frame_type::running, stage::running, std::to_string(i).c_str());
+    (void)shim.session->next_event();
+  }
+  CHECK(shim.session->info().size() == protocol::max_containers);
+}
+
 TEST_CASE("a shim that answers nobody any more blocks no daemon that wants to adopt it") {
   char name[] = "/tmp/tank-adopt-test.XXXXXX";
   const std::filesystem::path dir = ::mkdtemp(name);
