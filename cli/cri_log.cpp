@@ -20,28 +20,27 @@ void cri_parser::feed(std::string_view bytes, const sink& give) {
   // A head of time, stream and tag comes on top of the text that the limit is about.
   const std::size_t most = max_line_ + 128;
   while (!bytes.empty()) {
-    const auto end = bytes.find('\n');
-    if (end == std::string_view::npos) {
+    const auto room = most - rest_.size();
+    const auto end = bytes.substr(0, room + 1).find('\n');
+    const bool whole = end != std::string_view::npos;
+    if (!whole && bytes.size() <= room) {
       rest_.append(bytes);
-      if (rest_.size() > most) {
-        line(rest_, give);
-        rest_.clear();
-      }
       return;
     }
+    const auto next = bytes.substr(0, whole ? end : room);
     if (rest_.empty()) {
-      line(bytes.substr(0, end), give);
+      line(next, whole, give);
     } else {
-      rest_.append(bytes.substr(0, end));
-      line(rest_, give);
+      rest_.append(next);
+      line(rest_, whole, give);
       rest_.clear();
     }
-    bytes.remove_prefix(end + 1);
+    bytes.remove_prefix(next.size() + (whole ? 1 : 0));
   }
 }
 
 void cri_parser::finish(const sink& give) {
-  if (!rest_.empty()) line(rest_, give);
+  if (!rest_.empty()) line(rest_, true, give);
   rest_.clear();
   for (auto [stream, open] : {std::pair{log_stream::out, &out_}, {log_stream::err, &err_}}) {
     if (open->open) give({open->time, stream, open->text, false});
@@ -49,7 +48,7 @@ void cri_parser::finish(const sink& give) {
   }
 }
 
-void cri_parser::line(std::string_view text, const sink& give) {
+void cri_parser::line(std::string_view text, bool whole, const sink& give) {
   std::string_view left = text;
   const auto time = word(left);
   const auto stream = time ? word(left) : std::nullopt;
@@ -62,29 +61,32 @@ void cri_parser::line(std::string_view text, const sink& give) {
     }
     const auto first = tag->substr(0, tag->find(':')); // tags are a list; the first one counts
     if (first == "P" || first == "F") {
-      piece(*stream == "stdout" ? log_stream::out : log_stream::err, *time, left, first == "F",
-            give);
+      const auto end = first == "P" ? piece_end::open : whole ? piece_end::line : piece_end::cut;
+      piece(*stream == "stdout" ? log_stream::out : log_stream::err, *time, left, end, give);
       return;
     }
   }
-  give({"", log_stream::out, std::string{text}, true});
+  give({"", log_stream::out, std::string{text}, whole});
 }
 
-void cri_parser::piece(log_stream stream, std::string_view time, std::string_view text, bool final,
-                       const sink& give) {
+void cri_parser::piece(log_stream stream, std::string_view time, std::string_view text,
+                       piece_end end, const sink& give) {
   auto& open = stream == log_stream::out ? out_ : err_;
   if (!open.open) {
     open.open = true;
     open.time = time;
   }
-  open.text.append(text);
-  if (final) {
-    give({open.time, stream, open.text, true});
-    open = {};
-  } else if (open.text.size() >= max_line_) {
+  while (text.size() > max_line_ - open.text.size()) {
+    const auto fits = text.substr(0, max_line_ - open.text.size());
+    open.text.append(fits);
+    text.remove_prefix(fits.size());
     give({open.time, stream, open.text, false});
     open.text.clear();
   }
+  open.text.append(text);
+  if (end == piece_end::open) return;
+  give({open.time, stream, open.text, end == piece_end::line});
+  open = {};
 }
 
 } // namespace tank::cli

@@ -44,8 +44,11 @@ class cri_parser {
     bool open = false;
   };
 
-  void line(std::string_view text, const sink& give);
-  void piece(log_stream stream, std::string_view time, std::string_view text, bool final,
+  /// What follows a piece: more of its line, a line's end, or what the limit cut off.
+  enum class piece_end : std::uint8_t { open, line, cut };
+
+  void line(std::string_view text, bool whole, const sink& give);
+  void piece(log_stream stream, std::string_view time, std::string_view text, piece_end end,
              const sink& give);
 
   std::size_t max_line_;

@@ -59,6 +59,22 @@ TEST_CASE("what the log ends within is given, marked as not ended") {
         std::vector<log_entry>{{t1, log_stream::out, "half", false}});
 }
 
+TEST_CASE("a line longer than the limit comes in the same pieces however the bytes are cut") {
+  const auto bytes = std::string(500, 'x') + "\n" + t1 + " stdout P 0123456789\n" + t1 +
+                     " stdout F " + std::string(100, 'y') + "\n" + t1 + " stderr F " +
+                     std::string(400, 'z') + "\nlast";
+  const auto whole = parse(bytes, bytes.size(), 25);
+  std::string joined;
+  for (const auto& e : whole) {
+    CHECK(e.text.size() <= 25 + 128);
+    joined += e.text + (e.ended ? "\n" : "");
+  }
+  CHECK(joined == std::string(500, 'x') + "\n0123456789" + std::string(100, 'y') + "\n" +
+                      std::string(400, 'z') + "\nlast\n");
+  for (std::size_t cut = 1; cut <= bytes.size(); ++cut)
+    CHECK(parse(bytes, cut, 25) == whole);
+}
+
 TEST_CASE("an endless line costs bounded memory: it comes in pieces") {
   std::string bytes;
   for (int i = 0; i < 10; ++i)
