@@ -115,7 +115,10 @@ last_exit exit_of(const json& j) {
 
 phase_times phases_of(const json& j) {
   auto us = [&](const char* name) {
-    return std::chrono::microseconds{static_cast<std::int64_t>(j.value(name, 0.0) * 1000.0 + 0.5)};
+    const double value = j.value(name, 0.0) * 1000.0 + 0.5;
+    constexpr double day = 86400e6; // longer than any phase, and within an integer's range
+    return std::chrono::microseconds{value >= 0 && value < day ? static_cast<std::int64_t>(value)
+                                                               : 0};
   };
   return {us("image"), us("spawn"), us("rootfs"), us("network"), us("limits"), us("proceed")};
 }
@@ -344,7 +347,11 @@ std::int64_t parse_time(std::string_view text) {
     return 0;
   utc.tm_year -= 1900;
   utc.tm_mon -= 1;
-  return ::timegm(&utc) * 1'000'000'000LL + nanoseconds;
+  std::int64_t ns = 0; // of a year that 64 bits hold: 1678 to 2261
+  if (__builtin_mul_overflow(::timegm(&utc), std::int64_t{1'000'000'000}, &ns) ||
+      __builtin_add_overflow(ns, nanoseconds, &ns))
+    return 0;
+  return ns;
 }
 
 } // namespace tank::api

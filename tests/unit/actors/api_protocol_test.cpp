@@ -114,4 +114,5 @@ TEST_CASE("times are RFC 3339 in UTC, to the nanosecond") {
   CHECK(format_time(1'700'000'000'000'000'001) == "2023-11-14T22:13:20.000000001Z");
   CHECK(parse_time("2023-11-14T22:13:20.000000001Z") == 1'700'000'000'000'000'001);
   CHECK(parse_time("yesterday") == 0);
+  CHECK(parse_time("9999-01-01T00:00:00.000000000Z") == 0); // beyond 64 bits of nanoseconds
 }
