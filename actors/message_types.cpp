@@ -7,22 +7,4 @@ void init_message_types() {
   compat::init_types<caf::id_block::tank>();
 }
 
-std::string_view to_string(pod_state s) noexcept {
-  switch (s) {
-  case pod_state::pending:
-    return "pending";
-  case pod_state::starting:
-    return "starting";
-  case pod_state::running:
-    return "running";
-  case pod_state::stopping:
-    return "stopping";
-  case pod_state::backing_off:
-    return "backing_off";
-  case pod_state::terminal:
-    return "terminal";
-  }
-  return "?";
-}
-
 } // namespace tank

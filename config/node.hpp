@@ -36,7 +36,7 @@ class node {
       std::variant<std::monostate, bool, std::int64_t, number, std::string, sequence, mapping>;
 
   node() = default;
-  explicit node(content value, position at = {}) : value_(std::move(value)), at_(at) {}
+  explicit node(content value, position at = {});
 
   [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   /// Null pointers when the value is of another kind. No conversions: the string "1" is no integer.
@@ -76,6 +76,9 @@ struct member {
   position at; ///< of the key
   node value;
 };
+
+// Here and not in the class: a mapping can be destroyed only now that `member` is complete.
+inline node::node(content value, position at) : value_(std::move(value)), at_(at) {}
 
 /// Where a field path ("spec.containers[0].image", "spec.nodeSelector[a/b]") stands in `root`: the
 /// position of the deepest part of the path that exists. Unknown only when root's is.
