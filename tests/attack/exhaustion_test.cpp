@@ -139,3 +139,55 @@ TEST_CASE("class 19: a gigabyte of output costs the log its bound, and daemon an
   REQUIRE(await_file(a.shared / "full", [](const auto& text) { return text == "yes"; }));
   CHECK(status_number(a.await_running("hungry").host_pid, "VmHWM") > 64 * mebibyte);
 }
+
+namespace {
+
+/// A fork bomb in a pod with a daemon of these settings: how many processes there were when it
+/// could make no more. Meanwhile the daemon does its work; afterwards nothing of it is left.
+long explode(const std::string& settings) {
+  arena a{settings};
+  a.put({.name = "bomb",
+         .command = {"/bin/witness", "fork-bomb", "150"},
+         .container_more = "    securityContext: {runAsUser: 47111}\n",
+         .spec_more = "  terminationGracePeriodSeconds: 0\n"});
+  const auto bomb = a.await_running("bomb");
+  const auto log = a.log_dir(bomb) / "0.log";
+  REQUIRE(await_file(log, [](const auto& text) { return has(text, "errno 11\n"); })); // EAGAIN
+  CHECK(a.say({.command = {"/bin/witness", "print", "works"}}) == "works\n");
+  CHECK(has(a.hear({"get", "pods"}), "bomb"));
+  a.remove("bomb.yaml");
+  a.await_gone("bomb");
+  for (const pid_t pid : descendants())
+    CHECK(status_number(pid, "Uid") != 47111);
+  const auto said = log_text(log);
+  CHECK(said.starts_with("bomb of "));
+  return std::atol(said.c_str() + 8);
+}
+
+} // namespace
+
+TEST_CASE("class 21: a fork bomb is held at the pod's limit, and the daemon works on") {
+  const auto held = explode("podPidsLimit: 64\n");
+  CHECK(held <= 64);
+  CHECK(held >= 32); // at worst each of them is making another one when the first counts
+}
+
+TEST_CASE("class 21, without the defence: it takes what else there is") {
+  CHECK(explode("podPidsLimit: 0\n") > 64);
+}
+
+TEST_CASE("class 21: a workload that takes memory without end is killed at its limit, alone") {
+  arena a;
+  a.put({.name = "neighbour"});
+  const auto neighbour = a.await_running("neighbour").host_pid;
+  const pod_text hungry{.command = {"/bin/witness", "eat", "256"},
+                        .container_more = "    resources: {limits: {memory: 64Mi}}\n"};
+  const auto pod = a.run(hungry);
+  CHECK_MESSAGE(pod.last->reason == "OOMKilled", pod.last->reason << pod.last->message);
+  CHECK(pod.last->exit_code == 128 + 9);
+  CHECK(has(a.stdout_of(pod), "ate 16\n"));
+  CHECK(!has(a.stdout_of(pod), "ate 80\n"));
+  CHECK(a.await_running("neighbour").host_pid == neighbour);
+  // Without the defence: it gets all it asks for.
+  CHECK(has(a.say({.command = {"/bin/witness", "eat", "256"}}), "ate 256\n"));
+}

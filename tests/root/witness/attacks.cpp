@@ -55,6 +55,18 @@ int find_key(const char* name) noexcept {
   return 0;
 }
 
+/// Those in /proc.
+long count_processes() noexcept {
+  alignas(8) static char names[32 * 1024];
+  const long dir = sys(__NR_openat, AT_FDCWD, arg("/proc"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  long count = 0;
+  for (long n = 0; (n = sys(__NR_getdents64, dir, arg(names), sizeof names)) > 0;)
+    for (long at = 0; at < n; at += *reinterpret_cast<const unsigned short*>(names + at + 16))
+      count += number(names + at + 19) > 0 ? 1 : 0; // linux_dirent64
+  sys(__NR_close, dir);
+  return count;
+}
+
 /// Forks as often as it can, at most `most` times; every child waits. Tells how many there are.
 int fork_many(long most) noexcept {
   long made = 0;
@@ -69,6 +81,25 @@ int fork_many(long most) noexcept {
   }
   writer(1).raw("forked ").num(made).raw(": errno ").num(last < 0 ? -last : 0).raw("\n");
   return 0;
+}
+
+/// What a fork bomb is: every process forks for ever. As a user without privileges, whom the limit
+/// of `most` processes holds when nothing else does. Its first process tells how many there are
+/// when there can be no more.
+int fork_bomb(long most) noexcept {
+  const std::uint64_t limit[] = {static_cast<std::uint64_t>(most),
+                                 static_cast<std::uint64_t>(most)};
+  constexpr long processes = 6; // RLIMIT_NPROC
+  const long limited = sys(__NR_prlimit64, 0, processes, arg(limit), 0);
+  if (limited < 0 || sys(__NR_geteuid) == 0) return told("fork-bomb", "without a limit", -1);
+  const long first = sys(__NR_getpid);
+  bool told_it = false;
+  for (;;) {
+    const long made = sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+    if (made >= 0 || told_it || sys(__NR_getpid) != first) continue;
+    told_it = true;
+    writer(1).raw("bomb of ").num(count_processes()).raw(": errno ").num(-made).raw("\n");
+  }
 }
 
 /// Takes and touches memory, at most so many MiB; tells how much it got, each 16.
@@ -94,6 +125,7 @@ int attack(const char* verb, const char* first, const char* second) noexcept {
   if (same(verb, "inject")) return inject(first);
   if (same(verb, "find-key")) return find_key(first);
   if (same(verb, "fork-many")) return fork_many(number(first));
+  if (same(verb, "fork-bomb")) return fork_bomb(number(first));
   if (same(verb, "eat")) return eat(number(first));
   return -1;
 }

@@ -46,6 +46,8 @@
 ///   inject PATH             types a character into that terminal
 ///   find-key NAME           in the session keyring
 ///   fork-many N             up to N children that wait; prints "forked MADE: errno N"
+///   fork-bomb N             forks for ever, in every process; not as root; RLIMIT_NPROC is N for
+///                           when nothing else holds it; prints "bomb of PROCESSES: errno N" once
 ///   eat N                   up to N MiB of memory; prints "ate N" now and then
 ///
 /// A verb that fails prints `witness: <verb> <arg>: errno <n>` on stderr and exits 1; an unknown
