@@ -12,6 +12,7 @@ _PRIVILEGED = ["privileged", "privileged, as another user"]
 _READ_ONLY = ["readOnlyRootFilesystem", "all of it"]
 _OTHER_USER = ["runAsUser", "runAsUser and runAsGroup", "an unknown user", "fsGroup", "capabilities: drop, as another user",
                "all of it"]
+_OWN_USERS = ["hostUsers: false", "hostUsers: false, as another user", "procMount: Unmasked"]
 
 DIFFERENCES = [
     {"why": "podman says that it is podman, and gives a terminal's name to programs without a terminal",
@@ -21,7 +22,7 @@ DIFFERENCES = [
      "fields": [("pdeathsig", "9", "0")]},
     {"why": "the primary group is also a supplementary one, so that no group that is to be denied access can be dropped "
             "(as Docker and containerd do since CVE-2022-36109); podman does so only for other users than root",
-     "but": [*_OTHER_USER, "privileged, as another user"],
+     "but": [*_OTHER_USER, "privileged, as another user", "hostUsers: false, as another user"],
      "fields": [("groups", r"\[0.*\]", r"\[(?!0\b).*\]")]},
     {"why": "supplementalGroupsPolicy is Merge: the image's groups of the user count whatever runAsGroup says; podman's "
             "`--user uid:gid` drops them",
@@ -31,9 +32,15 @@ DIFFERENCES = [
      "fields": [("mount /", "files (ro,)?nodev( part)?", "files (ro|-) part")]},
     {"why": "devices that work are mounted one by one on a /dev that allows none; podman's /dev allows all, and its device "
             "cgroup stops them",
-     "but": _PRIVILEGED,
+     "but": [*_PRIVILEGED, *_OWN_USERS],
      "fields": [("mount /dev", "tmpfs nosuid,nodev .*", "tmpfs nosuid,noexec .*"),
                 ("mount /dev/(full|null|random|tty|urandom|zero)", "tmpfs nosuid part", "None")]},
+    {"why": "in a user namespace nobody makes device nodes: both bind the host's, Tank with what a device needs no more",
+     "only": _OWN_USERS,
+     "fields": [("mount /dev", "tmpfs nosuid,nodev .*", "tmpfs nosuid,noexec .*"),
+                ("mount /dev/(full|null|random|tty|urandom|zero)", "files ro,nosuid,noexec part", "files - part")]},
+    {"why": "podman's streams belong to the host's root there",
+     "only": _OWN_USERS, "fields": [("write /dev/std(out|err)", "ok", "Permission denied")]},
     {"why": "a privileged container makes devices in /dev; podman's allows no programs there, Docker's does",
      "only": _PRIVILEGED, "fields": [("mount /dev", "tmpfs nosuid .*", "tmpfs nosuid,noexec .*")]},
     {"why": "the size is Docker's and containerd's 64 MiB; podman counts in thousands",
@@ -51,18 +58,18 @@ DIFFERENCES = [
     {"why": "podman gives a group without a name one",
      "only": ["all of it"], "fields": [("mount /etc/group", "None", "files .*")]},
     {"why": "what is masked is masked by mounts that allow nothing; podman's leave out some flags that do not matter there",
-     "but": _PRIVILEGED,
-     "fields": [("mount (/proc|/sys)/.*", "tmpfs ro,nosuid,(nodev,)?noexec.*", "tmpfs (ro|nosuid,noexec).*")]},
+     "but": [*_PRIVILEGED, "procMount: Unmasked"],
+     "fields": [("mount (/proc|/sys)/.*", "(tmpfs|files) ro,nosuid,(nodev,)?noexec.*", "(tmpfs (ro|nosuid,noexec)|files -).*")]},
     {"why": "kubelet masks this since 1.33 (with /sys/devices/virtual/powercap, where there is one); podman 4 does not",
-     "but": _PRIVILEGED,
-     "fields": [("mount /proc/interrupts", "tmpfs ro,.*", "None"), ("read /proc/interrupts", "nothing", "something")]},
+     "but": [*_PRIVILEGED, "procMount: Unmasked"],
+     "fields": [("mount /proc/interrupts", "(tmpfs|files) ro,.*", "None"), ("read /proc/interrupts", "nothing", "something")]},
     {"why": "of what is masked by the null device any user may open it for writing",
-     "only": [*_OTHER_USER, "capabilities: drop ALL", "capabilities: drop ALL, add one"],
+     "only": [*_OTHER_USER, "capabilities: drop ALL", "capabilities: drop ALL, add one", *_OWN_USERS[:2]],
      "fields": [("write /proc/interrupts", "ok", "Permission denied")]},
     {"why": "podman masks this; kubelet and Docker do not",
-     "but": _PRIVILEGED, "fields": [("mount /sys/dev/block", "None", "tmpfs ro.*")]},
+     "but": [*_PRIVILEGED, "procMount: Unmasked"], "fields": [("mount /sys/dev/block", "None", "tmpfs ro.*")]},
     {"why": "Tank's /sys is read-only by its mount, podman's also by its filesystem, which answers before permissions do",
-     "only": _OTHER_USER, "fields": [("write /sys/.*", "Permission denied", "Read-only file system")]},
+     "only": [*_OTHER_USER, *_OWN_USERS], "fields": [("write /sys/.*", "Permission denied", "Read-only file system")]},
     {"why": "podman binds the container's part of each hierarchy of version 1, Tank only for one with limits",
      "host": _HYBRID,
      "fields": [("mount /sys/fs/cgroup", "None", "tmpfs .*"), ("mount /sys/fs/cgroup/.*", "None", "cgroup .*")]},

@@ -21,6 +21,8 @@ def _mount(line):
     text += [",".join(o for o in words[5].split(",") if o in _FLAGS) or "-"]
     text += [",".join(o for o in sorted(data.split(",")) if o.startswith(_CHOICES))] if whole else ["part"]
     text += sorted(w.split(":")[0] for w in words[6:])  # shared, master: propagation
+    # Ids are the host's here; those of a pod's range are counted from its start, a multiple of this.
+    text = [re.sub(r"gid=(\d+)", lambda m: f"gid={int(m[1]) % 65536}", t) for t in text]
     return words[4], " ".join(t for t in text if t)
 
 
