@@ -12,8 +12,13 @@
 
 namespace tank {
 
-error explain_missing_image(error why, const std::string& name) {
+error explain_missing_image(error why, const std::string& name, bool offline) {
   if (why.code != errc::not_found) return why;
+  if (offline)
+    return fail(errc::not_found, "find image", name,
+                "not_cached: it is not here, and Tank is offline",
+                "pull or load it while online, or set images.offline to false")
+        .value();
   return fail(errc::not_found, "find image", name, "not in the local store",
               "load it with: tank image load ARCHIVE, or tank image import ROOTFS.tar " + name)
       .value();
@@ -158,9 +163,15 @@ class image_store final : public role {
       used_[asked.to.address()].push_back(m.image);
       return compat::send(this, asked.to, image_resolved{asked.ticket, m.image, {}});
     }
-    auto why =
-        problem == image_problem::pull_failed ? m.why : explain_missing_image(m.why, asked.name);
+    auto why = problem == image_problem::pull_failed
+                   ? m.why
+                   : explain_missing_image(m.why, asked.name, offline_for(asked));
     compat::send(this, asked.to, image_resolved{asked.ticket, nullptr, std::move(why), problem});
+  }
+
+  /// Images that no registry has, and those that nobody may ask for, are missing for that reason.
+  [[nodiscard]] bool offline_for(const resolve_image& asked) const {
+    return options_.offline && plan_lookup(asked.name, asked.policy) != image_lookup::here_only;
   }
 
   void watch(const caf::actor& user) {

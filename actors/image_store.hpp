@@ -21,6 +21,7 @@ struct image_store_options {
   std::shared_ptr<job_runner> jobs;
   image_pull pull;                   ///< empty: what is not here is not found
   std::shared_ptr<job_runner> pulls; ///< apart from `jobs`: a pull may take an hour
+  bool offline = false;              ///< there is no `pull` because nobody may be asked
 };
 
 caf::actor spawn_image_store(caf::actor_system& sys, image_store_options options);
@@ -36,6 +37,6 @@ enum class image_lookup : std::uint8_t {
 image_lookup plan_lookup(std::string_view name, std::string_view policy);
 
 /// What the user reads when an image is not here.
-error explain_missing_image(error why, const std::string& name);
+error explain_missing_image(error why, const std::string& name, bool offline = false);
 
 } // namespace tank

@@ -1,6 +1,7 @@
 #include "actors/start.hpp"
 
 #include "actors/api.hpp"
+#include "actors/image_room.hpp"
 #include "actors/image_store.hpp"
 #include "actors/instance_dirs.hpp"
 #include "actors/layers_in_use.hpp"
@@ -84,6 +85,7 @@ struct instance::parts {
   std::shared_ptr<status_board> board = std::make_shared<status_board>();
   std::shared_ptr<poller> fds;
   std::shared_ptr<thread_pool> jobs;
+  std::shared_ptr<image_room> room;     ///< null: nobody makes any
   std::shared_ptr<thread_pool> pulls;   ///< apart: a pull takes as long as the network likes
   std::shared_ptr<pod_records> records; ///< null: nothing outlives this instance
   std::shared_ptr<reconciler_memory> memory;
@@ -98,6 +100,7 @@ struct instance::parts {
  private:
   child_spec role(const std::string& name, std::function<caf::actor(caf::actor_system&)> spawn);
   [[nodiscard]] std::function<caf::actor()> current(std::string name) const;
+  void keep_room(const std::shared_ptr<const oci::store>& store);
   child_spec image_store(std::shared_ptr<const oci::store> store);
   runtime_factory make_runtimes(std::shared_ptr<pod_storage> storage);
   child_spec runtime_supervisor();
@@ -114,15 +117,18 @@ result<void> instance::parts::open(caf::actor_system& system) {
   roles = options.roles ? options.roles : std::make_shared<role_table>();
   own = TANK_TRY(instance_dirs::open(dirs, options.port, options.logger, options.adopt));
   options.dirs = own->dirs();
-  auto store = std::make_shared<const oci::store>(
-      TANK_TRY(oci::store::open(dirs.images(), store_options_of(dirs))));
+  auto storing = store_options_of(dirs);
+  storing.limits = options.images.limits;
+  auto store =
+      std::make_shared<const oci::store>(TANK_TRY(oci::store::open(dirs.images(), storing)));
+  keep_room(store);
   std::shared_ptr<const unique_fd> listener;
   if (options.control_socket)
     listener =
         std::make_shared<const unique_fd>(TANK_TRY(listen_control_socket(dirs.control_socket())));
   fds = TANK_TRY(poller::create());
   jobs = std::make_shared<thread_pool>(4);
-  if (options.pull) pulls = std::make_shared<thread_pool>(3);
+  if (options.pull) pulls = std::make_shared<thread_pool>(options.images.parallel_pulls);
   // While the manifests are read, lest the first pod wait for its filter.
   jobs->submit([port = options.port, held = options.host.capabilities] {
     static_cast<void>(port->seccomp({.capabilities = default_capabilities & held}));
@@ -197,6 +203,23 @@ std::function<caf::actor()> instance::parts::current(std::string name) const {
   return [name = std::move(name), roles = roles] { return roles->get(name); };
 }
 
+void instance::parts::keep_room(const std::shared_ptr<const oci::store>& store) {
+  const auto& images = options.images;
+  if (images.room_period.count() <= 0) return;
+  const auto age = std::chrono::nanoseconds{images.minimum_age}.count();
+  room = std::make_shared<image_room>([store, marks = images.room, clock = options.wall_clock,
+                                       age] { return store->relieve(marks, {}, clock() - age); },
+                                      images.room_period, options.logger);
+  if (!options.pull) return;
+  options.pull = [room = room, pull = std::move(options.pull)](
+                     std::string_view name, const std::function<void(std::string)>& progress,
+                     oci::cancellation& stop) {
+    auto pulled = pull(name, progress, stop);
+    room->poke();
+    return pulled;
+  };
+}
+
 child_spec instance::parts::image_store(std::shared_ptr<const oci::store> store) {
   const image_store_options serving{.resolve =
                                         [store = std::move(store)](std::string_view name) {
@@ -205,7 +228,8 @@ child_spec instance::parts::image_store(std::shared_ptr<const oci::store> store)
                                         },
                                     .jobs = jobs,
                                     .pull = options.pull,
-                                    .pulls = pulls};
+                                    .pulls = pulls,
+                                    .offline = options.images.offline};
   return role("image_store",
               [serving](caf::actor_system& sys) { return spawn_image_store(sys, serving); });
 }

@@ -16,6 +16,7 @@
 #include "base/error.hpp"
 #include "base/paths.hpp"
 #include "kernel/port.hpp"
+#include "oci/store.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -39,6 +40,18 @@ namespace tank {
 class role_table;
 class runtime_supervisor;
 
+/// What images may cost this host.
+struct image_options {
+  oci::unpack_limits limits;
+  unsigned parallel_pulls = 3; ///< at least 1
+  bool offline = false;        ///< why there is no `pull`, for messages
+  /// Room on disk is made when images fill more than `room.high`: looked at after each pull, and
+  /// each `room_period`; zero: never. Images asked for within `minimum_age` stay.
+  oci::watermarks room;
+  std::chrono::milliseconds room_period{0};
+  std::chrono::milliseconds minimum_age = std::chrono::minutes{2};
+};
+
 struct start_options {
   /// Those it needs are made. run_dir and pod_states() belong to this instance alone: what it finds
   /// there was left by one that is gone, and is ended and removed, at the start and at the end;
@@ -58,7 +71,8 @@ struct start_options {
   std::string version;
   std::shared_ptr<spdlog::logger> logger; ///< what happens is told here; empty: nowhere
   bool control_socket = true;             ///< in run_dir, for `tank get pods --run-dir ...`
-  image_pull pull;                   ///< from registries; empty: images come from the store alone
+  image_pull pull; ///< from registries; empty: images come from the store alone
+  image_options images;
   std::shared_ptr<role_table> roles; ///< to look at the actors by name; "root" is the supervisor
 };
 

@@ -50,6 +50,7 @@ result<int> run_daemon(invocation& line, bool stop_pods) {
   auto start = TANK_TRY(
       make_start_options(line.context, settings, settings.dirs, {settings.dirs.manifest_dir}));
   start.adopt = true;
+  start.images.room_period = settings.images.gc_period;
   auto tank = TANK_TRY(instance::start(std::move(start)));
   spdlog::info("event=started version=" TANK_VERSION " manifests={}",
                settings.dirs.manifest_dir.string());

@@ -1,13 +1,13 @@
-#include "actors/layers_in_use.hpp"
 #include "base/file.hpp"
 #include "cli/image_store.hpp"
+#include "cli/registries.hpp"
 
 namespace tank::cli {
 
 result<oci::store> open_image_store(invocation& line) {
   const auto settings = TANK_TRY(line.settings());
   TANK_TRY(make_directories(settings.dirs.state_dir));
-  return oci::store::open(settings.dirs.images(), store_options_of(settings.dirs));
+  return oci::store::open(settings.dirs.images(), store_options_from(settings));
 }
 
 void add_image(CLI::App& app, invocation& line) {

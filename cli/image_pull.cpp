@@ -1,5 +1,6 @@
 #include "cli/image_pull.hpp"
 
+#include "actors/image_store.hpp"
 #include "cli/image_store.hpp"
 #include "cli/pull_view.hpp"
 #include "cli/registries.hpp"
@@ -128,11 +129,26 @@ result<oci::image> pull_with_progress(cli_context& context, const oci::image_pul
 
 namespace {
 
-result<int> pull_all(invocation& line, const std::vector<std::string>& names) {
-  const auto store = TANK_TRY(open_image_store(line));
-  const auto puller = make_puller(line.context, store.root());
-  for (const auto& text : names) {
-    const auto image = TANK_TRY(pull_with_progress(line.context, puller, text));
+/// Without asking anybody.
+result<oci::image> cached(const oci::store& store, const std::string& name) {
+  auto here = store.resolve(name);
+  if (here) return here;
+  return failure{explain_missing_image(std::move(here).error(), name, true)};
+}
+
+struct pull_flags {
+  std::vector<std::string> names;
+  bool offline = false;
+};
+
+result<int> pull_all(invocation& line, const pull_flags& given) {
+  const auto settings = TANK_TRY(line.settings());
+  const auto store = TANK_TRY(open_image_store(line)); // which sweeps what a crash left
+  const bool offline = given.offline || settings.images.offline;
+  const auto puller = make_puller(line.context, settings);
+  for (const auto& text : given.names) {
+    const auto image =
+        TANK_TRY(offline ? cached(store, text) : pull_with_progress(line.context, puller, text));
     line.context.out << image.name << " " << image.manifest_digest << "\n";
   }
   return exit_ok;
@@ -141,9 +157,11 @@ result<int> pull_all(invocation& line, const std::vector<std::string>& names) {
 } // namespace
 
 void add_image_pull(CLI::App& image, invocation& line) {
-  auto names = std::make_shared<std::vector<std::string>>();
+  auto given = std::make_shared<pull_flags>();
   auto* pulled = image.add_subcommand("pull", "Pull images from a registry");
-  pulled->add_option("NAME", *names, "such as nginx:1.27 or ghcr.io/acme/api@sha256:...")
+  pulled->add_flag("--offline", given->offline,
+                   "ask no registry: an image that is not here is an error (not_cached)");
+  pulled->add_option("NAME", given->names, "such as nginx:1.27 or ghcr.io/acme/api@sha256:...")
       ->required();
   pulled->footer(
       "Logins, mirrors and certificates are those of docker and podman on this machine.\n"
@@ -152,7 +170,7 @@ void add_image_pull(CLI::App& image, invocation& line) {
       "  tank image pull nginx:1.27\n"
       "  tank image pull localhost:5000/web");
   pulled->callback(
-      [&line, names] { line.action = [&line, names] { return pull_all(line, *names); }; });
+      [&line, given] { line.action = [&line, given] { return pull_all(line, *given); }; });
 }
 
 } // namespace tank::cli

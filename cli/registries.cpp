@@ -1,5 +1,8 @@
 #include "cli/registries.hpp"
 
+#include "actors/layers_in_use.hpp"
+
+#include <chrono>
 #include <random>
 #include <unistd.h>
 
@@ -21,13 +24,46 @@ oci::http_settings http_from(const cli_context& context) {
   return http;
 }
 
+oci::registry_rules rules_from(const std::vector<config::registry_setting>& registries) {
+  oci::registry_rules out;
+  for (const auto& r : registries) {
+    oci::registry_rule rule;
+    rule.prefix = r.prefix;
+    // A domain's hosts stay who they are unless it says otherwise.
+    rule.location = r.location.empty() && !r.prefix.starts_with("*.") ? r.prefix : r.location;
+    rule.insecure = r.insecure;
+    rule.blocked = r.blocked;
+    rule.digest_mirrors_only = r.mirror_by_digest_only;
+    for (const auto& m : r.mirrors)
+      rule.mirrors.push_back({m.location, m.insecure, m.pull_from});
+    rule.token_servers = r.token_servers;
+    out.rules.push_back(std::move(rule));
+  }
+  return out;
+}
+
 } // namespace
 
-oci::image_puller make_puller(const cli_context& context, const std::filesystem::path& images) {
+oci::store_options store_options_from(const config::settings& settings) {
+  auto out = store_options_of(settings.dirs);
+  out.limits.max_bytes = settings.images.max_unpacked_bytes;
+  out.limits.max_entries = settings.images.max_entries;
+  out.parallel_layers = settings.images.parallel_layers;
+  return out;
+}
+
+oci::image_puller make_puller(const cli_context& context, const config::settings& settings) {
+  const auto& images = settings.images;
   oci::puller_options options;
-  options.layout = {images};
+  options.layout = {settings.dirs.images()};
+  options.store = store_options_from(settings);
   options.world = oci::user_world(context.env, ::geteuid());
+  options.world.own = rules_from(settings.registries);
   options.http = http_from(context);
+  options.http.stall_limit = std::chrono::ceil<std::chrono::seconds>(images.stall_timeout);
+  options.retry.attempts = images.attempts;
+  options.max_manifest = images.max_manifest_bytes;
+  options.parallel_layers = images.parallel_layers;
   options.now = [realtime = context.realtime_ns] { return realtime() / 1'000'000'000; };
   options.jitter = [] {
     thread_local std::minstd_rand random{std::random_device{}()};

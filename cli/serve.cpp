@@ -94,7 +94,12 @@ result<start_options> make_start_options(const cli_context& context,
   options.backoff.first_at_once = figures.immediate_first.value_or(options.backoff.first_at_once);
   options.logs = {settings.log_max_bytes, settings.log_max_files};
   options.rescan = settings.resync;
-  options.pull = make_image_pull(make_puller(context, dirs.images()));
+  options.images.offline = settings.images.offline;
+  if (!settings.images.offline) options.pull = make_image_pull(make_puller(context, settings));
+  options.images.limits = store_options_from(settings).limits;
+  options.images.parallel_pulls = settings.images.parallel_pulls;
+  options.images.room = {settings.images.gc_high_percent, settings.images.gc_low_percent};
+  options.images.minimum_age = settings.images.gc_minimum_age;
   options.dirs = std::move(dirs);
   options.dirs.cgroups = TANK_TRY(kernel::probe_cgroups(settings.cgroup_root));
   options.pids_limit = settings.pod_pids_limit;

@@ -15,10 +15,13 @@
 ///     resync: 20s                        # full look at the manifest directory, beside events
 ///     logLevel: info                     # debug | info | warn | error
 ///     stopPodsOnExit: false              # of the daemon; pods run on and are adopted otherwise
+///     registries: [...]                  # see settings_images.hpp
+///     images: {...}                      # likewise
 #pragma once
 
 #include "base/error.hpp"
 #include "base/paths.hpp"
+#include "config/settings_images.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -27,6 +30,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tank::config {
 
@@ -53,6 +57,8 @@ struct settings {
   bool stop_pods_on_exit = false;
   std::filesystem::path cgroup_root;   ///< empty: kernel::probe_cgroups chooses
   std::uint32_t pod_pids_limit = 4096; ///< 16 at least, or 0
+  std::vector<registry_setting> registries;
+  image_settings images;
   bool operator==(const settings&) const = default;
 };
 

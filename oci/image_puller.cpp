@@ -13,8 +13,10 @@ result<image> image_puller::pull(std::string_view name, const pull_options& how,
       TANK_TRY(curl_transport::start(options_.http, stop));
   auto sharing = how;
   sharing.flights = flights_.get();
+  sharing.parallel = options_.parallel_layers;
   client_options client;
   client.retry = options_.retry;
+  client.max_manifest = options_.max_manifest;
   client.trust = [dirs = options_.world.certificate_dirs](const std::string& host) {
     return read_trust(dirs, host);
   };

@@ -20,6 +20,8 @@ struct puller_options {
   registry_world world;
   http_settings http;
   retry_policy retry;
+  std::uint64_t max_manifest = 4u << 20; ///< bytes of a manifest or an index
+  unsigned parallel_layers = 3;          ///< of one image
   std::function<std::int64_t()> now;
   std::function<double()> jitter;
 };

@@ -260,3 +260,28 @@ TEST_CASE("a store that ends cancels its pulls and answers who waited") {
   CHECK(w.answer(a).first.problem == image_problem::pull_failed);
   w.pulls->run_all(); // finds itself cancelled, and nobody to tell
 }
+
+TEST_CASE("offline, an image that is not here says so, whatever the policy would allow") {
+  script s;
+  auto jobs = std::make_shared<later_runner>();
+  auto store = spawn_image_store(
+      s.sys, {.resolve = [](std::string_view name) -> result<oci::image> {
+                return fail(errc::not_found, "find image", std::string{name}, "not here");
+              },
+              .jobs = jobs,
+              .offline = true});
+  s.settle();
+  auto a = s.peer();
+  for (const auto& [name, policy, says] :
+       {std::tuple{"a/web:1", "Always", true}, std::tuple{"a/web:1", "IfNotPresent", true},
+        std::tuple{"a/web:1", "Never", false}, std::tuple{"localhost/web:1", "Always", false}}) {
+    s.send(a, store, resolve_image{name, 1, a, policy});
+    s.step(store);
+    jobs->run_all();
+    s.step(store);
+    const auto got = s.take<image_resolved>(a);
+    CHECK(got.problem == image_problem::never_pull);
+    CHECK_MESSAGE((got.why.message().find("not_cached") != std::string::npos) == says,
+                  got.why.message());
+  }
+}

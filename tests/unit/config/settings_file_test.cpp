@@ -51,6 +51,28 @@ logMaxFiles: 3
 resync: 5s
 logLevel: debug
 stopPodsOnExit: true
+registries:
+  - prefix: docker.io/library
+    location: hub.lan/mirror/
+    insecure: true
+    mirrorByDigestOnly: true
+    mirrors: [{location: "cache.lan:5000", insecure: true, pullFromMirror: tag-only}, {location: b.lan}]
+    tokenServers: [auth.lan]
+  - {prefix: "*.bad.example", blocked: true}
+  - location: other.lan
+images:
+  gcHighPercent: 90
+  gcLowPercent: 70
+  gcMinimumAge: 1m
+  gcPeriod: 10s
+  maxUnpackedSize: 1Gi
+  maxEntries: 1000
+  maxManifestSize: 1Mi
+  parallelPulls: 2
+  parallelLayers: 4
+  stallTimeout: 5s
+  attempts: 2
+  offline: true
 )");
   REQUIRE_MESSAGE(got, got.error().message());
   settings expected;
@@ -65,6 +87,16 @@ stopPodsOnExit: true
   expected.resync = 5s;
   expected.log_level = "debug";
   expected.stop_pods_on_exit = true;
+  expected.registries = {{"docker.io/library",
+                          "hub.lan/mirror",
+                          true,
+                          false,
+                          true,
+                          {{"cache.lan:5000", true, "tag-only"}, {"b.lan", false, ""}},
+                          {"auth.lan"}},
+                         {"*.bad.example", "", false, true, false, {}, {}},
+                         {"other.lan", "other.lan", false, false, false, {}, {}}};
+  expected.images = {90, 70, 1min, 10s, 1u << 30, 1000, 1u << 20, 2, 4, 5s, 2, true};
   CHECK(*got == expected);
 }
 
@@ -94,4 +126,38 @@ TEST_CASE("a wrong figure is refused with its place") {
   CHECK(why("resync: soon").find("cannot parse duration 'soon'") != std::string::npos);
   CHECK(why("nothing: here") == "cannot read settings 't.yaml:1:1': nothing: unknown field");
   CHECK(why("resync: 5s\nresync: 6s").find("t.yaml:2:1") != std::string::npos);
+}
+
+TEST_CASE("what is wrong with registries and images is named with its place") {
+  const auto says = [](std::string_view text, std::string_view part) {
+    const auto message = why(text);
+    CHECK_MESSAGE(message.find(part) != std::string::npos, message);
+  };
+  says("registries: {}", "'t.yaml:1:13': registries: expected array, got object");
+  says("registries: [x]", "'t.yaml:1:14': registries[0]: expected object, got string");
+  says("registries:\n  - {prefx: a}", "'t.yaml:2:6': registries[0].prefx: unknown field");
+  says("registries:\n  - {insecure: true}",
+       "'t.yaml:2:5': registries[0]: needs prefix or location");
+  says("registries: [{prefix: \"https://a.lan\"}]", "prefix: must be host[:port][/path]");
+  says("registries: [{prefix: a, location: \"b c\"}]", "location: must be host[:port][/path]");
+  says("registries: [{prefix: a, insecure: 1}]", "insecure: expected boolean, got number");
+  says("registries: [{prefix: a}, {prefix: a}]", "1:27': registries: prefix 'a' is given twice");
+  says("registries: [{prefix: a, mirrors: [{insecure: true}]}]",
+       "registries[0].mirrors[0].location: required");
+  says("registries: [{prefix: a, mirrors: [{location: b, pullFromMirror: never}]}]",
+       "pullFromMirror: must be one of all, digest-only, tag-only");
+  says("registries: [{prefix: a, mirrors: [{location: b, x: 1}]}]",
+       "registries[0].mirrors[0].x: unknown field");
+  says("registries: [{prefix: a, tokenServers: [1]}]",
+       "registries[0].tokenServers: expected strings, got number");
+  says("images: []", "images: expected object, got array");
+  says("images: {gc: 1}", "'t.yaml:1:10': images.gc: unknown field");
+  says("images: {gcHighPercent: 101}", "gcHighPercent: must be a number between 1 and 100");
+  says("images: {gcLowPercent: 90}", "gcLowPercent must not be above gcHighPercent");
+  says("images: {gcPeriod: 10ms}", "gcPeriod: must be at least 1s");
+  says("images: {gcMinimumAge: 5}", "gcMinimumAge: expected string, got number");
+  says("images: {maxUnpackedSize: many}", "maxUnpackedSize: ");
+  says("images: {maxManifestSize: 1Gi}", "maxManifestSize: must be between 1Ki and 64Mi");
+  says("images: {parallelLayers: 0}", "parallelLayers: must be a number between 1 and 100");
+  says("images: {attempts: -1}", "attempts: must be a number between 1 and 100");
 }
