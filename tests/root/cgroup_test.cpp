@@ -215,6 +215,46 @@ TEST_CASE("whichever step fails, nothing is left") {
   CHECK(make_cgroup(poor, w.pod()));
 }
 
+TEST_CASE("v2: who lives where the tree shall be makes room for it") {
+  world w;
+  if (w.tree.version != cgroup_version::v2) {
+    MESSAGE("skipped: only in the unified hierarchy has a cgroup either processes or controllers");
+    return;
+  }
+  const auto ours = w.dirs("service").front(); // as a service manager delegates it
+  REQUIRE(fs::create_directory(ours));
+  auto tree = w.tree;
+  tree.hierarchies.front().directory = ours;
+  // A stranger who lives there is not moved by somebody who does not.
+  const pid_t stranger = ::fork();
+  if (stranger == 0) {
+    std::ofstream{ours / "cgroup.procs"} << ::getpid() << std::flush;
+    sleep_on();
+  }
+  while (text_of(ours / "cgroup.procs").empty())
+    ::poll(nullptr, 0, 1);
+  const auto refused = open_cgroups(tree, "i");
+  REQUIRE(!refused);
+  CHECK(refused.error().message().find("choose another cgroupRoot") != std::string::npos);
+  CHECK(!fs::exists(ours / "i"));
+  const pid_t service = ::fork();
+  if (service == 0) {
+    std::ofstream{ours / "cgroup.procs"} << ::getpid() << std::flush;
+    const auto opened = open_cgroups(tree, "i");
+    const auto made = opened ? make_cgroup(tree, {"i/pod", {.memory = mib}, {{"main", {}}}})
+                             : result<void>{failure{opened.error()}};
+    ::_exit(made ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(service, &status, 0) == service);
+  CHECK(status == 0);
+  CHECK(text_of(ours / "cgroup.procs").empty());
+  CHECK(text_of(ours / "daemon/cgroup.procs") == std::to_string(stranger));
+  CHECK(text_of(ours / "i/pod/memory.max") == std::to_string(mib));
+  CHECK(remove_cgroup(w.tree, fs::path{w.instance} / "service"));
+  CHECK(::waitpid(stranger, &status, 0) == stranger);
+}
+
 TEST_CASE("what is there already is left alone") {
   world w;
   REQUIRE(make_cgroup(w.tree, w.pod({.pids = 7})));
