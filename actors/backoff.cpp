@@ -1,5 +1,7 @@
 #include "actors/backoff.hpp"
 
+#include "config/pod.hpp"
+
 #include <algorithm>
 
 namespace tank {
@@ -18,6 +20,30 @@ std::optional<backoff_profile> named_backoff(std::string_view name) noexcept {
   if (name == "kubelet") return backoff_profile{.first_at_once = true};
   if (name == "fast") return backoff_profile{.base = seconds{1}, .cap = seconds{60}};
   return std::nullopt;
+}
+
+backoff_profile profile_of(const config::pod& pod, const backoff_profile& daemons) {
+  const auto wishes = config::restart_wishes_of(pod.metadata.annotations);
+  auto profile = daemons;
+  if (wishes.backoff) profile = named_backoff(*wishes.backoff).value_or(daemons);
+  profile.give_up = wishes.give_up.value_or(daemons.give_up);
+  return profile;
+}
+
+bool one_too_many(std::vector<std::chrono::steady_clock::time_point>& ends,
+                  const config::give_up_rule& rule, std::chrono::steady_clock::time_point now) {
+  if (rule.runs == 0) {
+    ends.clear();
+    return false;
+  }
+  std::erase_if(ends, [&](const auto& end) { return now - end > rule.period; });
+  ends.push_back(now);
+  return ends.size() >= rule.runs;
+}
+
+std::string seconds_text(milliseconds d) {
+  if (d.count() % 1000 == 0) return std::to_string(d.count() / 1000) + "s";
+  return std::to_string(d.count()) + "ms";
 }
 
 milliseconds backoff_delay(const backoff_profile& profile, std::uint32_t retries) noexcept {

@@ -2,6 +2,7 @@
 
 #include "actors/manifest_set.hpp"
 #include "config/manifest.hpp"
+#include "config/restart_rules.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -38,10 +39,23 @@ stop_reason reason_from(const json& j) {
   return {enum_from(j.at("class"), stop_class::abnormal), j.at("what"), j.at("code"), j.at("text")};
 }
 
+json to_json(const phase_times& t) {
+  return {t.image.count(),   t.spawn.count(),  t.rootfs.count(),
+          t.network.count(), t.limits.count(), t.proceed.count()};
+}
+
+phase_times phases_from(const json& j) {
+  const auto at = [&](std::size_t n) {
+    return std::chrono::microseconds{j.at(n).get<std::int64_t>()};
+  };
+  return {at(0), at(1), at(2), at(3), at(4), at(5)};
+}
+
 json to_json(const run_record& r) {
   json j{{"number", r.number},          {"phase", static_cast<int>(r.phase)},
          {"releasedAt", r.released_at}, {"stopSignal", r.facts.stop_signal},
          {"env", r.facts.env},          {"workingDir", r.facts.working_dir}};
+  if (r.phases != phase_times{}) j["phasesUs"] = to_json(r.phases);
   if (r.end) j["end"] = {{"why", to_json(r.end->why)}, {"how", to_json(r.end->how)}};
   return j;
 }
@@ -56,6 +70,7 @@ run_record run_from(const json& j) {
   if (f.stop_signal < 1 || f.stop_signal > 64) throw std::out_of_range{"no signal's number"};
   f.env = j.at("env").get<std::vector<std::string>>();
   f.working_dir = j.at("workingDir");
+  if (j.contains("phasesUs")) r.phases = phases_from(j.at("phasesUs"));
   if (j.contains("end"))
     r.end = run_end{reason_from(j.at("end").at("why")), exit_from(j.at("end").at("how"))};
   if ((r.phase == run_phase::ended) != r.end.has_value())
@@ -102,6 +117,10 @@ pod_record record_from(const json& j) {
   r.created_ns = j.at("createdNs");
   r.restart_at = j.at("restartAt");
   r.restart_at_ns = j.at("restartAtNs");
+  // Not in the first records of this version.
+  r.stop_by = j.value("stopBy", std::int64_t{0});
+  r.ends = j.value("ends", std::vector<std::int64_t>{});
+  if (r.ends.size() > config::give_up_rule::most_runs) throw std::out_of_range{"too many ends"};
   if (j.contains("last")) r.last = exit_from(j.at("last"));
   r.message = j.at("message");
   r.run = run_from(j.at("run"));
@@ -123,6 +142,8 @@ std::string encode_record(const pod_record& r, std::string_view boot) {
          {"createdNs", r.created_ns},
          {"restartAt", r.restart_at},
          {"restartAtNs", r.restart_at_ns},
+         {"stopBy", r.stop_by},
+         {"ends", r.ends},
          {"message", r.message},
          {"run", to_json(r.run)}};
   if (r.next) j["next"] = to_json(*r.next);

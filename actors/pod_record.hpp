@@ -47,6 +47,7 @@ struct run_record {
   std::int64_t released_at = 0; ///< CLOCK_MONOTONIC in ns: it goes on over daemons, not over boots
   run_facts facts;
   std::optional<run_end> end;
+  phase_times phases; ///< once it runs
   bool operator==(const run_record&) const = default;
 };
 
@@ -64,6 +65,8 @@ struct pod_record {
   std::int64_t created_ns = 0;    ///< CLOCK_REALTIME
   std::int64_t restart_at = 0;    ///< when backing off; CLOCK_MONOTONIC in ns
   std::int64_t restart_at_ns = 0; ///< the same for the eye; CLOCK_REALTIME
+  std::int64_t stop_by = 0;       ///< when stopping: the end of its grace period; CLOCK_MONOTONIC
+  std::vector<std::int64_t> ends; ///< of runs, that giving up counts; CLOCK_MONOTONIC in ns
   std::optional<last_exit> last;
   std::string message;
   run_record run; ///< the present or last one

@@ -29,8 +29,9 @@ static bool same_decision(const pod_record& a, const pod_record& b) {
   return same_pod(a.what, b.what) && a.next.has_value() == b.next.has_value() &&
          (!a.next || same_pod(*a.next, *b.next)) && a.state == b.state && a.leaving == b.leaving &&
          a.restarts == b.restarts && a.retries == b.retries && a.crashes == b.crashes &&
-         a.created_ns == b.created_ns && a.restart_at == b.restart_at && a.last == b.last &&
-         a.message == b.message && a.run.number == b.run.number;
+         a.created_ns == b.created_ns && a.restart_at == b.restart_at && a.stop_by == b.stop_by &&
+         a.ends == b.ends && a.last == b.last && a.message == b.message &&
+         a.run.number == b.run.number;
 }
 
 result<void> pod_records::keep(pod_record record) {
@@ -76,6 +77,11 @@ result<void> pod_records::released(const std::string& key, std::uint64_t run, st
     r.phase = run_phase::released;
     r.released_at = at;
   });
+}
+
+result<void> pod_records::brought_up(const std::string& key, std::uint64_t run,
+                                     const phase_times& phases) {
+  return note(key, run, [&](run_record& r) { r.phases = phases; });
 }
 
 result<void> pod_records::ended(const std::string& key, std::uint64_t run, const run_end& end) {

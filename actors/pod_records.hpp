@@ -33,6 +33,8 @@ class pod_records {
   result<void> prepared(const std::string& key, std::uint64_t run, const run_facts& facts);
   /// Its workload is let go next. `at` is CLOCK_MONOTONIC in ns.
   result<void> released(const std::string& key, std::uint64_t run, std::int64_t at);
+  /// It runs.
+  result<void> brought_up(const std::string& key, std::uint64_t run, const phase_times& phases);
   /// It has ended; its shim is told to go next.
   result<void> ended(const std::string& key, std::uint64_t run, const run_end& end);
 

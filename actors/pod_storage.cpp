@@ -26,12 +26,12 @@ pod_storage::hold_token pod_storage::hold(const std::string& uid) {
   return {nullptr, [self = shared_from_this(), uid](void*) { self->release(uid); }};
 }
 
-std::shared_ptr<std::mutex> pod_storage::work_on(const std::string& uid) {
+std::shared_ptr<job_runner> pod_storage::work_on(const std::string& uid) {
   const std::lock_guard lock{mutex_};
   std::erase_if(workers_, [](const auto& w) { return w.second.expired(); });
   auto& known = workers_[uid];
   auto mine = known.lock();
-  if (!mine) known = mine = std::make_shared<std::mutex>();
+  if (!mine) known = mine = std::make_shared<serial_runner>(jobs_);
   return mine;
 }
 

@@ -37,8 +37,8 @@ class pod_storage : public std::enable_shared_from_this<pod_storage> {
   using hold_token = std::shared_ptr<void>;
   [[nodiscard]] hold_token hold(const std::string& uid);
 
-  /// For jobs on the pod's directories, one after the other; held by nobody else.
-  [[nodiscard]] std::shared_ptr<std::mutex> work_on(const std::string& uid);
+  /// For jobs on the pod's directories: whoever has them done, they are done one after the other.
+  [[nodiscard]] std::shared_ptr<job_runner> work_on(const std::string& uid);
 
   /// The pod is desired (again).
   void want(const std::string& uid);
@@ -59,7 +59,7 @@ class pod_storage : public std::enable_shared_from_this<pod_storage> {
   std::shared_ptr<spdlog::logger> log_; ///< never null
   std::mutex mutex_;                    ///< guards what follows
   std::map<std::string, entry> entries_;
-  std::map<std::string, std::weak_ptr<std::mutex>> workers_;
+  std::map<std::string, std::weak_ptr<job_runner>> workers_;
   std::uint64_t serial_ = 0;
 };
 

@@ -232,6 +232,16 @@ class reconciler : public role {
     compat::send_after(this, self(), e.delay, restart_due{e.key, e.generation});
   }
 
+  /// It hears of its runtime's end as of any other.
+  void carry_out(const kill_run& e) {
+    const auto it = memory_->runtimes.find(e.generation);
+    if (it == memory_->runtimes.end()) return;
+    log_->warn(
+        "event=runtime_overdue pod={} run={} what=\"killed: told to stop, it has not ended\"",
+        e.key, e.generation);
+    compat::send_exit(it->second, caf::make_error(caf::exit_reason::kill));
+  }
+
   void carry_out(const status_changed& e) {
     if (memory_->watchers.empty()) return;
     const auto status = memory_->core.status(e.key);
@@ -267,7 +277,7 @@ class reconciler : public role {
 
   caf::response_promise on_stop_all(const stop_all_pods& m) {
     auto promise = make_response_promise();
-    carry_out(memory_->core.stop_all(m.grace));
+    carry_out(memory_->core.stop_all(m.grace, at()));
     if (memory_->core.idle())
       promise.deliver(pods_stopped{});
     else

@@ -1,5 +1,6 @@
 #include "actors/reconciler_core.hpp"
 
+#include "actors/runtime_machine.hpp"
 #include "actors/stop_reason.hpp"
 #include "config/pod.hpp"
 
@@ -14,11 +15,6 @@ constexpr std::string_view pull_failed = "image_pull_failed";
 
 restart_policy policy_of(const desired_pod& what) {
   return what.pod ? parse_restart_policy(what.pod->spec.restart_policy) : restart_policy::always;
-}
-
-std::string seconds_text(std::chrono::milliseconds d) {
-  if (d.count() % 1000 == 0) return std::to_string(d.count() / 1000) + "s";
-  return std::to_string(d.count()) + "ms";
 }
 
 } // namespace
@@ -70,6 +66,7 @@ void reconciler_core::adopt(entry& e, const desired_pod& what, const instant& no
   e.status.pod = what.pod;
   e.status.created_ns = now.wall_ns;
   e.running_since.reset();
+  e.ends.clear();
 }
 
 /// The same content may have moved to another file or gained a warning: no reason to touch the run.
@@ -92,6 +89,7 @@ void reconciler_core::begin(entry& e, reconcile_effects& out) {
   e.crashes = 0;
   e.running_since.reset();
   e.restart_at.reset();
+  e.stop_by.reset();
   e.status.state = pod_state::starting;
   e.status.host_pid = 0;
   e.status.started_ns = 0;
@@ -106,9 +104,12 @@ void reconciler_core::begin(entry& e, reconcile_effects& out) {
 void reconciler_core::attend(entry& e, bool adopt, reconcile_effects& out) {
   e.generation = ++last_generation_;
   e.alive = true;
+  e.killed = false;
+  e.overdue_at.reset();
   e.ended_told = false;
-  out.emplace_back(start_run{e.status.key, e.generation, e.what, e.status.restarts, e.run, adopt,
-                             adopts_ && e.crashes < max_crashes});
+  e.has_heir = adopts_ && e.crashes < max_crashes;
+  out.emplace_back(
+      start_run{e.status.key, e.generation, e.what, e.status.restarts, e.run, adopt, e.has_heir});
 }
 
 /// A runtime that failed has ended nothing but itself: another one takes its run over. False: it
@@ -117,16 +118,20 @@ bool reconciler_core::bequeath(entry& e, const stop_reason& why, const instant& 
                                reconcile_effects& out) {
   const bool of_the_run = why.what == "bring_up_failed" || why.what == "session_down";
   if (!adopts_ || why.cls != stop_class::abnormal || of_the_run || e.ended_told) return false;
-  if (e.running_since && now.mono - *e.running_since >= profile_.stable) e.crashes = 0;
-  if (e.crashes >= max_crashes) return false;
+  if (!e.killed && e.running_since && now.mono - *e.running_since >= profile(e).stable)
+    e.crashes = 0;
+  if (!e.has_heir) return false;
   ++e.crashes;
   attend(e, true, out);
-  if (e.status.state == pod_state::stopping)
-    out.emplace_back(stop_run{e.status.key, e.generation, std::nullopt});
+  if (e.status.state == pod_state::stopping) halt_again(e, now, out);
   return true;
 }
 
 // --- over the end of a daemon --------------------------------------------------------------------
+
+static std::int64_t ns_of(std::chrono::steady_clock::time_point at) {
+  return at.time_since_epoch() / std::chrono::nanoseconds{1};
+}
 
 std::optional<pod_record> reconciler_core::record(const std::string& key) const {
   const auto it = entries_.find(key);
@@ -142,8 +147,11 @@ std::optional<pod_record> reconciler_core::record(const std::string& key) const 
   r.retries = e.status.retries;
   r.crashes = e.crashes;
   r.created_ns = e.status.created_ns;
-  if (e.restart_at) r.restart_at = e.restart_at->time_since_epoch() / std::chrono::nanoseconds{1};
+  if (e.restart_at) r.restart_at = ns_of(*e.restart_at);
   r.restart_at_ns = e.status.restart_at_ns;
+  if (e.stop_by) r.stop_by = ns_of(*e.stop_by);
+  for (const auto& end : e.ends)
+    r.ends.push_back(ns_of(end));
   r.last = e.status.last;
   if (!e.alive) r.message = e.status.message; // that of a run is its runtime's
   r.run.number = e.run;
@@ -179,6 +187,8 @@ reconcile_effects reconciler_core::restore(const std::vector<pod_record>& record
     e.status.created_ns = r.created_ns;
     e.status.last = r.last;
     e.status.message = r.message;
+    for (const auto end : r.ends)
+      e.ends.push_back(at_ns(end));
     if (r.state == pod_state::backing_off) {
       e.generation = ++last_generation_;
       e.restart_at = at_ns(r.restart_at);
@@ -186,30 +196,34 @@ reconcile_effects reconciler_core::restore(const std::vector<pod_record>& record
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(*e.restart_at - now.mono);
       out.emplace_back(wake_run{r.key, e.generation, std::max(left, std::chrono::milliseconds{0})});
     } else if (r.state != pod_state::terminal) {
-      restore_run(e, r, out);
+      restore_run(e, r, now, out);
     }
     out.emplace_back(status_changed{r.key});
   }
   return out;
 }
 
-void reconciler_core::restore_run(entry& e, const pod_record& r, reconcile_effects& out) {
+void reconciler_core::restore_run(entry& e, const pod_record& r, const instant& now,
+                                  reconcile_effects& out) {
   e.next = r.next;
   e.leaving = r.leaving;
   if (r.run.phase == run_phase::released) e.running_since = at_ns(r.run.released_at);
   if (e.status.state == pod_state::starting) e.status.message = "adopting"; // until its shim tells
   attend(e, true, out);
-  if (e.status.state == pod_state::stopping)
-    out.emplace_back(stop_run{r.key, e.generation, std::nullopt});
+  if (e.status.state != pod_state::stopping) return;
+  if (r.stop_by != 0) e.stop_by = at_ns(r.stop_by);
+  halt_again(e, now, out);
 }
 
-void reconciler_core::halt(entry& e, std::optional<std::chrono::seconds> grace,
+void reconciler_core::halt(entry& e, std::optional<std::chrono::seconds> grace, const instant& now,
                            reconcile_effects& out) {
   // a second stop only counts when it sets its own grace period
   if (e.status.state == pod_state::stopping && !grace) return;
   e.status.state = pod_state::stopping;
   e.status.message = "stopping";
+  e.stop_by = now.mono + grace_of(e, grace);
   out.emplace_back(stop_run{e.status.key, e.generation, grace});
+  expect_end(e, now, out);
   out.emplace_back(status_changed{e.status.key});
 }
 
@@ -219,7 +233,7 @@ void reconciler_core::replace(entry& e, const desired_pod& what, const instant& 
   e.leaving = false;
   if (e.alive) {
     e.next = what;
-    return halt(e, std::nullopt, out);
+    return halt(e, std::nullopt, now, out);
   }
   adopt(e, what, now);
   begin(e, out);
@@ -231,10 +245,23 @@ void reconciler_core::forget(entries::iterator it, reconcile_effects& out) {
   out.emplace_back(status_changed{std::move(key)});
 }
 
+/// A timer message that got lost must not keep a pod down, or a runtime that hangs alive.
+void reconciler_core::look_at_times(const instant& now, reconcile_effects& out) {
+  for (const auto& [key, e] : entries_) {
+    const auto more = due(key, e.generation, now);
+    out.insert(out.end(), more.begin(), more.end());
+  }
+}
+
 reconcile_effects reconciler_core::pass(const instant& now) {
   reconcile_effects out;
-  if (stopping_all_ || !desired_.pods) return out;
-  const auto& want = *desired_.pods;
+  if (!stopping_all_ && desired_.pods) follow_wishes(*desired_.pods, now, out);
+  look_at_times(now, out);
+  return out;
+}
+
+void reconciler_core::follow_wishes(const std::map<std::string, desired_pod>& want,
+                                    const instant& now, reconcile_effects& out) {
   for (auto& [key, e] : entries_)
     if (const auto it = want.find(key); it != want.end()) refresh(e, it->second, out);
 
@@ -247,7 +274,7 @@ reconcile_effects reconciler_core::pass(const instant& now) {
       continue;
     }
     it->second.leaving = true;
-    halt(it->second, std::nullopt, out);
+    halt(it->second, std::nullopt, now, out);
   }
   for (const auto& key : plan.restart)
     replace(entries_.at(key), want.at(key), now, out);
@@ -257,14 +284,6 @@ reconcile_effects reconciler_core::pass(const instant& now) {
     adopt(e, want.at(key), now);
     begin(e, out);
   }
-  // a timer message that got lost must not keep a pod down
-  for (auto& [key, e] : entries_) {
-    if (e.status.state != pod_state::backing_off || !e.restart_at || *e.restart_at > now.mono)
-      continue;
-    auto more = due(key, e.generation, now);
-    out.insert(out.end(), more.begin(), more.end());
-  }
-  return out;
 }
 
 reconcile_effects reconciler_core::running(const pod_running& m, const instant& now) {
@@ -304,7 +323,7 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   // As kubelet: nothing of the pod has run yet, so its restart policy is not asked; and the first
   // pull after a failed one waits too.
   e.no_restart = why.what == pull_failed;
-  auto profile = profile_;
+  auto profile = this->profile(e);
   if (e.no_restart) profile.first_at_once = false;
   const auto policy = e.no_restart ? restart_policy::always : policy_of(e.what);
   const auto verdict = restart_decision(policy, why, history, profile, now.mono);
@@ -313,6 +332,11 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   if (again == nullptr) {
     e.status.state = pod_state::terminal;
     e.status.message = why.cls == stop_class::normal ? "completed" : said;
+    out.emplace_back(status_changed{e.status.key});
+    return;
+  }
+  if (!e.no_restart && one_too_many(e.ends, profile.give_up, now.mono)) {
+    give_up(e, profile, said);
     out.emplace_back(status_changed{e.status.key});
     return;
   }
@@ -358,6 +382,7 @@ reconcile_effects reconciler_core::down(const std::string& key, std::uint64_t ge
     } else {
       ++e->status.restarts;
       e->status.retries = 0;
+      e->ends.clear();
     }
     begin(*e, out);
   } else {
@@ -370,14 +395,16 @@ reconcile_effects reconciler_core::due(const std::string& key, std::uint64_t gen
                                        const instant& now) {
   reconcile_effects out;
   auto* e = current(key, generation);
-  if (e == nullptr || stopping_all_ || e->status.state != pod_state::backing_off) return out;
+  if (e == nullptr) return out;
+  if (e->status.state == pod_state::stopping) overdue(*e, now, out);
+  if (stopping_all_ || e->status.state != pod_state::backing_off) return out;
   if (e->restart_at && *e->restart_at > now.mono) return out;
   if (!e->no_restart) ++e->status.restarts;
   begin(*e, out);
   return out;
 }
 
-result<reconcile_effects> reconciler_core::restart(const std::string& key, const instant&) {
+result<reconcile_effects> reconciler_core::restart(const std::string& key, const instant& now) {
   const auto it = entries_.find(key);
   if (it == entries_.end() || it->second.leaving)
     return fail(errc::not_found, "restart", key, "no such pod");
@@ -386,22 +413,24 @@ result<reconcile_effects> reconciler_core::restart(const std::string& key, const
   auto& e = it->second;
   if (e.alive) {
     if (!e.next) e.next = e.what;
-    halt(e, std::nullopt, out);
+    halt(e, std::nullopt, now, out);
   } else {
     e.status.retries = 0;
+    e.ends.clear();
     ++e.status.restarts;
     begin(e, out);
   }
   return out;
 }
 
-reconcile_effects reconciler_core::stop_all(std::optional<std::chrono::seconds> grace) {
+reconcile_effects reconciler_core::stop_all(std::optional<std::chrono::seconds> grace,
+                                            const instant& now) {
   reconcile_effects out;
   stopping_all_ = true;
   for (auto& [key, e] : entries_) {
     e.next.reset();
     if (e.alive) {
-      halt(e, grace, out);
+      halt(e, grace, now, out);
     } else if (e.status.state != pod_state::terminal) {
       e.status.state = pod_state::terminal;
       e.status.restart_at_ns = 0;

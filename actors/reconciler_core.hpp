@@ -42,12 +42,18 @@ struct wake_run {
   std::chrono::milliseconds delay{0};
   bool operator==(const wake_run&) const = default;
 };
+/// End the runtime itself: told to stop, it has not ended long after it should have.
+struct kill_run {
+  std::string key;
+  std::uint64_t generation = 0;
+  bool operator==(const kill_run&) const = default;
+};
 /// The status of `key` is another now; it is gone when status(key) is empty.
 struct status_changed {
   std::string key;
   bool operator==(const status_changed&) const = default;
 };
-using reconcile_effect = std::variant<start_run, stop_run, wake_run, status_changed>;
+using reconcile_effect = std::variant<start_run, stop_run, wake_run, kill_run, status_changed>;
 using reconcile_effects = std::vector<reconcile_effect>;
 
 /// Both clocks at one instant.
@@ -61,10 +67,14 @@ struct instant {
 class reconciler_core {
  public:
   /// With `adopts`, a run outlives a runtime that fails (an exception, a kill): the next one takes
-  /// it over, at most `max_crashes` times in a run that is not stable.
-  explicit reconciler_core(backoff_profile profile, bool adopts = false)
+  /// it over, at most `max_crashes` times in a run that is not stable. A runtime that was told to
+  /// stop has its grace period and `stop_margin` for what comes after it; then it is killed, which
+  /// one heir may still make good. What does not even end then is shown as stuck, and left alone.
+  explicit reconciler_core(backoff_profile profile, bool adopts = false,
+                           std::chrono::milliseconds stop_margin = std::chrono::minutes{2})
       : profile_(profile)
-      , adopts_(adopts) {}
+      , adopts_(adopts)
+      , stop_margin_(stop_margin) {}
   static constexpr std::uint32_t max_crashes = 3;
 
   /// What a predecessor left: tracked from now on as it was then. Before anything else.
@@ -83,12 +93,12 @@ class reconciler_core {
   /// The runtime of this run is gone.
   reconcile_effects down(const std::string& key, std::uint64_t generation, const stop_reason& why,
                          const instant& now);
-  /// The backoff of this run is over.
+  /// The backoff of this run is over, or its time to stop.
   reconcile_effects due(const std::string& key, std::uint64_t generation, const instant& now);
 
   result<reconcile_effects> restart(const std::string& key, const instant& now);
   /// Final: nothing is started after it.
-  reconcile_effects stop_all(std::optional<std::chrono::seconds> grace);
+  reconcile_effects stop_all(std::optional<std::chrono::seconds> grace, const instant& now);
 
   /// The runs that are thought to be alive.
   struct live_run {
@@ -115,6 +125,13 @@ class reconciler_core {
     bool no_restart = false;         ///< the last run had no image: the next is its first
     std::optional<std::chrono::steady_clock::time_point> running_since;
     std::optional<std::chrono::steady_clock::time_point> restart_at;
+    /// When a stop is to have taken effect, whichever runtime serves it; and when a runtime that
+    /// has not ended is dealt with.
+    std::optional<std::chrono::steady_clock::time_point> stop_by;
+    std::optional<std::chrono::steady_clock::time_point> overdue_at;
+    bool killed = false;   ///< the present runtime
+    bool has_heir = false; ///< the present runtime: it was told so
+    std::vector<std::chrono::steady_clock::time_point> ends; ///< that giving up counts
     std::uint64_t run = 0;     ///< counts the runs of this pod, whatever their content
     std::uint32_t crashes = 0; ///< of runtimes of the present run
   };
@@ -128,14 +145,26 @@ class reconciler_core {
   void attend(entry& e, bool adopt, reconcile_effects& out);
   [[nodiscard]] bool stopped_for_good(const entry& e) const;
   bool bequeath(entry& e, const stop_reason& why, const instant& now, reconcile_effects& out);
-  void restore_run(entry& e, const pod_record& record, reconcile_effects& out);
-  void halt(entry& e, std::optional<std::chrono::seconds> grace, reconcile_effects& out);
+  void restore_run(entry& e, const pod_record& record, const instant& now, reconcile_effects& out);
+  void halt(entry& e, std::optional<std::chrono::seconds> grace, const instant& now,
+            reconcile_effects& out);
+  void halt_again(entry& e, const instant& now, reconcile_effects& out);
+  [[nodiscard]] static std::chrono::seconds grace_of(const entry& e,
+                                                     std::optional<std::chrono::seconds> override_);
+  void follow_wishes(const std::map<std::string, desired_pod>& want, const instant& now,
+                     reconcile_effects& out);
+  void look_at_times(const instant& now, reconcile_effects& out);
+  void expect_end(entry& e, const instant& now, reconcile_effects& out);
+  void overdue(entry& e, const instant& now, reconcile_effects& out);
+  void give_up(entry& e, const backoff_profile& profile, const std::string& said);
+  [[nodiscard]] backoff_profile profile(const entry& e) const;
   void replace(entry& e, const desired_pod& what, const instant& now, reconcile_effects& out);
   void forget(entries::iterator it, reconcile_effects& out);
   void decide(entry& e, const stop_reason& why, const instant& now, reconcile_effects& out);
 
   backoff_profile profile_;
   bool adopts_ = false;
+  std::chrono::milliseconds stop_margin_;
   desired_state desired_;
   entries entries_;
   std::uint64_t last_generation_ = 0;

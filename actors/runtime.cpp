@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <sys/epoll.h>
 #include <utility>
@@ -51,7 +50,7 @@ class runtime final : public role {
       , args_(std::move(args))
       , machine_(settings_for(args_, options_->patience)) {
     if (options_->storage) storage_ = options_->storage->hold(args_.what.uid);
-    if (options_->storage) disk_ = options_->storage->work_on(args_.what.uid);
+    disk_ = options_->storage ? options_->storage->work_on(args_.what.uid) : options_->jobs;
     if (args_.ends_orderly)
       compat::trap_exit(this, [this](const caf::error& why) {
         if (compat::is_normal(why)) return;
@@ -65,7 +64,10 @@ class runtime final : public role {
 
   caf::behavior make_behavior() override {
     mark_ = now();
-    if (args_.adopt) facts_ = args_.adopt->facts;
+    if (args_.adopt) {
+      facts_ = args_.adopt->facts;
+      phases_ = args_.adopt->phases;
+    }
     perform(args_.adopt ? machine_.begin_adoption(*args_.adopt) : machine_.begin());
     pump();
     return {
@@ -448,16 +450,14 @@ class runtime final : public role {
                             .restart = args_.restarts,
                             .log = options_->log,
                             .pids_limit = options_->pids_limit};
-    run_job(
-        *options_->jobs, self(),
-        [request = std::move(request), options = options_, abandoned = abandoned_, disk = disk_] {
-          const auto alone = exclusively(disk);
-          launch_prepared nobody_waits;
-          if (*abandoned) return nobody_waits; // its heir prepares the same directories
-          auto made = options->prepare(request, *options->port);
-          if (!made) return launch_prepared{nullptr, std::move(made).error()};
-          return limited(*std::move(made), *options);
-        });
+    run_job(*disk_, self(),
+            [request = std::move(request), options = options_, abandoned = abandoned_] {
+              launch_prepared nobody_waits;
+              if (*abandoned) return nobody_waits; // its heir prepares the same directories
+              auto made = options->prepare(request, *options->port);
+              if (!made) return launch_prepared{nullptr, std::move(made).error()};
+              return limited(*std::move(made), *options);
+            });
   }
 
   /// The cgroups are there before the shim is: the container is born in them.
@@ -471,11 +471,6 @@ class runtime final : public role {
             {},
             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
                                                                   begin)};
-  }
-
-  /// Jobs of two runtimes of one pod never meet on its directories.
-  static std::unique_lock<std::mutex> exclusively(const std::shared_ptr<std::mutex>& disk) {
-    return disk ? std::unique_lock{*disk} : std::unique_lock<std::mutex>{};
   }
 
   result<void> try_adopt_session() {
@@ -551,15 +546,13 @@ class runtime final : public role {
   }
 
   void clean() {
-    run_job(*options_->jobs, self(),
-            [pod = args_.what.pod, uid = args_.what.uid, options = options_, abandoned = abandoned_,
-             disk = disk_] {
-              const auto alone = exclusively(disk);
-              if (*abandoned) return launch_cleaned{};
-              auto cleaned = options->clean(*pod, options->dirs, uid, *options->port);
-              return launch_cleaned{cleaned ? std::nullopt
-                                            : std::optional{std::move(cleaned).error()}};
-            });
+    run_job(
+        *disk_, self(),
+        [pod = args_.what.pod, uid = args_.what.uid, options = options_, abandoned = abandoned_] {
+          if (*abandoned) return launch_cleaned{};
+          auto cleaned = options->clean(*pod, options->dirs, uid, *options->port);
+          return launch_cleaned{cleaned ? std::nullopt : std::optional{std::move(cleaned).error()}};
+        });
   }
 
   /// Each phase lasts from the event before it to its own.
@@ -573,13 +566,15 @@ class runtime final : public role {
     const auto at = now();
     *phase = std::chrono::duration_cast<std::chrono::microseconds>(at - mark_);
     mark_ = at;
+    if (k == kind::child_running)
+      note([&](auto& r) { return r.brought_up(args_.key, args_.run, phases_); });
   }
 
   std::shared_ptr<const runtime_options> options_;
   runtime_args args_;
   runtime_machine machine_;
   pod_storage::hold_token storage_;
-  std::shared_ptr<std::mutex> disk_; ///< of the pod's directories
+  std::shared_ptr<job_runner> disk_; ///< for jobs on the pod's directories
   std::shared_ptr<std::atomic<bool>> abandoned_ = std::make_shared<std::atomic<bool>>(false);
   bool end_noted_ = false;
   run_facts facts_; ///< once prepared, or as a predecessor left them

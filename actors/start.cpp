@@ -128,7 +128,8 @@ result<void> instance::parts::open(caf::actor_system& system) {
         std::make_shared<const unique_fd>(TANK_TRY(listen_control_socket(dirs.control_socket())));
   fds = TANK_TRY(poller::create());
   jobs = std::make_shared<thread_pool>(4);
-  if (options.pull) pulls = std::make_shared<thread_pool>(options.images.parallel_pulls);
+  if (options.pull)
+    pulls = std::make_shared<thread_pool>(options.images.parallel_pulls, std::nullopt);
   // While the manifests are read, lest the first pod wait for its filter.
   jobs->submit([port = options.port, held = options.host.capabilities] {
     static_cast<void>(port->seccomp({.capabilities = default_capabilities & held}));

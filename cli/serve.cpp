@@ -92,6 +92,7 @@ result<start_options> make_start_options(const cli_context& context,
   options.backoff.cap = figures.max.value_or(options.backoff.cap);
   options.backoff.stable = figures.reset.value_or(options.backoff.stable);
   options.backoff.first_at_once = figures.immediate_first.value_or(options.backoff.first_at_once);
+  options.backoff.give_up = settings.give_up;
   options.logs = {settings.log_max_bytes, settings.log_max_files};
   options.rescan = settings.resync;
   options.images.offline = settings.images.offline;

@@ -44,6 +44,7 @@ class file_reader {
     if (field.key == "cgroupRoot") return read_path(field, to_.cgroup_root);
     if (field.key == "podPidsLimit") return read_pids(field);
     if (field.key == "backoff") return read_backoff(field);
+    if (field.key == "giveUp") return read_give_up(field);
     if (field.key == "logMaxSize")
       return in_.size(field, to_.log_max_bytes, 4096, std::uint64_t{1} << 40, "4Ki and 1Ti");
     if (field.key == "logMaxFiles") return in_.number(field, to_.log_max_files, 2, 100);
@@ -83,8 +84,18 @@ class file_reader {
     return {};
   }
 
+  result<void> read_give_up(const member& field) {
+    const auto rule = parse_give_up(TANK_TRY(in_.text(field)));
+    if (!rule) return in_.wrong_value(field, rule.error().message());
+    to_.give_up = *rule;
+    return {};
+  }
+
   result<void> read_profile(const member& field) {
-    return in_.word(field, to_.backoff, {"default", "kubelet", "fast"});
+    auto name = parse_backoff_name(TANK_TRY(in_.text(field)));
+    if (!name) return in_.wrong_value(field, name.error().cause);
+    to_.backoff = *std::move(name);
+    return {};
   }
 
   result<void> read_figure(const member& figure) {

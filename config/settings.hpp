@@ -10,6 +10,7 @@
 ///     shim: /usr/libexec/tank/tank-shim  # the helper program, when it is somewhere else
 ///     backoff: default                   # default | kubelet | fast (README, "Restart"), or:
 ///     backoff: {profile: default, base: 10s, max: 5m, reset: 10m, immediateFirst: false}
+///     giveUp: never                      # or `5 in 10m`, see restart_rules.hpp
 ///     logMaxSize: 10Mi                   # of one container's log, then it is rotated
 ///     logMaxFiles: 5                     # 2..100, the current one counts
 ///     resync: 20s                        # full look at the manifest directory, beside events
@@ -21,6 +22,7 @@
 
 #include "base/error.hpp"
 #include "base/paths.hpp"
+#include "config/restart_rules.hpp"
 #include "config/settings_images.hpp"
 
 #include <chrono>
@@ -50,6 +52,7 @@ struct settings {
   std::filesystem::path shim; ///< empty: found beside the program
   std::string backoff = "default";
   config::backoff_figures backoff_figures;
+  give_up_rule give_up;
   std::uint64_t log_max_bytes = 10u << 20; ///< 4 KiB at least
   std::uint32_t log_max_files = 5;
   std::chrono::milliseconds resync = std::chrono::seconds{20}; ///< 1 s at least

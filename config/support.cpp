@@ -1,6 +1,7 @@
 #include "config/support.hpp"
 
 #include "base/capability.hpp"
+#include "config/restart_rules.hpp"
 #include "config/schema.hpp"
 #include "config/sysctl.hpp"
 
@@ -180,6 +181,7 @@ void judge_metadata(const object_meta& metadata, findings& found) {
   constexpr std::string_view app_armor = "container.apparmor.security.beta.kubernetes.io/";
   for (const auto& [key, value] : metadata.annotations) {
     const auto path = "metadata.annotations[" + key + "]";
+    if (key == backoff_annotation || key == give_up_annotation) continue;
     if (key.starts_with("tank/"))
       found.add(severity::unsupported, path, {});
     else if (key.starts_with(app_armor) && value != "unconfined")

@@ -1,3 +1,4 @@
+#include "config/restart_rules.hpp"
 #include "config/validate_common.hpp"
 
 namespace tank::config::rules {
@@ -26,6 +27,19 @@ void check_annotations(const std::map<std::string, std::string>& annotations, co
     total += key.size() + value.size();
   }
   if (total > most) out.too_long(at, most);
+}
+
+/// Ours steer what happens here, so their values are judged, which the API does to none.
+template <class Value>
+void check_ours(const object_meta& meta, std::string_view key,
+                result<Value> (*parse)(std::string_view), findings& out) {
+  const auto it = meta.annotations.find(std::string{key});
+  if (it == meta.annotations.end()) return;
+  const auto value = parse(it->second);
+  if (value) return;
+  const auto& why = value.error();
+  out.invalid(path{"metadata"}.child("annotations").key(key), it->second,
+              why.hint.empty() ? why.cause : why.cause + " (" + why.hint + ")");
 }
 
 void check_owners(const std::vector<owner_reference>& owners, const path& at, findings& out) {
@@ -62,6 +76,8 @@ void check_metadata(const object_meta& meta, findings& out) {
   out.not_negative(at.child("generation"), meta.generation);
   check_labels(meta.labels, at.child("labels"), out);
   check_annotations(meta.annotations, at.child("annotations"), out);
+  check_ours(meta, backoff_annotation, &parse_backoff_name, out);
+  check_ours(meta, give_up_annotation, &parse_give_up, out);
   check_owners(meta.owner_references, at.child("ownerReferences"), out);
   for (std::size_t i = 0; i < meta.finalizers.size(); ++i)
     out.name(at.child("finalizers").index(i), meta.finalizers[i],

@@ -1,7 +1,7 @@
 #include "config/yaml.hpp"
 
-#include "config/yaml_scalar.hpp"
 #include "config/text_check.hpp"
+#include "config/yaml_scalar.hpp"
 
 #include <algorithm>
 #include <map>

@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 using namespace tank;
 using namespace tank::model;
 
@@ -15,6 +17,11 @@ namespace {
 desired_pod pod_of(const content& c) {
   auto p = std::make_shared<config::pod>();
   p->spec.restart_policy = c.policy;
+  p->spec.termination_grace_period_seconds = c.grace / 1000;
+  if (c.fast) p->metadata.annotations["tank/backoff"] = "fast";
+  if (c.last_end > 0)
+    p->metadata.annotations["tank/give-up"] =
+        std::to_string(c.last_end) + " in " + std::to_string(c.period) + "ms";
   return {p, "uid-" + c.hash, c.hash, "f.yaml", {}};
 }
 
@@ -31,7 +38,11 @@ const std::vector<desired_pod>& all_pods() {
 /// The implementation in a world.
 class subject {
  public:
-  explicit subject(pod_world& w) : w_(w), core_(profile()) { tell(); }
+  subject(pod_world& w, bool adopts)
+      : w_(w)
+      , core_(profile({}), adopts, std::chrono::milliseconds{stop_margin}) {
+    tell();
+  }
 
   void run() {
     while (const auto e = w_.next()) {
@@ -64,6 +75,9 @@ class subject {
     if (const auto* gone = std::get_if<gone_event>(&e))
       return carry_out(
           core_.down(w_.key_of(gone->run), generation(gone->run), endings()[gone->how].why, now()));
+    if (const auto* lost = std::get_if<lost_event>(&e))
+      return carry_out(core_.down(w_.key_of(lost->run), generation(lost->run),
+                                  {stop_class::abnormal, "exception", 0, "boom"}, now()));
     if (const auto* due = std::get_if<due_event>(&e))
       return carry_out(core_.due(w_.key_of(due->run), generation(due->run), now()));
     if (std::holds_alternative<resync_event>(e)) return pass();
@@ -82,7 +96,7 @@ class subject {
       if (auto effects = core_.restart(key, now())) carry_out(*effects);
     if (o.what == order::kind::stop_all) {
       stopping_all_ = true;
-      carry_out(core_.stop_all(std::chrono::seconds{1}));
+      carry_out(core_.stop_all(std::chrono::seconds{1}, now()));
     }
   }
 
@@ -103,14 +117,31 @@ class subject {
       if (const auto* s = std::get_if<start_run>(&e)) {
         if (s->generation <= last_generation_) w_.broken("generations do not grow");
         last_generation_ = s->generation;
-        runs_[s->generation] = w_.start(s->key, s->what.hash, s->restarts);
-        generations_.push_back(s->generation);
+        begin(*s);
       }
       if (const auto* s = std::get_if<stop_run>(&e))
         w_.stop(runs_.at(s->generation),
                 s->grace ? std::optional<ms>{s->grace->count() * 1000} : std::nullopt);
       if (const auto* w = std::get_if<wake_run>(&e))
         w_.wake(runs_.at(w->generation), w->delay.count());
+      if (const auto* k = std::get_if<kill_run>(&e)) w_.kill(runs_.at(k->generation));
+    }
+  }
+
+  void begin(const start_run& s) {
+    const auto last = std::find_if(runs_.rbegin(), runs_.rend(), [&](const auto& r) {
+      return r.first < s.generation && w_.key_of(r.second) == s.key;
+    });
+    if (!s.adopt) {
+      runs_[s.generation] = w_.start(s.key, s.what.hash, s.restarts, s.has_heir);
+      generations_.push_back(s.generation);
+      numbers_.push_back(s.run);
+    } else if (last == runs_.rend() || numbers_[last->second - 1] != s.run) {
+      w_.broken("'" + s.key + "': what is taken over is not the last run");
+    } else {
+      runs_[s.generation] = last->second;
+      generations_[last->second - 1] = s.generation;
+      w_.take_over(last->second, s.has_heir);
     }
   }
 
@@ -135,6 +166,7 @@ class subject {
   std::map<std::string, desired_pod> desired_;
   std::map<std::uint64_t, std::uint64_t> runs_;                           ///< by generation
   std::vector<std::uint64_t> generations_;                                ///< by run - 1
+  std::vector<std::uint64_t> numbers_;                                    ///< of its record
   std::map<std::string, std::pair<std::string, std::uint32_t>> counters_; ///< uid, restarts
   std::uint64_t last_generation_ = 0;
   bool stopping_all_ = false;
@@ -144,7 +176,7 @@ class subject {
 std::string check(const history& h) {
   pod_world ours{h};
   pod_world theirs{h};
-  subject{ours}.run();
+  subject{ours, h.adopts}.run();
   run_reference(h, theirs);
   if (!ours.violation().empty()) return "broken: " + ours.violation() + "\n" + ours.record();
   if (ours.record() != theirs.record())

@@ -12,22 +12,26 @@ namespace {
 
 class one_pod {
  public:
-  one_pod(std::string key, pod_world& w) : key_(std::move(key)), w_(w) {}
+  one_pod(std::string key, pod_world& w, bool adopts)
+      : key_(std::move(key))
+      , w_(w)
+      , adopts_(adopts) {}
 
   std::optional<content> wish; ///< what is desired, as far as it was looked at
 
   void look(bool all_stop) {
-    if (all_stop) return;
+    if (all_stop) return due(last_run_, all_stop);
     if (!known_) {
       if (wish) begin_afresh(*wish);
     } else if (run_ != 0) {
       look_at_run();
+      due(run_, all_stop);
     } else if (!wish) {
       known_ = false;
     } else if (wish->hash != has_.hash) {
       begin_afresh(*wish);
     } else {
-      due(last_run_);
+      due(last_run_, all_stop);
     }
   }
 
@@ -55,14 +59,37 @@ class one_pod {
       begin_afresh(*next_);
     } else if (next_) {
       retries_ = 0;
+      ends_.clear();
       again();
     } else {
       follow_policy(endings()[how].failure);
     }
   }
 
-  void due(std::uint64_t run) {
-    if (known_ && run_ == 0 && run == last_run_ && state_ == "backing_off" &&
+  /// Its runtime is gone and the run is not: another one goes on, three times in a run that is not
+  /// stable, once after a kill of ours.
+  void lost(std::uint64_t run) {
+    if (run != run_) return;
+    const bool stable = up_since_ && w_.now() - *up_since_ >= profile(has_).stable.count();
+    if (stable && !killed_) losses_ = 0;
+    ++losses_;
+    if (killed_) losses_ = 3;
+    killed_ = false;
+    w_.take_over(run_, losses_ < 3);
+    if (!told_to_stop_) return;
+    const auto left = std::max<ms>(0, stop_by_ - w_.now());
+    w_.stop(run_, (left + 999) / 1000 * 1000);
+    watch_stop();
+  }
+
+  void due(std::uint64_t run, bool all_stop) {
+    if (!known_) return;
+    if (run_ != 0 && run == run_ && told_to_stop_ && !killed_ && w_.now() >= overdue_at_) {
+      killed_ = true;
+      w_.kill(run_);
+      watch_stop();
+    }
+    if (!all_stop && run_ == 0 && run == last_run_ && state_ == "backing_off" &&
         w_.now() >= wait_until_)
       again();
   }
@@ -74,6 +101,7 @@ class one_pod {
       tell_to_stop({});
     } else {
       retries_ = 0;
+      ends_.clear();
       again();
     }
     return true;
@@ -116,6 +144,7 @@ class one_pod {
     known_ = true;
     has_ = what;
     restarts_ = retries_ = 0;
+    ends_.clear();
     code_.reset();
     begin();
   }
@@ -128,9 +157,10 @@ class one_pod {
   void begin() {
     state_ = "starting";
     next_.reset();
-    forget_when_gone_ = told_to_stop_ = said_ = false;
+    forget_when_gone_ = told_to_stop_ = said_ = killed_ = false;
+    losses_ = 0;
     up_since_.reset();
-    last_run_ = run_ = w_.start(key_, has_.hash, restarts_);
+    last_run_ = run_ = w_.start(key_, has_.hash, restarts_, adopts_);
   }
 
   void tell_to_stop(std::optional<ms> grace) {
@@ -138,6 +168,13 @@ class one_pod {
     told_to_stop_ = true;
     state_ = "stopping";
     w_.stop(run_, grace);
+    stop_by_ = w_.now() + grace.value_or(has_.grace);
+    watch_stop();
+  }
+
+  void watch_stop() {
+    overdue_at_ = std::max(stop_by_, w_.now()) + stop_margin;
+    w_.wake(run_, overdue_at_ - w_.now());
   }
 
   void follow_policy(bool failure) {
@@ -145,11 +182,21 @@ class one_pod {
       state_ = "terminal";
       return;
     }
-    if (up_since_ && w_.now() - *up_since_ >= profile().stable.count()) retries_ = 0;
-    ms delay = profile().base.count();
-    for (int i = 0; i < static_cast<int>(retries_) && delay < profile().cap.count(); ++i)
+    if (has_.last_end > 0) {
+      ends_.push_back(w_.now());
+      const auto counts = [&](ms end) { return end >= w_.now() - has_.period; };
+      if (static_cast<std::size_t>(std::count_if(ends_.begin(), ends_.end(), counts)) >=
+          has_.last_end) {
+        state_ = "terminal";
+        return;
+      }
+    }
+    const auto& p = profile(has_);
+    if (up_since_ && w_.now() - *up_since_ >= p.stable.count()) retries_ = 0;
+    ms delay = p.base.count();
+    for (int i = 0; i < static_cast<int>(retries_) && delay < p.cap.count(); ++i)
       delay *= 2;
-    delay = std::min<ms>(delay, profile().cap.count());
+    delay = std::min<ms>(delay, p.cap.count());
     ++retries_;
     state_ = "backing_off";
     wait_until_ = w_.now() + delay;
@@ -158,6 +205,7 @@ class one_pod {
 
   std::string key_;
   pod_world& w_;
+  bool adopts_;
   bool known_ = false;
   content has_;                 ///< what runs, or ran last
   std::optional<content> next_; ///< runs when the present run is gone
@@ -165,6 +213,11 @@ class one_pod {
   std::uint64_t run_ = 0; ///< the live one
   std::uint64_t last_run_ = 0;
   bool told_to_stop_ = false;
+  ms stop_by_ = 0;
+  ms overdue_at_ = 0;
+  bool killed_ = false;
+  int losses_ = 0;       ///< of runtimes of this run
+  std::vector<ms> ends_; ///< of runs that ended by themselves
   bool said_ = false;
   std::string state_;
   std::uint32_t restarts_ = 0;
@@ -177,10 +230,9 @@ class one_pod {
 } // namespace
 
 void run_reference(const history& h, pod_world& w) {
-  (void)h;
   std::map<std::string, one_pod> all;
   for (const auto& key : pods())
-    all.emplace(key, one_pod{key, w});
+    all.emplace(key, one_pod{key, w, h.adopts});
   std::map<std::string, std::optional<content>> desired;
   bool all_stop = false;
   const auto look = [&] {
@@ -197,7 +249,9 @@ void run_reference(const history& h, pod_world& w) {
     } else if (const auto* gone = std::get_if<gone_event>(&*e)) {
       all.at(w.key_of(gone->run)).gone(gone->run, gone->how, all_stop);
     } else if (const auto* due = std::get_if<due_event>(&*e)) {
-      if (!all_stop) all.at(w.key_of(due->run)).due(due->run);
+      all.at(w.key_of(due->run)).due(due->run, all_stop);
+    } else if (const auto* lost = std::get_if<lost_event>(&*e)) {
+      all.at(w.key_of(lost->run)).lost(lost->run);
     } else if (std::holds_alternative<resync_event>(*e)) {
       look();
     } else {

@@ -9,21 +9,27 @@ namespace {
 /// Long enough after the last order: whatever is to end has ended. Restarts may go on for ever.
 constexpr ms aftermath = 90'000;
 constexpr std::uint8_t refused = 4;
+constexpr std::uint8_t killed = 5;
 constexpr std::uint8_t stopped = 6;
 
 } // namespace
 
 const std::vector<content>& contents() {
   static const std::vector<content> all{
-      {"h0", "Always"}, {"h1", "Always"}, {"h2", "OnFailure"}, {"h3", "Never"}};
+      {.hash = "h0", .policy = "Always"},
+      {.hash = "h1", .policy = "Always", .fast = true, .last_end = 4, .period = 20'000},
+      {.hash = "h2", .policy = "OnFailure", .last_end = 2, .period = 10'000, .grace = 0},
+      {.hash = "h3", .policy = "Never"}};
   return all;
 }
 
-const backoff_profile& profile() {
+const backoff_profile& profile(const content& of) {
   using std::chrono::milliseconds;
-  static const backoff_profile it{
+  static const backoff_profile usual{
       .base = milliseconds{2'000}, .cap = milliseconds{12'000}, .stable = milliseconds{30'000}};
-  return it;
+  static const backoff_profile fast{
+      .base = milliseconds{1'000}, .cap = milliseconds{60'000}, .stable = milliseconds{600'000}};
+  return of.fast ? fast : usual;
 }
 
 const std::vector<ending>& endings() {
@@ -53,10 +59,12 @@ history history::random(rng& r) {
     if (r.chance(70)) w.ends_after = static_cast<ms>(r.below(r.chance(80) ? 8 : 45) * 1000);
     w.how = static_cast<std::uint8_t>(r.below(4));
     w.obeys_after = static_cast<ms>(r.below(6) * 1000);
+    if (r.chance(15)) w.obeys_after.reset();
     w.tells = r.chance(50);
     w.wake_lost = r.chance(10);
     w.echoes = r.chance(15);
   }
+  h.adopts = r.chance(50);
   ms t = 0;
   const auto length = 2 + r.below(14);
   for (std::size_t i = 0; i < length; ++i) {
@@ -71,7 +79,8 @@ history history::random(rng& r) {
              : dice < 70 ? k::restart
              : dice < 78 ? k::attach
              : dice < 86 ? k::detach
-             : dice < 97 ? k::crash
+             : dice < 92 ? k::crash
+             : dice < 98 ? k::failure
                          : k::stop_all;
     o.pod = r.below(pods().size());
     o.content = r.below(contents().size());
@@ -94,25 +103,26 @@ std::vector<history> history::simpler() const {
     if (wills[i].refused) with([&](auto& h) { h.wills[i].refused = false; });
     if (wills[i].tells) with([&](auto& h) { h.wills[i].tells = false; });
     if (wills[i].ends_after) with([&](auto& h) { h.wills[i].ends_after.reset(); });
-    if (wills[i].obeys_after != 0) with([&](auto& h) { h.wills[i].obeys_after = 0; });
+    if (wills[i].obeys_after != ms{0}) with([&](auto& h) { h.wills[i].obeys_after = 0; });
   }
+  if (adopts) with([&](auto& h) { h.adopts = false; });
   if (wills.size() > 1) with([&](auto& h) { h.wills.pop_back(); });
   return out;
 }
 
 std::string history::text() const {
   const auto of = [](const std::optional<ms>& t) { return t ? std::to_string(*t) : "never"; };
-  std::string out;
+  std::string out = adopts ? "  runs outlive their runtimes\n" : "";
   for (std::size_t i = 0; i < wills.size(); ++i) {
     const auto& w = wills[i];
     out += "  start " + std::to_string(i) + " mod " + std::to_string(wills.size()) + ": " +
            (w.refused ? "refused, " : "") + "up " + of(w.up_after) + ", ends " + of(w.ends_after) +
-           " with '" + to_string(endings()[w.how].why) + "', obeys " +
-           std::to_string(w.obeys_after) + (w.tells ? ", tells" : "") +
-           (w.wake_lost ? ", wake lost" : "") + (w.echoes ? ", echoes" : "") + "\n";
+           " with '" + to_string(endings()[w.how].why) + "', obeys " + of(w.obeys_after) +
+           (w.tells ? ", tells" : "") + (w.wake_lost ? ", wake lost" : "") +
+           (w.echoes ? ", echoes" : "") + "\n";
   }
   static constexpr std::string_view kinds[] = {"desire", "remove", "restart", "attach",
-                                               "detach", "crash",  "stop_all"};
+                                               "detach", "crash",  "failure", "stop_all"};
   for (const auto& o : orders)
     out += "  " + std::to_string(o.at) +
            " ms: " + std::string{kinds[static_cast<std::size_t>(o.what)]} + " " + pods()[o.pod] +
@@ -130,13 +140,14 @@ pod_world::pod_world(const history& h) : h_(h) {
 }
 
 std::uint64_t pod_world::start(const std::string& key, const std::string& hash,
-                               std::uint32_t restarts) {
+                               std::uint32_t restarts, bool has_heir) {
   for (const auto& r : runs_)
     if (r.alive && r.key == key) broken("two runs of '" + key + "' at once");
   // By the pod's own count: in which order pods start within a pass is free.
   const auto offset = static_cast<std::size_t>(key.back() - 'a');
   const auto& w = h_.wills[(offset + starts_[key]++) % h_.wills.size()];
   runs_.push_back({key, w});
+  runs_.back().has_heir = has_heir;
   const auto id = runs_.size();
   note(key, "start " + hash + " restarts=" + std::to_string(restarts));
   if (w.refused) {
@@ -156,7 +167,32 @@ void pod_world::stop(std::uint64_t run, std::optional<ms> grace) {
   note(r.key, "stop" + (grace ? " " + std::to_string(*grace) : std::string{}));
   if (!r.alive || r.told_to_stop) return;
   r.told_to_stop = true;
-  push(now_ + r.will.obeys_after, gone_event{run, stopped});
+  if (r.will.obeys_after) push(now_ + *r.will.obeys_after, gone_event{run, stopped});
+}
+
+void pod_world::take_over(std::uint64_t run, bool has_heir) {
+  auto& r = runs_.at(run - 1);
+  note(r.key, std::string{"take over"} + (has_heir ? "" : ", the last"));
+  if (!r.orphan) broken("'" + r.key + "' is taken over from a runtime that lives");
+  r.orphan = false;
+  r.has_heir = has_heir;
+  r.told_to_stop = false;
+  if (r.up) push(now_, up_event{run});
+  if (r.held) end(run, *r.held); // who takes it over looks at what is
+}
+
+void pod_world::kill(std::uint64_t run) {
+  note(runs_.at(run - 1).key, "kill");
+  push(now_, lost_event{run});
+}
+
+/// A runtime without an heir takes its run along. True: the reconciler hears of it now.
+bool pod_world::lose(std::uint64_t run) {
+  auto& r = runs_[run - 1];
+  if (!r.alive) return false;
+  r.orphan = r.has_heir;
+  if (!r.has_heir) end(run, killed);
+  return r.orphan;
 }
 
 void pod_world::wake(std::uint64_t run, ms delay) {
@@ -186,11 +222,13 @@ bool pod_world::carry_out(const order& o) {
   using k = order::kind;
   if (o.what == k::attach) attached_[key] = true;
   if (o.what == k::detach) attached_[key] = false;
-  if (o.what != k::attach && o.what != k::detach && o.what != k::crash) return true;
+  if (o.what != k::attach && o.what != k::detach && o.what != k::crash && o.what != k::failure)
+    return true;
   for (std::uint64_t id = 1; id <= runs_.size(); ++id) {
     auto& r = runs_[id - 1];
     if (!r.alive || r.key != key) continue;
     if (o.what == k::crash) push(now_, gone_event{id, 2});
+    if (o.what == k::failure) push(now_, lost_event{id});
     if (o.what == k::detach && r.held) end(id, *r.held);
   }
   return false;
@@ -215,9 +253,13 @@ std::optional<happening> pod_world::next() {
     queue_.erase(queue_.begin());
     now_ = when.first;
     if (const auto* gone = std::get_if<gone_event>(&e); gone != nullptr && !real(*gone)) continue;
-    if (const auto* up = std::get_if<up_event>(&e);
-        up != nullptr && !runs_[up->run - 1].alive && !runs_[up->run - 1].will.echoes)
+    if (const auto* lost = std::get_if<lost_event>(&e); lost != nullptr && !lose(lost->run))
       continue;
+    if (const auto* up = std::get_if<up_event>(&e)) {
+      auto& r = runs_[up->run - 1];
+      if (!r.alive && !r.will.echoes) continue;
+      r.up = true;
+    }
     if (const auto* o = std::get_if<order_event>(&e); o != nullptr && !carry_out(at(*o))) continue;
     return e;
   }

@@ -20,10 +20,15 @@ using ms = std::int64_t;
 /// One version of a pod, as far as a reconciler cares.
 struct content {
   std::string hash;
-  std::string policy; ///< Always, OnFailure, Never
+  std::string policy;       ///< Always, OnFailure, Never
+  bool fast = false;        ///< says so of its backoff
+  std::size_t last_end = 0; ///< is given up with so many ends within `period`; 0: never
+  ms period = 0;
+  ms grace = 4'000;
 };
 const std::vector<content>& contents();
-const backoff_profile& profile();
+const backoff_profile& profile(const content& of);
+inline constexpr ms stop_margin = 7'000;
 
 /// How a run ends, and the exit code that its status shows when the runtime does not tell better.
 struct ending {
@@ -35,18 +40,27 @@ const std::vector<ending>& endings();
 
 /// What one run of a pod does.
 struct run_will {
-  bool refused = false;         ///< no runtime could be made of it
-  std::optional<ms> up_after;   ///< says running
-  std::optional<ms> ends_after; ///< by itself
-  std::uint8_t how = 1;         ///< index of endings()
-  ms obeys_after = 0;
-  bool tells = false;     ///< says how it ended, before it does
-  bool wake_lost = false; ///< the timer of the backoff after it
-  bool echoes = false;    ///< all it said comes again, late
+  bool refused = false;              ///< no runtime could be made of it
+  std::optional<ms> up_after;        ///< says running
+  std::optional<ms> ends_after;      ///< by itself
+  std::uint8_t how = 1;              ///< index of endings()
+  std::optional<ms> obeys_after = 0; ///< empty: only a kill ends it
+  bool tells = false;                ///< says how it ended, before it does
+  bool wake_lost = false;            ///< the timer of the backoff after it
+  bool echoes = false;               ///< all it said comes again, late
 };
 
 struct order {
-  enum class kind : std::uint8_t { desire, remove, restart, attach, detach, crash, stop_all };
+  enum class kind : std::uint8_t {
+    desire,
+    remove,
+    restart,
+    attach,
+    detach,
+    crash,   ///< of the workload
+    failure, ///< of the runtime alone
+    stop_all
+  };
   kind what = kind::desire;
   ms at = 0;
   std::size_t pod = 0;     ///< index of pods()
@@ -59,6 +73,7 @@ struct history {
   std::vector<run_will>
       wills; ///< of the n-th start of the p-th pod: wills[(n + p) % size]; not empty
   std::vector<order> orders;
+  bool adopts = false; ///< runs outlive their runtimes
 
   static history random(rng& r);
   [[nodiscard]] std::vector<history> simpler() const;
@@ -76,6 +91,10 @@ struct gone_event {
   std::uint64_t run = 0;
   std::uint8_t how = 0;
 };
+/// Its runtime has failed or was killed; the workload runs on for an heir.
+struct lost_event {
+  std::uint64_t run = 0;
+};
 struct due_event {
   std::uint64_t run = 0;
 };
@@ -83,8 +102,8 @@ struct resync_event {};
 struct order_event {
   std::size_t index = 0;
 };
-using happening =
-    std::variant<up_event, told_event, gone_event, due_event, resync_event, order_event>;
+using happening = std::variant<up_event, told_event, gone_event, lost_event, due_event,
+                               resync_event, order_event>;
 
 inline constexpr ms resync_every = 5'000;
 inline constexpr int told_code = 77; ///< the exit code that a runtime tells
@@ -94,7 +113,11 @@ class pod_world {
   explicit pod_world(const history& h);
 
   // what a reconciler does
-  std::uint64_t start(const std::string& key, const std::string& hash, std::uint32_t restarts);
+  std::uint64_t start(const std::string& key, const std::string& hash, std::uint32_t restarts,
+                      bool has_heir);
+  /// Another runtime takes the run over: it says anew what is known, and was told nothing yet.
+  void take_over(std::uint64_t run, bool has_heir);
+  void kill(std::uint64_t run);
   void stop(std::uint64_t run, std::optional<ms> grace);
   void wake(std::uint64_t run, ms delay);
 
@@ -116,6 +139,9 @@ class pod_world {
     run_will will;
     bool alive = true;
     bool told_to_stop = false;
+    bool has_heir = false;
+    bool orphan = false; ///< between two runtimes
+    bool up = false;
     std::optional<std::uint8_t> held; ///< ended, but only the attacher knows
   };
   void push(ms at, happening e) { queue_.emplace(std::pair{at, ++serial_}, e); }
@@ -123,6 +149,7 @@ class pod_world {
   void end(std::uint64_t run, std::uint8_t how);
   bool carry_out(const order& o);
   bool real(const gone_event& e);
+  bool lose(std::uint64_t run);
 
   const history& h_;
   std::map<std::pair<ms, std::uint64_t>, happening> queue_;

@@ -64,9 +64,11 @@ TEST_CASE("a record comes back as it was, and its content has the hash it would 
   r.crashes = 1;
   r.restart_at = 5;
   r.restart_at_ns = 6;
+  r.stop_by = 7;
+  r.ends = {8, 9};
   r.last = last_exit{"Error", 137, 9, "killed \xff by signal 9", 1, 2};
   r.message = "back-off";
-  r.run = {5, run_phase::ended, 44, {3, {"K=V"}, "/w"}, {}};
+  r.run = {5, run_phase::ended, 44, {3, {"K=V"}, "/w"}, {}, {1us, 2us, 3us, 4us, 5us, 6us}};
   r.run.end =
       run_end{{stop_class::shutdown, "workload_exited", 3, "x"}, {"Error", 3, 0, "x", 1, 2}};
   const auto back = decode_record(encode_record(r, boot), boot);
@@ -86,6 +88,8 @@ TEST_CASE("a record comes back as it was, and its content has the hash it would 
   CHECK(back->created_ns == 77);
   CHECK(back->restart_at == 5);
   CHECK(back->restart_at_ns == 6);
+  CHECK(back->stop_by == 7);
+  CHECK(back->ends == std::vector<std::int64_t>{8, 9});
   CHECK(back->last->signal == 9);
   CHECK(back->message == "back-off");
   CHECK(back->run == r.run);
@@ -120,6 +124,19 @@ TEST_CASE("a record of another boot, another version or another pod is no record
   CHECK(with("\"phase\":0", "\"phase\":2") == errc::corrupt); // an end that is not told
 }
 
+TEST_CASE("a record from before there were deadlines of stops, ends and phases is read") {
+  auto text = encode_record(record_of("web"), boot);
+  for (const std::string field : {"\"ends\":[],", "\"stopBy\":0,"}) {
+    const auto at = text.find(field);
+    REQUIRE(at != std::string::npos);
+    text.erase(at, field.size());
+  }
+  const auto back = decode_record(text, boot);
+  REQUIRE_MESSAGE(back.has_value(), back.error().message());
+  CHECK(back->ends.empty());
+  CHECK(back->stop_by == 0);
+}
+
 TEST_CASE("the files follow what is kept: one for each pod, replaced, renamed with its uid, gone") {
   char name[] = "/tmp/tank-records-XXXXXX";
   const fs::path root = ::mkdtemp(name);
@@ -137,9 +154,10 @@ TEST_CASE("the files follow what is kept: one for each pod, replaced, renamed wi
   REQUIRE(records.released(r.key, 5, 99));
   REQUIRE(records.ended(r.key, 4, {})); // of another run: no news
   REQUIRE(read().size() == 1);
-  CHECK(read()[0].run == run_record{5, run_phase::released, 99, {3, {"K=V"}, {}}, {}});
+  REQUIRE(records.brought_up(r.key, 5, {1us}));
+  CHECK(read()[0].run == run_record{5, run_phase::released, 99, {3, {"K=V"}, {}}, {}, {1us}});
   CHECK(records.run(r.key, 5).released_at == 99);
-  CHECK(records.run(r.key, 6) == run_record{6, run_phase::starting, 0, {}, {}});
+  CHECK(records.run(r.key, 6) == run_record{6, run_phase::starting, 0, {}, {}, {}});
 
   const auto before = fs::last_write_time(dirs.pod_record(r.what.uid));
   REQUIRE(records.keep(r)); // nothing new: the runtime's part stays, the file too
@@ -347,7 +365,7 @@ TEST_CASE("once all are stopped on purpose, nothing is left to adopt") {
   const auto over = record_of("over", pod_state::terminal);
   const auto runs = record_of("runs");
   const auto started = of<start_run>(core.restore({over, runs}, at(1s)));
-  core.stop_all({});
+  core.stop_all({}, at(9s));
   CHECK_FALSE(core.record(over.key).has_value());
   CHECK(core.record(runs.key).has_value()); // it may take its time, and this daemon be killed
   core.down(runs.key, started[0].generation, {stop_class::shutdown, "stopped", 0, ""}, at(2s));

@@ -366,7 +366,7 @@ TEST_CASE("stopping all stops what lives, ends backoffs and starts nothing ever 
   REQUIRE(sick.key == "default/sick");
   w.note(w.core.running({key, well.generation, 77, 1, {}}, w.now));
   w.note(w.core.down("default/sick", sick.generation, stop_exited(1), w.now));
-  w.note(w.core.stop_all(5s));
+  w.note(w.core.stop_all(5s, w.now));
   REQUIRE(w.stopped.size() == 1);
   CHECK(w.stopped[0] == stop_run{key, well.generation, 5s});
   CHECK_FALSE(w.core.idle());
@@ -383,10 +383,10 @@ TEST_CASE("stopping all stops what lives, ends backoffs and starts nothing ever 
 TEST_CASE("stopping all a second time with another grace period tells the runtime again") {
   world w;
   w.want(pod("1"));
-  w.note(w.core.stop_all(std::nullopt));
-  w.note(w.core.stop_all(std::nullopt));
+  w.note(w.core.stop_all(std::nullopt, w.now));
+  w.note(w.core.stop_all(std::nullopt, w.now));
   CHECK(w.stopped.size() == 1);
-  w.note(w.core.stop_all(0s));
+  w.note(w.core.stop_all(0s, w.now));
   REQUIRE(w.stopped.size() == 2);
   CHECK(w.stopped[1].grace == 0s);
 }

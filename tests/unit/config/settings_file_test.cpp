@@ -46,6 +46,7 @@ shim: /shim
 backoff: {profile: kubelet, base: 2s, max: 1m, reset: 1h, immediateFirst: false}
 cgroupRoot: /pods
 podPidsLimit: 100
+giveUp: 5 in 10m
 logMaxSize: 1Mi
 logMaxFiles: 3
 resync: 5s
@@ -82,6 +83,7 @@ images:
   expected.backoff_figures = {2s, 1min, 1h, false};
   expected.cgroup_root = "/pods";
   expected.pod_pids_limit = 100;
+  expected.give_up = {5, 10min};
   expected.log_max_bytes = 1u << 20;
   expected.log_max_files = 3;
   expected.resync = 5s;
@@ -113,6 +115,10 @@ TEST_CASE("a wrong figure is refused with its place") {
   CHECK(why("backoff: {base: 10s, max: 5s}").find("max must not be shorter than base") !=
         std::string::npos);
   CHECK(why("backoff: slow").find("must be one of default, kubelet, fast") != std::string::npos);
+  CHECK(why("giveUp: often") ==
+        "cannot read settings 't.yaml:1:9': giveUp: cannot parse 'often': it "
+        "is neither never nor a number in a time (write it as never, or as 5 "
+        "in 10m)");
   CHECK(why("backoff: {immediateFirst: 1}").find("expected boolean") != std::string::npos);
   CHECK(why("logMaxSize: 1").find("must be between 4Ki and 1Ti") != std::string::npos);
   CHECK(why("logMaxSize: 1MB").find("unable to parse") == std::string::npos);

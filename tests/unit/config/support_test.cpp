@@ -180,6 +180,8 @@ TEST_CASE("annotations that ask for something are not dropped") {
   CHECK(findings(R"("hostname": "h")", R"("annotations": {"tank/nics": "x", "mine": "y"})") ==
         "unsupported metadata.annotations[tank/nics]");
   CHECK(findings(R"("hostname": "h")",
+                 R"("annotations": {"tank/backoff": "fast", "tank/give-up": "never"})") == "");
+  CHECK(findings(R"("hostname": "h")",
                  R"("annotations": {"container.apparmor.security.beta.kubernetes.io/c":
                     "localhost/x"})") ==
         "unsupported metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]");

@@ -341,6 +341,25 @@ TEST_CASE("names and labels of a pod are checked") {
          "Invalid value: \"a b\": name part");
 }
 
+TEST_CASE("annotations of ours are judged") {
+  const auto of = [](const std::string& key, const std::string& value) {
+    return manifest("", "", "name: a, annotations: {" + key + ": '" + value + "'}");
+  };
+  for (const std::string good : {"never", "1 in 1s", "100 in 24h", "5 in 1h30m"})
+    CHECK(findings(of("tank/give-up", good)).empty());
+  for (const std::string good : {"default", "kubelet", "fast"})
+    CHECK(findings(of("tank/backoff", good)).empty());
+  expect(of("tank/backoff", "slow"), "metadata.annotations[tank/backoff]",
+         "Invalid value: \"slow\": must be one of default, kubelet, fast");
+  expect(of("tank/give-up", "0 in 10m"), "metadata.annotations[tank/give-up]",
+         "Invalid value: \"0 in 10m\": the number of runs must be between 1 and 100 (write it as "
+         "never, or as 5 in 10m)");
+  for (const std::string bad :
+       {"", "5", "5 in", "5 in ", " in 5m", "101 in 5m", "-1 in 5m", "5 in 5", "5 in 10ms",
+        "5x in 5m", "5 in -5m", "always", "99999999999 in 5m"})
+    expect(of("tank/give-up", bad), "metadata.annotations[tank/give-up]", "Invalid value:");
+}
+
 TEST_CASE("a file of nothing but errors is judged in bounded time and space") {
   std::string limits;
   for (int i = 0; i < 50'000; ++i)

@@ -1,0 +1,52 @@
+#include "config/restart_rules.hpp"
+
+#include "config/duration.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace tank::config {
+
+result<give_up_rule> parse_give_up(std::string_view text) {
+  const auto refuse = [&](std::string why) {
+    return fail(errc::invalid, "parse", std::string{text.substr(0, 100)}, std::move(why),
+                "write it as never, or as 5 in 10m");
+  };
+  if (text == "never") return give_up_rule{};
+  constexpr std::string_view between = " in ";
+  const auto at = text.find(between);
+  if (at == std::string_view::npos) return refuse("it is neither never nor a number in a time");
+  const auto number = text.substr(0, at);
+  give_up_rule rule;
+  const auto [end, failed] =
+      std::from_chars(number.data(), number.data() + number.size(), rule.runs);
+  if (failed != std::errc{} || end != number.data() + number.size() || rule.runs < 1 ||
+      rule.runs > give_up_rule::most_runs)
+    return refuse("the number of runs must be between 1 and " +
+                  std::to_string(give_up_rule::most_runs));
+  const auto period = parse_duration(text.substr(at + between.size()));
+  if (!period) return refuse(period.error().cause);
+  if (*period < std::chrono::seconds{1}) return refuse("the time must be at least 1s");
+  rule.period = *period;
+  return rule;
+}
+
+result<std::string> parse_backoff_name(std::string_view text) {
+  if (std::find(backoff_names.begin(), backoff_names.end(), text) != backoff_names.end())
+    return std::string{text};
+  std::string list;
+  for (const auto name : backoff_names)
+    list.append(list.empty() ? "" : ", ").append(name);
+  return fail(errc::invalid, "parse", std::string{text.substr(0, 100)}, "must be one of " + list);
+}
+
+restart_wishes restart_wishes_of(const std::map<std::string, std::string>& annotations) {
+  restart_wishes wishes;
+  if (const auto it = annotations.find(std::string{backoff_annotation}); it != annotations.end())
+    if (auto name = parse_backoff_name(it->second)) wishes.backoff = *std::move(name);
+  if (const auto it = annotations.find(std::string{give_up_annotation}); it != annotations.end())
+    if (auto rule = parse_give_up(it->second)) wishes.give_up = *rule;
+  return wishes;
+}
+
+} // namespace tank::config
