@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include <poll.h>
 #include <spdlog/sinks/ostream_sink.h>
@@ -156,6 +157,10 @@ TEST_CASE("when an instance has ended, its threads and descriptors are gone") {
   wait(**tank, one_runs);
   CHECK(names_in("/proc/self/task") != threads);
   tank->reset(); // with a pod alive, and timers of all kinds pending
+  // A thread that was joined is listed until the kernel has buried it.
+  for (auto end = std::chrono::steady_clock::now() + limit;
+       names_in("/proc/self/task") != threads && std::chrono::steady_clock::now() < end;)
+    std::this_thread::yield();
   CHECK(names_in("/proc/self/task") == threads);
   for (const auto& n : names_in("/proc/self/fd"))
     if (!files.contains(n)) MESSAGE(n, " ", fs::read_symlink("/proc/self/fd/" + n).string());
