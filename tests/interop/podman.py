@@ -64,6 +64,11 @@ CASES = {
                 "{name: kernel.shm_rmid_forced, value: '1'}]}"),
     "hostNetwork": (["--network", "host", "--uts", "host"], "", "hostNetwork: true"),
     "hostIPC": (["--ipc", "host"], "", "hostIPC: true"),
+    "hostUsers: false": (["--uidmap", "0:196608:65536", "--gidmap", "0:196608:65536"], "", "hostUsers: false"),
+    "hostUsers: false, as another user": (["--uidmap", "0:196608:65536", "--gidmap", "0:196608:65536", "--user", "1000"],
+                                          "securityContext: {runAsUser: 1000}", "hostUsers: false"),
+    "procMount: Unmasked": (["--uidmap", "0:196608:65536", "--gidmap", "0:196608:65536", "--security-opt", "unmask=ALL"],
+                            "securityContext: {procMount: Unmasked}", "hostUsers: false"),
     "workingDir": (["--workdir", "/data"], "workingDir: /data", ""),
     "all of it": (["--user", "1000:2000", "--cap-drop", "ALL", "--read-only", "--read-only-tmpfs=false",
                    "--security-opt", "no-new-privileges"],
@@ -96,7 +101,7 @@ def by_podman(options, configured):
         IMAGE, "/bin/witness", "report", **({"CONTAINERS_CONF": f"{WORK}/containers.conf"} if configured else {}))))
 
 
-def by_tank(container, spec):
+def write_manifest(container, spec):
     lines = ["apiVersion: v1", "kind: Pod", "metadata: {name: box}", "spec:", "  restartPolicy: Never"]
     lines += ["  " + spec] * bool(spec)
     lines += ["  containers:", "  - name: main", f"    image: {IMAGE}", "    imagePullPolicy: Never",
@@ -104,9 +109,20 @@ def by_tank(container, spec):
     lines += ["    " + container] * bool(container)
     with open(f"{WORK}/box.yaml", "w") as f:
         f.write("\n".join(lines) + "\n")
+
+
+def by_tank(container, spec):
+    write_manifest(container, spec)
     shutil.rmtree(f"{WORK}/log", ignore_errors=True)
     run(TANK, "up", "--for=exit", f"{WORK}/box.yaml")
     return flatten(json.loads(run(TANK, "logs", "box")))
+
+
+def refused(container, spec):
+    """What this version of Tank says that it does not do yet: nothing to compare."""
+    write_manifest(container, spec)
+    said = run(TANK, "validate", f"{WORK}/box.yaml")
+    return [line for line in said.splitlines() if "not supported yet" in line]
 
 
 def judge(name, found):
@@ -185,7 +201,10 @@ if __name__ == "__main__":
                     f'seccomp_profile = "{os.environ["TANK_SECCOMP"]}"\n')
         make_image()
         for what, settings in CASES.items():
-            add_case(what, *settings)
+            for line in refused(*settings[1:]):
+                print(f"left out: {what}: {line}")
+            if not refused(*settings[1:]):
+                add_case(what, *settings)
         add_case("podman's own defaults", [], "", "", configured=False)
         try:
             run_all()
