@@ -96,7 +96,7 @@ class ingest {
                                unpack_budget& spent, const path_moves* moves = nullptr) const;
   result<void> publish(const layer& l, const std::filesystem::path& tree);
   result<void> lay(image_record& record);
-  result<std::vector<std::string>> lay_again(layer_record& l, const path_moves& moves);
+  result<layer_facts> lay_again(layer_record& l, const path_moves& moves);
   result<void> dress(image_record& record, const std::vector<directory_look>& looks);
   result<void> publish_blob(const digest& content, const std::filesystem::path& from);
   [[nodiscard]] std::optional<layer> find(const descriptor* blob, const digest& diff_id) const;

@@ -173,8 +173,13 @@ result<void> ingest::publish(const layer& l, const std::filesystem::path& tree) 
   if (facts.tree.empty()) {
     const auto fd = TANK_TRY(open_directory(tree));
     const auto survey = TANK_TRY(survey_tree(fd.get()));
-    facts = {l.diff_id,          {},      survey.entries, survey.bytes, l.report.implied,
-             survey.fingerprint, s_->boot};
+    facts.diff_id = l.diff_id;
+    facts.entries = survey.entries;
+    facts.bytes = survey.bytes;
+    facts.implied = l.report.implied;
+    facts.marked = l.report.marked;
+    facts.tree = survey.fingerprint;
+    facts.boot = s_->boot;
     const auto to = layout.layer(l.diff_id);
     if (::faccessat(AT_FDCWD, to.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
       // Damaged, or of a crash. Under a pod it stays: taking it away would do more damage.

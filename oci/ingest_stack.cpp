@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -42,10 +43,15 @@ result<void> apply(int fd, const directory_look& look, bool rootless) {
 /// Parents come before their children, and get their looks after them.
 result<void> make_directories_in(int root, const std::vector<directory_look>& looks,
                                  bool rootless) {
-  for (const auto& look : looks)
-    if (!look.path.empty() && ::mkdirat(root, look.path.c_str(), 0700) != 0)
-      return fail_errno(errno, "make directory", look.path);
+  for (const auto& look : looks) {
+    if (look.path.empty()) continue;
+    // The kernel lets everybody make this one device: it is the whiteout itself.
+    const int made = look.hidden ? ::mknodat(root, look.path.c_str(), S_IFCHR, makedev(0, 0))
+                                 : ::mkdirat(root, look.path.c_str(), 0700);
+    if (made != 0) return fail_errno(errno, "make directory", look.path);
+  }
   for (auto it = looks.rbegin(); it != looks.rend(); ++it) {
+    if (it->hidden) continue;
     const auto fd = TANK_TRY(open_in_root(root, it->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     TANK_TRY(apply(fd.get(), *it, rootless));
   }
@@ -74,11 +80,11 @@ result<void> ingest::lay(image_record& record) {
                                      [](const auto& path) { return !path.empty(); });
     if (i > 0 && unnamed)
       if (const auto moves = TANK_TRY(stack.moves_for(root.get(), facts.implied)); !moves.empty()) {
-        facts.implied = TANK_TRY(lay_again(l, moves));
+        facts = TANK_TRY(lay_again(l, moves));
         root = TANK_TRY(open_directory(s_->layout.layer(l.laid)));
       }
-    leans = leans || (i > 0 && !facts.implied.empty());
-    stack.push(std::move(root), facts.implied);
+    leans = leans || (i > 0 && !facts.implied.empty()) || !facts.marked.empty();
+    stack.push(std::move(root), facts.implied, facts.marked);
   }
   record.first_visible = first_visible_layer(s_->layout, record);
   record.dressing = {};
@@ -87,14 +93,14 @@ result<void> ingest::lay(image_record& record) {
   return looks.empty() ? result<void>{} : dress(record, looks);
 }
 
-/// Unpacks a layer once more, from its blob, with `moves`. Its unnamed directories are returned.
-result<std::vector<std::string>> ingest::lay_again(layer_record& l, const path_moves& moves) {
+/// Unpacks a layer once more, from its blob, with `moves`.
+result<layer_facts> ingest::lay_again(layer_record& l, const path_moves& moves) {
   std::string text = "laid " + l.diff_id.to_string();
   for (const auto& [from, to] : moves)
     text.append(1, '\0').append(from).append(1, '\0').append(to);
   l.laid = digest_of(text);
   const auto held = TANK_TRY(lock_layer(s_->layout, l.laid));
-  if (const auto here = whole_layer(l.laid)) return here->implied;
+  if (auto here = whole_layer(l.laid)) return *std::move(here);
   const auto path = s_->layout.blob(l.blob);
   unique_fd file{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
   if (!file) return fail_errno(errno, "open", path);
@@ -110,7 +116,7 @@ result<std::vector<std::string>> ingest::lay_again(layer_record& l, const path_m
     return fail(errc::corrupt, "verify", l.blob.to_string(), "the content is " + found.to_string());
   made.diff_id = l.laid;
   TANK_TRY(publish(made, tree));
-  return made.report.implied;
+  return read_facts(s_->layout, l.laid);
 }
 
 result<void> ingest::dress(image_record& record, const std::vector<directory_look>& looks) {

@@ -6,7 +6,9 @@
 #include <climits>
 #include <cstdio>
 #include <deque>
+#include <dirent.h>
 #include <fcntl.h>
+#include <memory>
 #include <string_view>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -46,6 +48,14 @@ std::string last_of(const std::string& path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
+struct closes_dir {
+  void operator()(DIR* d) const noexcept { ::closedir(d); }
+};
+
+bool is_whiteout(const struct stat& st) {
+  return S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
+}
+
 bool is_opaque(int directory) {
   char value = 0;
   for (const char* key : {"trusted.overlay.opaque", "user.overlay.opaque"})
@@ -77,10 +87,14 @@ result<std::vector<std::pair<std::string, std::string>>> attributes_of(int fd) {
 result<directory_look> look_of(int fd, const std::string& path) {
   struct stat st {};
   if (::fstat(fd, &st) != 0) return fail_errno(errno, "stat", path);
-  return directory_look {
-    path, static_cast<mode_t>(st.st_mode & 07777), st.st_uid, st.st_gid, st.st_mtim,
-        TANK_TRY(attributes_of(fd))
-  };
+  directory_look out;
+  out.path = path;
+  out.permissions = st.st_mode & 07777;
+  out.uid = st.st_uid;
+  out.gid = st.st_gid;
+  out.mtime = st.st_mtim;
+  out.attributes = TANK_TRY(attributes_of(fd));
+  return out;
 }
 
 bool same(const directory_look& a, const directory_look& b) {
@@ -110,7 +124,8 @@ std::string to_text(const std::vector<directory_look>& looks) {
     std::snprintf(head, sizeof head, "%o %u %u %lld.%09ld", d.permissions, d.uid, d.gid,
                   static_cast<long long>(d.mtime.tv_sec), d.mtime.tv_nsec);
     out += head;
-    out += " " + escaped(d.path);
+    out += d.hidden ? " hidden " : " ";
+    out += escaped(d.path);
     for (const auto& [key, value] : d.attributes)
       out += " " + escaped(key) + "=" + escaped(value);
     out += "\n";
@@ -126,8 +141,10 @@ std::string moved(const path_moves& moves, const std::string& path) {
   return path;
 }
 
-void layer_stack::push(unique_fd root, const std::vector<std::string>& implied) {
-  layers_.push_back({std::move(root), {implied.begin(), implied.end()}});
+void layer_stack::push(unique_fd root, const std::vector<std::string>& implied,
+                       const std::vector<std::string>& marked) {
+  layers_.push_back(
+      {std::move(root), {implied.begin(), implied.end()}, {marked.begin(), marked.end()}});
 }
 
 result<void> layer_stack::spend(std::size_t steps) {
@@ -160,8 +177,7 @@ result<layer_stack::seen> layer_stack::look(int root, const std::string& path) {
     }
     out.ends = true;
     const bool last = i + 1 == parts.size();
-    const bool whiteout = S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
-    out.what = !last || whiteout ? kind::none : kind::other;
+    out.what = !last || is_whiteout(st) ? kind::none : kind::other;
     if (out.what == kind::other && S_ISLNK(st.st_mode)) {
       std::array<char, PATH_MAX> target{};
       const auto n = ::readlinkat(at.get(), parts[i].c_str(), target.data(), target.size());
@@ -237,31 +253,75 @@ result<path_moves> layer_stack::moves_for(int root, const std::vector<std::strin
   return out;
 }
 
+result<layer_stack::shown> layer_stack::see(const std::string& path) {
+  shown out;
+  bool merges = true; // overlay shows what is below; what is there still tells how it looks
+  for (auto it = layers_.rbegin(); it != layers_.rend(); ++it) {
+    auto here = TANK_TRY(look(it->root.get(), path));
+    if (here.what == kind::directory) {
+      if (!out.named) out.right = TANK_TRY(look_of(here.fd.get(), path));
+      if (!out.top) out.top = out.right;
+      out.named = out.named || !it->implied.contains(path);
+      const bool opaque = is_opaque(here.fd.get());
+      if (merges) out.marked = out.marked || it->marked.contains(path);
+      if (merges) out.fds.push_back(std::move(here.fd));
+      merges = merges && !opaque;
+      if (out.named && !merges) break;
+    }
+    if (here.ends || (here.what != kind::none && here.what != kind::directory)) break;
+  }
+  return out;
+}
+
+/// Nothing is in it but whiteouts, and directories that are hollow too.
+result<bool> layer_stack::hollow(const shown& what, const std::string& path,
+                                 const std::set<std::string>& known) {
+  if (path.empty() || what.named || what.fds.empty()) return false;
+  for (const auto& fd : what.fds) {
+    unique_fd again{::openat(fd.get(), ".", dir_flags)};
+    const std::unique_ptr<DIR, closes_dir> dir{again ? ::fdopendir(again.get()) : nullptr};
+    if (!dir) return fail_errno(errno, "read", path);
+    (void)again.release(); // the stream has it now
+    for (errno = 0; const dirent* e = ::readdir(dir.get()); errno = 0) {
+      const std::string name{e->d_name};
+      if (name == "." || name == "..") continue;
+      TANK_TRY(spend(1));
+      struct stat st {};
+      if (::fstatat(::dirfd(dir.get()), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return fail_errno(errno, "look up", name);
+      if (!is_whiteout(st) && !known.contains(join(path, name))) return false;
+    }
+    if (errno != 0) return fail_errno(errno, "read", path);
+  }
+  return true;
+}
+
 result<std::vector<directory_look>> layer_stack::dressing() {
   std::set<std::string> wanted{""};
   for (const auto& l : layers_)
-    for (const auto& path : l.implied)
-      for (auto at = path; wanted.insert(at).second; at = parent_of(at)) {
-      }
+    for (const auto* list : {&l.implied, &l.marked})
+      for (const auto& path : *list)
+        for (auto at = path; wanted.insert(at).second; at = parent_of(at)) {
+        }
   std::vector<directory_look> out;
+  std::set<std::string> hidden;
   bool differs = false;
-  for (const auto& path : wanted) {
-    std::optional<directory_look> shown;
-    std::optional<directory_look> right;
-    for (auto it = layers_.rbegin(); it != layers_.rend(); ++it) {
-      const auto here = TANK_TRY(look(it->root.get(), path));
-      if (here.what == kind::directory) {
-        right = TANK_TRY(look_of(here.fd.get(), path));
-        if (!shown) shown = right;
-        if (!it->implied.contains(path)) break;
-      }
-      if (here.ends || (here.what != kind::none && here.what != kind::directory)) break;
+  for (auto it = wanted.rbegin(); it != wanted.rend(); ++it) { // children first
+    auto there = TANK_TRY(see(*it));
+    if (!there.top) continue; // an upper layer hides it
+    if (TANK_TRY(hollow(there, *it, hidden))) {
+      hidden.insert(*it);
+      there.right->hidden = true;
     }
-    if (!shown) continue; // an upper layer hides it
-    differs = differs || !same(*shown, *right);
-    out.push_back(*std::move(right));
+    // Where overlay has nothing to merge, it lists what is there, whiteouts too.
+    const bool listed = there.marked && there.fds.size() == 1 && !it->empty();
+    differs = differs || there.right->hidden || listed || !same(*there.top, *there.right);
+    out.push_back(*std::move(there.right));
   }
   if (!differs) out.clear();
+  std::erase_if(
+      out, [&](const auto& d) { return hidden.contains(parent_of(d.path)) && !d.path.empty(); });
+  std::reverse(out.begin(), out.end());
   return out;
 }
 

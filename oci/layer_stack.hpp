@@ -24,6 +24,7 @@ namespace tank::oci {
 /// A directory as a container shall see it. `path` is relative; "" is the root.
 struct directory_look {
   std::string path;
+  bool hidden = false;    ///< it shall not be seen at all
   mode_t permissions = 0; ///< 07777
   uid_t uid = 0;
   gid_t gid = 0;
@@ -42,9 +43,10 @@ std::string moved(const path_moves& moves, const std::string& path);
 /// Layers on one another. Nothing is followed but by `moves_for`, and that inside only. Blocking.
 class layer_stack {
  public:
-  /// On top of those before. `implied`: directories of it that it does not name, as unpack_report
-  /// says.
-  void push(unique_fd root, const std::vector<std::string>& implied);
+  /// On top of those before. `implied`: directories of it that it does not name; `marked`: that
+  /// hold whiteouts; as unpack_report says.
+  void push(unique_fd root, const std::vector<std::string>& implied,
+            const std::vector<std::string>& marked);
 
   /// What a layer must move to lie on this stack: implied directories of it that are links here.
   /// `root` is the layer, unpacked by itself; borrowed.
@@ -52,13 +54,16 @@ class layer_stack {
 
   /// How the implied directories, and those above them, look when the layers are applied one after
   /// the other, unless all of them look so already: a layer of only these on top makes it right.
-  /// Parents come before their children.
+  /// Parents come before their children. Among them are directories that are there for whiteouts of
+  /// nothing only, which nobody shall see, and those whose whiteouts overlay would list because no
+  /// other layer has them.
   result<std::vector<directory_look>> dressing();
 
  private:
   struct layer {
     unique_fd root;
     std::set<std::string> implied;
+    std::set<std::string> marked;
   };
   enum class kind : std::uint8_t { none, directory, link, other };
   struct seen {
@@ -72,6 +77,18 @@ class layer_stack {
   result<seen> find(const std::string& path);
   result<std::string> resolve(const std::string& parent, const std::string& name);
   result<void> spend(std::size_t steps);
+
+  /// What there is of one directory in the layers.
+  struct shown {
+    std::optional<directory_look> top;   ///< as overlay shows it
+    std::optional<directory_look> right; ///< as it is to look
+    std::vector<unique_fd> fds;          ///< that overlay merges, top first
+    bool named = false;                  ///< by some layer
+    bool marked = false;                 ///< has whiteouts
+  };
+  result<shown> see(const std::string& path);
+  result<bool> hollow(const shown& what, const std::string& path,
+                      const std::set<std::string>& known);
 
   std::vector<layer> layers_; ///< bottom first
   std::uint64_t spent_ = 0;

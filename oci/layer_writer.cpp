@@ -75,7 +75,7 @@ result<void> layer_writer::make_component(int parent, const std::string& name) {
   if (::mkdirat(parent, name.c_str(), 0700) != 0) return refused(errno, "make directory for");
   const unique_fd fd{::openat(parent, name.c_str(), dir_flags)};
   if (!fd || ::fchmod(fd.get(), 0755) != 0) return refused(errno, "make directory for");
-  return opaque ? mark_opaque(fd.get()) : remember_implied(fd.get());
+  return opaque ? mark_opaque(fd.get()) : remember_place(fd.get(), implied_);
 }
 
 result<void> layer_writer::enter(const std::string& directory) {
@@ -183,7 +183,7 @@ result<void> layer_writer::remember(const entry_facts& entry, ino_t inode) {
 }
 
 /// By the way it has really: a link of this archive may have led there.
-result<void> layer_writer::remember_implied(int directory) {
+result<void> layer_writer::remember_place(int directory, places& in) {
   const auto way = [](int fd) -> result<std::string> {
     const auto link = "/proc/self/fd/" + std::to_string(fd);
     std::array<char, PATH_MAX> target{};
@@ -193,21 +193,22 @@ result<void> layer_writer::remember_implied(int directory) {
   };
   struct stat st {};
   if (::fstat(directory, &st) != 0) return refused(errno, "stat");
+  if (in.contains(st.st_ino)) return {};
   const auto root = TANK_TRY(way(root_));
   auto path = TANK_TRY(way(directory));
-  if (path.size() <= root.size() || !path.starts_with(root)) return {}; // moved by somebody else
+  if (path == root) return {};
+  if (!path.starts_with(root + "/")) return {}; // moved by somebody else
   path.erase(0, root.size() + 1);
   metadata_ += path.size() + sizeof(directory_facts);
   if (metadata_ > options_.limits.max_metadata)
     return fail(errc::limit, "remember", "entry", "too many directories");
-  implied_[st.st_ino] = std::move(path);
+  in[st.st_ino] = std::move(path);
   return {};
 }
 
-result<std::vector<std::string>> layer_writer::implied() const {
+std::vector<std::string> layer_writer::still_there(const places& all) const {
   std::vector<std::string> out;
-  if (!named_root_) out.emplace_back();
-  for (const auto& [inode, path] : implied_) {
+  for (const auto& [inode, path] : all) {
     const auto fd = open_in_root(root_, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     struct stat st {};
     // Later entries may have replaced it, or the way to it.
@@ -333,7 +334,7 @@ result<void> layer_writer::whiteout(const std::string& path) {
   // The kernel lets everybody make this one device: it is the whiteout itself.
   if (::mknodat(parent_.get(), name_.c_str(), S_IFCHR, makedev(0, 0)) != 0)
     return refused(errno, "make whiteout");
-  return {};
+  return remember_place(parent_.get(), marked_);
 }
 
 result<void> layer_writer::opaque(const std::string& directory) {
@@ -343,10 +344,11 @@ result<void> layer_writer::opaque(const std::string& directory) {
   return mark_opaque(fd.get());
 }
 
-result<std::vector<std::string>> layer_writer::finish() {
+result<layer_writer::findings> layer_writer::finish() {
   parent_.reset();
-  if (!options_.layer) return std::vector<std::string>{};
-  const auto unnamed = TANK_TRY(implied());
+  if (!options_.layer) return findings{};
+  findings out{still_there(implied_), still_there(marked_)};
+  if (!named_root_) out.implied.insert(out.implied.begin(), std::string{});
   std::vector<std::pair<ino_t, directory_facts>> all{std::make_move_iterator(directories_.begin()),
                                                      std::make_move_iterator(directories_.end())};
   directories_.clear();
@@ -362,7 +364,7 @@ result<std::vector<std::string>> layer_writer::finish() {
     if (auto done = apply_to_directory(fd->get(), facts.entry); !done)
       return wrap(std::move(done).error(), "finish", printable(path));
   }
-  return unnamed;
+  return out;
 }
 
 } // namespace tank::oci

@@ -43,9 +43,14 @@ class layer_writer {
   result<void> whiteout(const std::string& path);
   result<void> opaque(const std::string& directory);
   /// Times and modes of directories, which writing into them would have changed. Call once, last.
-  /// Gives the directories that had to be made and were never named, sorted; those that replace a
-  /// removed one are new, and not among them.
-  result<std::vector<std::string>> finish();
+  struct findings {
+    /// Directories that had to be made and were never named; those that replace a removed one are
+    /// new, and not among them.
+    std::vector<std::string> implied;
+    std::vector<std::string> marked; ///< directories that hold whiteouts
+  };
+  /// Sorted.
+  result<findings> finish();
 
  private:
   struct directory_facts {
@@ -63,8 +68,9 @@ class layer_writer {
   result<void> set_attributes(int fd, const entry_facts& entry);
   [[nodiscard]] bool is_ours(const entry_facts& entry) const;
   result<void> remember(const entry_facts& entry, ino_t inode);
-  result<void> remember_implied(int directory);
-  [[nodiscard]] result<std::vector<std::string>> implied() const;
+  using places = std::unordered_map<ino_t, std::string>;
+  result<void> remember_place(int directory, places& in);
+  [[nodiscard]] std::vector<std::string> still_there(const places& all) const;
 
   int root_;
   const unpack_options& options_;
@@ -75,7 +81,8 @@ class layer_writer {
   std::string parent_path_;
   std::string name_; ///< last component of the entry at hand
   std::unordered_map<ino_t, directory_facts> directories_;
-  std::unordered_map<ino_t, std::string> implied_; ///< where they were made
+  places implied_;
+  places marked_;
   bool named_root_ = false;
   std::uint64_t metadata_ = 0;
 };

@@ -64,6 +64,8 @@ std::string to_json(const layer_facts& f) {
               {"boot", f.boot}};
   for (const auto& path : f.implied)
     out["implied"].push_back(escaped(path));
+  for (const auto& path : f.marked)
+    out["marked"].push_back(escaped(path));
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -90,6 +92,8 @@ result<layer_facts> read_facts(const store_layout& layout, const digest& diff_id
     }
   for (const auto& escaped_path : TANK_TRY(o.texts("implied")))
     f.implied.push_back(TANK_TRY(unescaped(escaped_path)));
+  for (const auto& escaped_path : TANK_TRY(o.texts("marked")))
+    f.marked.push_back(TANK_TRY(unescaped(escaped_path)));
   if (f.diff_id != diff_id)
     return fail(errc::corrupt, "read", path, "it is of " + f.diff_id.to_string());
   return f;

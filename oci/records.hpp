@@ -38,6 +38,7 @@ struct layer_facts {
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;          ///< of file contents
   std::vector<std::string> implied; ///< directories that it has and does not name (layer_stack.hpp)
+  std::vector<std::string> marked;  ///< directories that hold whiteouts
   std::string tree;                 ///< survey_tree's fingerprint of the directory
   std::string boot;                 ///< boot_id of who made it
   bool operator==(const layer_facts&) const = default;

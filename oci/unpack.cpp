@@ -116,7 +116,9 @@ class unpacker {
       // What nobody read of it is passed over here, not as a part of the next header.
       if (::archive_read_data_skip(a) < ARCHIVE_WARN) return input_.why(a, "read", last_);
     }
-    report_.implied = TANK_TRY(writer_.finish());
+    auto unnamed = TANK_TRY(writer_.finish());
+    report_.implied = std::move(unnamed.implied);
+    report_.marked = std::move(unnamed.marked);
     return report_;
   }
 

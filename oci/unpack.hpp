@@ -60,6 +60,7 @@ struct unpack_report {
   std::uint64_t whiteouts = 0;
   std::uint64_t skipped_devices = 0;
   std::vector<std::string> implied; ///< directories without an entry of their own, sorted
+  std::vector<std::string> marked;  ///< directories that hold whiteouts, sorted
   bool operator==(const unpack_report&) const = default;
 };
 

@@ -50,6 +50,15 @@ CASES = {
     "a link is removed, not what it leads to": ([[file(".wh.lib")]], []),
     "a name through a link that an upper layer made": ([[link("w/link", "../usr/lib")], [file("w/link/new")]], []),
     "a directory that hides others": ([[file("a/.wh..wh..opq")], [file("a/b/new")]], ["a", "a/b"]),
+    # umoci's cases of marks that overlay would show where it merges nothing.
+    "whiteouts in an opaque directory": ([[file("w/y/.wh.z"), file("w/.wh.before"), file("w/.wh..wh..opq"),
+                                           file("w/.wh.x"), file("w/deep/er/.wh.after"), file("w/new")]],
+                                         ["w", "w/y", "w/deep", "w/deep/er"]),
+    "a whiteout of nothing, in a new directory": ([[file("n/.wh.nothing"), file("n/new")]], ["n"]),
+    "a whiteout of nothing, on top": ([[file(".wh.nothing"), file("n/.wh..wh..opq")]], ["n"]),
+    "opaque directories in one another": ([[file("w/y/.wh..wh..opq"), file("w/.wh..wh..opq"), file("w/y/a")]],
+                                          ["w", "w/y"]),
+    "an opaque directory where a whiteout was": ([[file(".wh.w"), file("w/.wh..wh..opq"), file("w/a")]], ["w"]),
     "everything new": ([[file(".wh..wh..opq"), file("a/b/new")]], ["a", "a/b"]),
 }
 

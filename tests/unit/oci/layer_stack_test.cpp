@@ -52,6 +52,10 @@ std::string looks(layer_stack& stack) {
   const auto all = stack.dressing().value();
   for (const auto& d : all) {
     char line[64];
+    if (d.hidden) {
+      out += d.path + " hidden;";
+      continue;
+    }
     std::snprintf(line, sizeof line, "%s %o %lld;", d.path.c_str(), d.permissions,
                   d.path.empty() ? 0LL : static_cast<long long>(d.mtime.tv_sec));
     out += line;
@@ -64,8 +68,8 @@ std::string on_base(const tar_builder& upper) {
   const layer below{base()};
   const layer above{upper};
   layer_stack stack;
-  stack.push(below.fd(), below.report.implied);
-  stack.push(above.fd(), above.report.implied);
+  stack.push(below.fd(), below.report.implied, below.report.marked);
+  stack.push(above.fd(), above.report.implied, above.report.marked);
   return looks(stack);
 }
 
@@ -73,7 +77,7 @@ path_moves moves_on_base(const tar_builder& upper) {
   const layer below{base()};
   const layer above{upper};
   layer_stack stack;
-  stack.push(below.fd(), below.report.implied);
+  stack.push(below.fd(), below.report.implied, below.report.marked);
   return stack.moves_for(above.fd().get(), above.report.implied).value();
 }
 
@@ -104,6 +108,17 @@ TEST_CASE("an unnamed directory looks as in the layer below, with those above it
   CHECK(on_base(tar_builder{}.file(".wh..wh..opq", "").file("a/b/new")).empty());
 }
 
+TEST_CASE("marks of nothing are not seen, nor directories that are there for them only") {
+  CHECK(layer{tar_builder{}.file("a/.wh.c", "").file("d/.wh..wh..opq", "")}.report.marked ==
+        names{"a"});
+  CHECK(on_base(tar_builder{}.file("n/.wh.x", "")) == " 755 0;n hidden;");
+  CHECK(on_base(tar_builder{}.file("n/m/.wh.x", "").file("n/o/.wh..wh..opq", "")) ==
+        " 755 0;n hidden;");
+  CHECK(on_base(tar_builder{}.add(dir("n", 0711, 7)).file("n/.wh.x", "")) == " 755 0;n 711 7;");
+  CHECK(on_base(tar_builder{}.file("n/.wh.x", "").add(dir("n", 0711, 7))) == " 755 0;n 711 7;");
+  CHECK(on_base(tar_builder{}.add(dir("a", 0700, 111)).file("a/.wh.b", "")).empty()); // merged
+}
+
 TEST_CASE("names below a link of a lower layer mean what it leads to") {
   CHECK(moves_on_base(tar_builder{}.file("l/new")) == path_moves{{"l", "a/b"}});
   CHECK(moves_on_base(tar_builder{}.file("up/b/new")) == path_moves{{"up", "a"}});
@@ -126,7 +141,7 @@ TEST_CASE("only what lies below a moved path moves, by the longest one") {
 TEST_CASE("links that lead in circles or nowhere end") {
   const layer below{tar_builder{}.symlink("c", "c").symlink("n", "no/where")};
   layer_stack stack;
-  stack.push(below.fd(), below.report.implied);
+  stack.push(below.fd(), below.report.implied, below.report.marked);
   const layer nowhere{tar_builder{}.file("n/x")};
   CHECK(stack.moves_for(nowhere.fd().get(), nowhere.report.implied).value() ==
         path_moves{{"n", "no/where"}});
