@@ -19,14 +19,24 @@
 
 namespace tank::kernel {
 
+/// The host's ids that are 0, 1, ... in a pod's user namespace, of users and of groups alike.
+struct user_range {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0; ///< 0: no user namespace, ids are the host's
+  explicit operator bool() const noexcept { return count != 0; }
+  bool operator==(const user_range&) const = default;
+};
+
 /// The root filesystem: read-only layers shared by all pods of an image, and a private upper.
 /// `lower` is ordered top first, as overlayfs wants it. With `read_only` the merged view is mounted
 /// read-only at the end. With an empty `upper`, `lower` must be exactly one directory: it is bound
-/// as it is (`rootfs:/dir` images).
+/// as it is (`rootfs:/dir` images). With `mapped`, which wants a user namespace, what is the host's
+/// id n in `lower` is the namespace's n (idmapped mounts); `upper` holds the host's ids.
 struct overlay_step {
   std::vector<std::filesystem::path> lower;
   std::filesystem::path upper;
   std::filesystem::path work;
+  bool mapped = false;
   bool operator==(const overlay_step&) const = default;
 };
 
@@ -47,6 +57,7 @@ struct bind_step {
   bool read_only = false;
   bool recursive = false;
   std::uint32_t flags = 0; ///< further MS_NOSUID | MS_NODEV | MS_NOEXEC
+  bool mapped = false;     ///< as in overlay_step, with all that is mounted below
   bool operator==(const bind_step&) const = default;
 };
 
@@ -192,6 +203,9 @@ struct sandbox_spec {
   bool host_network = false;     ///< false: a fresh network namespace with lo up
   bool host_ipc = false;
   std::string hostname; ///< set in a fresh UTS namespace; empty: the host's UTS namespace
+  /// A fresh user namespace, which owns those above and those of the containers. In it the plan's
+  /// ids are the namespace's; the shim itself stays outside.
+  user_range users = {};
   bool operator==(const sandbox_spec&) const = default;
 };
 

@@ -74,7 +74,9 @@ struct sandbox_frame {
   std::uint32_t protocol = version;
   std::uint32_t new_net = 0;
   std::uint32_t new_ipc = 0;
-  char hostname[65] = {}; ///< empty: no UTS namespace
+  char hostname[65] = {};     ///< empty: no UTS namespace
+  std::uint32_t first_id = 0; ///< of the user namespace; see user_range
+  std::uint32_t ids = 0;      ///< 0: no user namespace
 };
 
 /// All requests about one container. `create` carries the plan's memfd beside it (SCM_RIGHTS) and

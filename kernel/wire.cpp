@@ -89,6 +89,7 @@ static void read_step(reader& r, step_view* out) noexcept {
     s.overlay.lower = r.list();
     s.overlay.upper = r.str();
     s.overlay.work = r.str();
+    s.overlay.mapped = r.flag();
     break;
   case step_kind::filesystem:
     s.filesystem.type = r.str();
@@ -102,6 +103,7 @@ static void read_step(reader& r, step_view* out) noexcept {
     s.bind.read_only = r.flag();
     s.bind.recursive = r.flag();
     s.bind.flags = r.u32();
+    s.bind.mapped = r.flag();
     break;
   case step_kind::device:
     s.device.target = r.str();

@@ -78,6 +78,7 @@ struct overlay_view {
   text_list lower;
   text upper;
   text work;
+  bool mapped = false;
 };
 struct filesystem_view {
   text type;
@@ -91,6 +92,7 @@ struct bind_view {
   bool read_only = false;
   bool recursive = false;
   std::uint32_t flags = 0;
+  bool mapped = false;
 };
 struct device_view {
   text target;

@@ -77,6 +77,7 @@ struct step_writer {
     w.list(s.lower);
     w.str(s.upper);
     w.str(s.work);
+    w.flag(s.mapped);
   }
   void operator()(const filesystem_step& s) const {
     w.str(s.type);
@@ -90,6 +91,7 @@ struct step_writer {
     w.flag(s.read_only);
     w.flag(s.recursive);
     w.u32(s.flags);
+    w.flag(s.mapped);
   }
   void operator()(const device_step& s) const {
     w.str(s.target);
@@ -129,7 +131,10 @@ std::vector<std::string> strings(const text_list& list) {
 step to_step(const step_view& s) {
   switch (s.kind) {
   case step_kind::overlay: {
-    overlay_step o{.lower = {}, .upper = s.overlay.upper.view(), .work = s.overlay.work.view()};
+    overlay_step o{.lower = {},
+                   .upper = s.overlay.upper.view(),
+                   .work = s.overlay.work.view(),
+                   .mapped = s.overlay.mapped};
     for (auto& dir : strings(s.overlay.lower))
       o.lower.emplace_back(std::move(dir));
     return o;
@@ -139,7 +144,7 @@ step to_step(const step_view& s) {
                            s.filesystem.flags, s.filesystem.data.c_str()};
   case step_kind::bind:
     return bind_step{s.bind.source.c_str(), s.bind.target.c_str(), s.bind.read_only,
-                     s.bind.recursive, s.bind.flags};
+                     s.bind.recursive,      s.bind.flags,          s.bind.mapped};
   case step_kind::device:
     return device_step{s.device.target.c_str(), s.device.major, s.device.minor, s.device.mode,
                        s.device.block,          s.device.uid,   s.device.gid};

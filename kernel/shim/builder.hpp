@@ -1,6 +1,7 @@
 /// The kinds of steps, one function each; run_steps (steps.cpp) calls them in the plan's order.
 #pragma once
 
+#include "kernel/shim/sources.hpp"
 #include "kernel/shim/steps.hpp"
 #include "kernel/shim/syscalls.hpp"
 
@@ -14,6 +15,12 @@ struct builder {
   bool pivoted = false;
   const char* late_directory = nullptr; ///< to be made before the root turns read-only; or null
   failure* out = nullptr;
+  /// Of a user namespace: what overlay and bind steps take, instead of opening it. Closed as used.
+  const sources* opened = nullptr;
+  unsigned used = 0; ///< of `opened`
+
+  /// The next one, to be closed by the caller.
+  int take_source() noexcept { return used < opened->count() ? opened->fd(used++) : -1; }
 };
 
 // Each returns 0, or -1 with b.out filled but for the index.
@@ -40,6 +47,29 @@ int set_sysctl(builder& b, const wire::sysctl_view& s) noexcept;
 /// whose symlinks lead a volume there would replace what later steps and the kernel's own files
 /// are trusted for (SECURITY.md class 6).
 int check_mountable(builder& b, int target, const char* verb, const char* path) noexcept;
+
+/// overlayfs takes 500; what an image may have is decided elsewhere, and lower.
+inline constexpr std::uint32_t max_layers = 500;
+
+/// The directories of an overlay, or mounts of them.
+struct layers {
+  int lower[max_layers];
+  std::uint32_t count = 0;
+  unique_fd upper;
+  unique_fd work;
+
+  layers() noexcept = default;
+  layers(const layers&) = delete;
+  layers& operator=(const layers&) = delete;
+  ~layers() {
+    for (std::uint32_t i = 0; i < count; ++i)
+      ::close(lower[i]);
+  }
+};
+int open_layers(const wire::overlay_view& s, layers& l, failure* out) noexcept;
+
+/// A detached overlay mount; -1 with EINVAL where overlayfs takes no descriptors.
+int new_overlay(const layers& l) noexcept;
 
 /// fsopen .. fsmount of a filesystem without a device. `data` is "key=value,flag,...".
 /// A detached mount, or -1 with errno.

@@ -1,6 +1,7 @@
 #include "kernel/shim/child.hpp"
 
 #include "kernel/shim/privileges.hpp"
+#include "kernel/shim/sources.hpp"
 #include "kernel/shim/syscalls.hpp"
 
 #include <cerrno>
@@ -22,12 +23,26 @@ bool parent_is_gone(int checkpoint) noexcept {
 }
 
 // Nothing of the shim may reach the workload (CVE-2024-21626): from here on only 0, 1, 2 and the
-// checkpoint exist, and that one is CLOEXEC.
-static void keep_four_fds(int checkpoint, int output, int errors) noexcept {
+// checkpoint exist, and that one is CLOEXEC. So are the sources, which are closed as they are used.
+static void keep_four_fds(int checkpoint, int output, int errors, const sources* opened) noexcept {
   ::dup2(output >= 0 ? output : 0, 1);
   ::dup2(errors >= 0 ? errors : 0, 2);
   if (checkpoint != checkpoint_fd) ::dup3(checkpoint, checkpoint_fd, O_CLOEXEC);
-  close_from(checkpoint_fd + 1);
+  unsigned first = checkpoint_fd + 1;
+  for (unsigned keep = 0; opened != nullptr && opened->next(first, &keep); first = keep + 1) {
+    if (keep > first) ::syscall(SYS_close_range, first, keep - 1, 0U);
+  }
+  close_from(first);
+}
+
+// Until now we are nobody there, with all capabilities.
+static int become_root(failure* out) noexcept {
+  if (::syscall(SYS_setgroups, 0UL, nullptr) == 0 && ::syscall(SYS_setresgid, 0, 0, 0) == 0 &&
+      ::syscall(SYS_setresuid, 0, 0, 0) == 0) {
+    ::prctl(PR_SET_DUMPABLE, 0); // the host may be set up to allow it at a change of identity
+    return 0;
+  }
+  return out->set(errno, "become root of", "the pod's user namespace");
 }
 
 // The host's /dev/null must not be reachable through /proc/self/fd/0: a workload that is root could
@@ -48,13 +63,15 @@ static void take_own_dev_null(const wire::log_view& log) noexcept {
   ::close(fd);
 }
 
-static int build(const wire::plan_view& plan, failure* out) noexcept {
+static int build(const wire::plan_view& plan, const sources* opened, failure* out) noexcept {
   // At build, not at clone: by now it is in its cgroup, and the cgroup namespace's root is the
   // cgroup at the moment it is made.
   if (plan.new_cgroup_ns && ::unshare(CLONE_NEWCGROUP) != 0)
     return out->set(errno, "make the cgroup namespace of", plan.container.c_str());
-  if (leave_keyring(out) != 0 || set_oom_score(plan.process, out) != 0) return -1;
-  return run_steps(plan, out);
+  if (leave_keyring(out) != 0) return -1;
+  // In a user namespace the shim has done it.
+  if (opened == nullptr && set_oom_score(plan.process, "self", out) != 0) return -1;
+  return run_steps(plan, opened, out);
 }
 
 [[noreturn]] static void fail_child(const report& failed) noexcept {
@@ -62,10 +79,18 @@ static int build(const wire::plan_view& plan, failure* out) noexcept {
   ::_exit(exit_failed);
 }
 
-void run_child(const wire::plan_view& plan, int checkpoint, int output, int errors) noexcept {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+void run_child(const wire::plan_view& plan, int checkpoint, int output, int errors,
+               const sources* opened) noexcept {
   ::setsid(); // no controlling terminal to inject into (TIOCSTI)
-  keep_four_fds(checkpoint, output, errors);
+  keep_four_fds(checkpoint, output, errors, opened);
+  report first;
+  if (opened != nullptr && become_root(&first.why) != 0) {
+    first.failed = 1;
+    fail_child(first);
+  }
+  // Behind the change of identity, which disarms it. A shim that is gone by then has closed the
+  // checkpoint.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -78,7 +103,7 @@ void run_child(const wire::plan_view& plan, int checkpoint, int output, int erro
     if (n != sizeof wanted) ::_exit(exit_abandoned);
     report done;
     if (wanted == command::build) {
-      done.failed = build(plan, &done.why) != 0;
+      done.failed = build(plan, opened, &done.why) != 0;
       if (done.failed != 0) fail_child(done);
       ::send(checkpoint_fd, &done, sizeof done.failed, MSG_NOSIGNAL);
     } else {

@@ -19,9 +19,13 @@ struct report {
 inline constexpr int exit_abandoned = 102;
 inline constexpr int exit_failed = 127;
 
-/// Runs in the child, never returns. `checkpoint` is its end of the socket; `output` and `errors`
-/// become fds 1 and 2 (-1: /dev/null, as fd 0). The plan is the child's own copy of the mapping.
-[[noreturn]] void run_child(const wire::plan_view& plan, int checkpoint, int output,
-                            int errors) noexcept;
+class sources;
+
+/// Runs in the child, never returns. With `opened` it is in a user namespace, whose root it
+/// becomes, and has these beside its other descriptors until it has built. `checkpoint` is its end
+/// of the socket; `output` and `errors` become fds 1 and 2 (-1: /dev/null, as fd 0). The plan is
+/// the child's own copy of the mapping.
+[[noreturn]] void run_child(const wire::plan_view& plan, int checkpoint, int output, int errors,
+                            const sources* opened) noexcept;
 
 } // namespace tank::kernel::shim

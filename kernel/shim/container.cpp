@@ -1,6 +1,7 @@
 #include "kernel/shim/container.hpp"
 
 #include "kernel/shim/cgroup.hpp"
+#include "kernel/shim/privileges.hpp"
 
 #include <cerrno>
 
@@ -48,52 +49,72 @@ void container::fail(int sys, const char* step, const char* object) noexcept {
   finish_as(stage::failed);
 }
 
-void container::start(const wire::plan_view& plan) noexcept {
-  if (launch(plan)) return enter(stage::ready);
+void container::start(const wire::plan_view& plan, const user_space& users) noexcept {
+  if (launch(plan, users)) return enter(stage::ready);
   checkpoint_.reset();
   output_.close();
   finish_as(stage::failed);
 }
 
+static pid_t clone_child(const user_space& users, const sources& opened, const descent& child,
+                         int* pidfd) noexcept {
+  return users ? descend(users, opened, child, pidfd)
+               : clone_into(child.namespaces, pidfd, child.cgroup);
+}
+
 // Of v2 a child can be born in its cgroup; of v1, and of kernels before 5.7, it has to be moved.
-static pid_t clone_joined(std::uint64_t namespaces, int* pidfd, const wire::plan_view& plan,
-                          bool* joined) noexcept {
-  if (plan.cgroups.count == 1) {
-    const unique_fd cgroup{::open(plan.cgroups.items[0], O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    const pid_t pid = cgroup ? clone_into(namespaces, pidfd, cgroup.get()) : -1;
+static pid_t clone_joined(const user_space& users, const sources& opened, descent& child,
+                          int* pidfd, bool* joined) noexcept {
+  const auto& cgroups = child.plan->cgroups;
+  if (cgroups.count == 1) {
+    const unique_fd cgroup{::open(cgroups.items[0], O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    child.cgroup = cgroup.get();
+    const pid_t pid = cgroup ? clone_child(users, opened, child, pidfd) : -1;
     *joined = pid >= 0;
     if (pid >= 0) return pid;
+    child.cgroup = -1;
   }
-  return clone_into(namespaces, pidfd);
+  return clone_child(users, opened, child, pidfd);
 }
 
 // False with `why_` filled.
-bool container::launch(const wire::plan_view& plan) noexcept {
-  if (output_.open(plan, &why_) != 0) return false;
+bool container::launch(const wire::plan_view& plan, const user_space& users) noexcept {
+  if (output_.open(plan, users.first, &why_) != 0) return false;
+  sources opened;
+  if (users && opened.open(plan, users.ns.get(), &why_) != 0) return false;
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return why_.set(errno, "make the checkpoint of", name_) == 0;
   checkpoint_.reset(ends[0]);
   const unique_fd childs_end{ends[1]};
   int pidfd = -1;
+  descent child{&plan, childs_end.get(), output_.childs_end(0), output_.childs_end(1),
+                CLONE_NEWNS | (plan.new_pid_ns ? std::uint64_t{CLONE_NEWPID} : 0)};
   bool joined = plan.cgroups.count == 0;
-  const pid_t pid =
-      clone_joined(CLONE_NEWNS | (plan.new_pid_ns ? CLONE_NEWPID : 0), &pidfd, plan, &joined);
-  if (pid == 0) run_child(plan, childs_end.get(), output_.childs_end(0), output_.childs_end(1));
+  const pid_t pid = clone_joined(users, opened, child, &pidfd, &joined);
+  if (pid == 0) run_child(plan, child.checkpoint, child.output, child.errors, nullptr);
   if (pid < 0) return why_.set(errno, "clone the process of", name_) == 0;
   output_.close_childs_ends();
   pid_ = pid;
   pidfd_.reset(pidfd);
   stat_ = open_stat(pid);
+  char number[21];
+  *put_decimal(number, static_cast<std::uint64_t>(pid)) = '\0';
   if (!stat_) {
-    has_failed_ = true; // told when it is gone
     why_.set(errno, "watch the process of", name_);
-    send_signal(pidfd, SIGKILL);
+    give_up();
   } else if (!joined && join_cgroups(plan.cgroups, pid, &why_) != 0) {
-    has_failed_ = true;
-    send_signal(pidfd, SIGKILL);
+    give_up();
+  } else if (users && set_oom_score(plan.process, number, &why_) != 0) {
+    give_up();
   }
   return true;
+}
+
+// With `why_` filled: told when the child is gone.
+void container::give_up() noexcept {
+  has_failed_ = true;
+  send_signal(pidfd_.get(), SIGKILL);
 }
 
 void container::send(command wanted) noexcept {

@@ -6,6 +6,7 @@
 #include "kernel/shim/child.hpp"
 #include "kernel/shim/output.hpp"
 #include "kernel/shim/syscalls.hpp"
+#include "kernel/shim/user_space.hpp"
 #include "kernel/stage.hpp"
 
 namespace tank::kernel::shim {
@@ -18,7 +19,8 @@ class container {
   explicit container(const char* name) noexcept { copy_text(name_, name); }
 
   /// Opens the log, clones and parks the child: `ready`, or `failed`.
-  void start(const wire::plan_view& plan) noexcept;
+  /// In `users`, when that is one.
+  void start(const wire::plan_view& plan, const user_space& users) noexcept;
 
   /// What became of the request; only `act` and `hold` did anything.
   verdict request(verb what, std::int32_t value) noexcept;
@@ -54,7 +56,8 @@ class container {
   }
   void fail(int sys, const char* step, const char* object) noexcept;
   void finish_as(stage s) noexcept;
-  bool launch(const wire::plan_view& plan) noexcept;
+  bool launch(const wire::plan_view& plan, const user_space& users) noexcept;
+  void give_up() noexcept;
   void run() noexcept;
   void send(command wanted) noexcept;
 

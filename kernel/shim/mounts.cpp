@@ -126,7 +126,8 @@ int mount_filesystem(builder& b, const wire::filesystem_view& s) noexcept {
 }
 
 int bind_source(builder& b, const wire::bind_view& s) noexcept {
-  const unique_fd source{::open(s.source.c_str(), O_PATH | O_CLOEXEC)};
+  const unique_fd source{b.opened != nullptr ? b.take_source()
+                                             : ::open(s.source.c_str(), O_PATH | O_CLOEXEC)};
   struct stat st {};
   if (!source || ::fstat(source.get(), &st) != 0) {
     return b.out->set(errno, "open the source of a mount", s.source.c_str());
@@ -138,6 +139,10 @@ int bind_source(builder& b, const wire::bind_view& s) noexcept {
                                       .mode = directory ? mode_t{0755} : mode_t{0644}})};
   if (!target) return b.out->set(errno, verb, s.target.c_str());
   if (check_mountable(b, target.get(), verb, s.target.c_str()) != 0) return -1;
+  if (b.opened != nullptr) { // all else was done by who opened it
+    if (attach_mount(source.get(), target.get()) == 0) return 0;
+    return b.out->set(errno, verb, s.target.c_str());
+  }
   const unique_fd mount{clone_mount(source.get(), "", s.recursive && directory)};
   const std::uint64_t attributes =
       mount_attributes(s.flags) | (s.read_only ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0);

@@ -17,9 +17,12 @@ namespace {
 /// device. Read-only, so that its mode and owner on the host stay out of reach; that does not keep
 /// a device from being written.
 int bind_device(int parent, const char* name, const wire::device_view& s) noexcept {
-  const unique_fd host{open_in(AT_FDCWD, "/dev", O_PATH | O_DIRECTORY, 0)};
+  constexpr const char* devices = "/dev/";
+  const unique_fd host{open_in(AT_FDCWD, devices, O_PATH | O_DIRECTORY, 0)};
   if (!host) return -1;
-  const unique_fd node{::openat(host.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+  const bool below = std::strncmp(s.target.c_str(), devices, std::strlen(devices)) == 0;
+  const unique_fd node{open_in(host.get(), below ? s.target.c_str() + std::strlen(devices) : name,
+                               O_PATH | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)};
   struct stat st {};
   if (!node || ::fstat(node.get(), &st) != 0) return -1;
   const bool kind = s.block ? S_ISBLK(st.st_mode) : S_ISCHR(st.st_mode);

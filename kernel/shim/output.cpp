@@ -15,7 +15,7 @@ static constexpr std::size_t read_size = 16384;
 static constexpr unsigned reads_per_wakeup = 4;
 static constexpr const char names[2][7] = {"stdout", "stderr"};
 
-int output::open(const wire::plan_view& plan, failure* out) noexcept {
+int output::open(const wire::plan_view& plan, std::uint32_t first_id, failure* out) noexcept {
   held_[0].size = held_[1].size = 0;
   const auto& log = plan.log;
   if (log.path.empty()) return 0;
@@ -28,7 +28,7 @@ int output::open(const wire::plan_view& plan, failure* out) noexcept {
     read_[i].reset(ends[0]);
     write_[i].reset(ends[1]);
     ::fcntl(ends[0], F_SETFL, O_NONBLOCK); // our end's description only
-    ::fchown(ends[1], plan.process.uid, plan.process.gid);
+    ::fchown(ends[1], first_id + plan.process.uid, first_id + plan.process.gid);
   }
   return 0;
 }

@@ -109,14 +109,17 @@ int leave_keyring(failure* out) noexcept {
   return out->set(errno, "make the session keyring of", "process");
 }
 
-int set_oom_score(const wire::process_view& p, failure* out) noexcept {
+int set_oom_score(const wire::process_view& p, const char* process, failure* out) noexcept {
   if (!p.set_oom_score) return 0;
+  char path[64] = "/proc/";
+  append(path, sizeof path, process);
+  append(path, sizeof path, "/oom_score_adj");
   char text[24] = "-";
   const bool negative = p.oom_score_adj < 0;
   const auto size = static_cast<std::uint64_t>(negative ? -std::int64_t{p.oom_score_adj}
                                                         : std::int64_t{p.oom_score_adj});
   const char* end = put_decimal(text + (negative ? 1 : 0), size);
-  const unique_fd file{::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)};
+  const unique_fd file{::open(path, O_WRONLY | O_CLOEXEC)};
   if (!file || ::write(file.get(), text, static_cast<std::size_t>(end - text)) < 0) {
     return out->set(errno, "set the OOM score of", "process");
   }

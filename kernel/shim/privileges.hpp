@@ -19,7 +19,7 @@ int confine(const wire::process_view& p, failure* out) noexcept;
 /// with every other pod. A kernel without keys is content.
 int leave_keyring(failure* out) noexcept;
 
-/// Writes /proc/self/oom_score_adj; before the pivot, where /proc is the host's.
-int set_oom_score(const wire::process_view& p, failure* out) noexcept;
+/// Writes /proc/<process>/oom_score_adj; before the pivot, where /proc is the host's.
+int set_oom_score(const wire::process_view& p, const char* process, failure* out) noexcept;
 
 } // namespace tank::kernel::shim

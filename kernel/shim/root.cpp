@@ -8,9 +8,6 @@
 namespace tank::kernel::shim {
 namespace {
 
-/// overlayfs takes 500; what an image may have is decided elsewhere, and lower.
-constexpr std::uint32_t max_layers = 500;
-
 /// The upper layer dies with the container, so its fsyncs may be skipped ("volatile"); without it
 /// the last unmount would sync the whole filesystem that the upper directory is on. The rest
 /// pins what distributions configure differently.
@@ -21,41 +18,27 @@ constexpr const char* fixed_options[][2] = {
 /// Device nodes in an image's layers stay inert.
 constexpr std::uint64_t root_attributes = MOUNT_ATTR_NODEV;
 
-struct layers {
-  int lower[max_layers];
-  std::uint32_t count = 0;
-  unique_fd upper;
-  unique_fd work;
-
-  layers() noexcept = default;
-  layers(const layers&) = delete;
-  layers& operator=(const layers&) = delete;
-  ~layers() {
-    for (std::uint32_t i = 0; i < count; ++i)
-      ::close(lower[i]);
-  }
-};
-
 int open_directory(const char* path) noexcept {
   return ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-int open_layers(builder& b, const wire::overlay_view& s, layers& l) noexcept {
+} // namespace
+
+int open_layers(const wire::overlay_view& s, layers& l, failure* out) noexcept {
   constexpr const char* verb = "open the image layer";
-  if (s.lower.count > max_layers) return b.out->set(E2BIG, verb, s.lower.items[max_layers]);
+  if (s.lower.count > max_layers) return out->set(E2BIG, verb, s.lower.items[max_layers]);
   for (; l.count < s.lower.count; ++l.count) {
     l.lower[l.count] = open_directory(s.lower.items[l.count]);
-    if (l.lower[l.count] < 0) return b.out->set(errno, verb, s.lower.items[l.count]);
+    if (l.lower[l.count] < 0) return out->set(errno, verb, s.lower.items[l.count]);
   }
   l.upper.reset(open_directory(s.upper.c_str()));
-  if (!l.upper) return b.out->set(errno, "open the upper directory", s.upper.c_str());
+  if (!l.upper) return out->set(errno, "open the upper directory", s.upper.c_str());
   l.work.reset(open_directory(s.work.c_str()));
-  if (!l.work) return b.out->set(errno, "open the work directory", s.work.c_str());
+  if (!l.work) return out->set(errno, "open the work directory", s.work.c_str());
   return 0;
 }
 
-/// A detached overlay mount; -1 with EINVAL where overlayfs takes no descriptors.
-int overlay_by_fd(const layers& l) noexcept {
+int new_overlay(const layers& l) noexcept {
   const unique_fd fs{::fsopen("overlay", FSOPEN_CLOEXEC)};
   if (!fs) return -1;
   const auto set_fd = [&](const char* key, int fd) {
@@ -75,6 +58,8 @@ int overlay_by_fd(const layers& l) noexcept {
   if (::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return -1;
   return ::fsmount(fs.get(), FSMOUNT_CLOEXEC, root_attributes);
 }
+
+namespace {
 
 /// Over "/", which needs no directory of its own anywhere. Paths of the host still resolve below
 /// it: a lookup starts at the root it was given, not at what is mounted on that.
@@ -134,10 +119,14 @@ int mount_overlay_by_string(const int* lower, std::uint32_t count, int upper, in
 
 int make_root(builder& b, const wire::overlay_view& s) noexcept {
   if (b.root) return b.out->set(EBUSY, "make a second root filesystem from", s.upper.c_str());
+  if (b.opened != nullptr) {
+    b.root.reset(b.take_source());
+    return attach_root(b, b.root.get(), s.upper.c_str());
+  }
   if (s.upper.empty()) return bind_root(b, s);
   layers l;
-  if (open_layers(b, s, l) != 0) return -1;
-  const int mount = overlay_by_fd(l);
+  if (open_layers(s, l, b.out) != 0) return -1;
+  const int mount = new_overlay(l);
   if (mount >= 0) {
     b.root.reset(mount);
     return attach_root(b, mount, s.upper.c_str());

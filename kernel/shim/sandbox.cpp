@@ -22,12 +22,16 @@ static bool raise_loopback() noexcept {
   return ::ioctl(any.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
-const char* enter_sandbox(const protocol::sandbox_frame& wanted) noexcept {
+const char* enter_sandbox(const protocol::sandbox_frame& wanted, user_space* users) noexcept {
   const bool new_uts = wanted.hostname[0] != '\0';
   const int flags = (wanted.new_net != 0 ? CLONE_NEWNET : 0) |
                     (wanted.new_ipc != 0 ? CLONE_NEWIPC : 0) | (new_uts ? CLONE_NEWUTS : 0);
+  if (wanted.ids != 0) {
+    if (const char* failed = make_user_space(wanted, flags, users)) return failed;
+  }
   // One call: the kernel copies the set of namespaces once, not once per kind.
-  if (flags != 0 && ::unshare(flags) != 0) return "make the pod's namespaces";
+  else if (flags != 0 && ::unshare(flags) != 0)
+    return "make the pod's namespaces";
   if (wanted.new_net != 0 && !raise_loopback()) return "bring up the loopback interface";
   if (new_uts && ::sethostname(wanted.hostname, strnlen(wanted.hostname, 64)) != 0)
     return "set the hostname";

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "kernel/protocol.hpp"
+#include "kernel/shim/user_space.hpp"
 
 namespace tank::kernel::shim {
 
 /// Enters fresh namespaces as the frame asks: a network with lo up, IPC, UTS with its hostname.
+/// With ids they belong to a user namespace, which is made for the containers and not entered.
 /// Returns nullptr, or the step that failed (static text) with errno set.
-const char* enter_sandbox(const protocol::sandbox_frame& wanted) noexcept;
+const char* enter_sandbox(const protocol::sandbox_frame& wanted, user_space* users) noexcept;
 
 } // namespace tank::kernel::shim

@@ -155,7 +155,7 @@ void server::create(packet& p) noexcept {
   }
   container* made = add(name);
   if (made == nullptr) return send_error(p.type, ENOSPC, "create container", name);
-  made->start(plan);
+  made->start(plan, users_);
 }
 
 // --- requests ----------------------------------------------------------------------------------
@@ -255,6 +255,7 @@ void server::on_children() noexcept {
       childless_ = errno == ECHILD;
       return;
     }
+    childless_ = false;
     if (how.si_pid == 0) return;
     for (auto* c : containers_)
       if (c != nullptr && c->pid() == how.si_pid) c->on_exit(how);
@@ -344,7 +345,7 @@ bool server::start() noexcept {
     send_error(first.type, EPROTO, "agree on the protocol's version");
     return false;
   }
-  if (const char* step = enter_sandbox(wanted)) {
+  if (const char* step = enter_sandbox(wanted, &users_)) {
     send_error(first.type, errno, step);
     return false;
   }

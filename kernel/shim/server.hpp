@@ -58,6 +58,7 @@ class server {
   unique_fd connection_;
   unique_fd listener_;
   unique_fd children_; ///< signalfd of SIGCHLD
+  user_space users_;
   container* containers_[protocol::max_containers] = {};
   bool shutting_down_ = false;
   bool childless_ = false; ///< waitid said there is nobody left

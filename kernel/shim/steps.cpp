@@ -45,7 +45,7 @@ int dispatch(builder& b, const wire::step_view& s) noexcept {
 
 } // namespace
 
-int run_steps(const wire::plan_view& plan, failure* out) noexcept {
+int run_steps(const wire::plan_view& plan, const sources* opened, failure* out) noexcept {
   // Slave, not private: while we build, an unmount on the host still reaches our copies of its
   // mounts, which would otherwise keep a disk busy; nothing of ours travels the other way. What
   // the container keeps is made private mount by mount.
@@ -55,6 +55,7 @@ int run_steps(const wire::plan_view& plan, failure* out) noexcept {
   ::umask(0); // modes are the plan's; exec_process sets the workload's
   builder b;
   b.out = out;
+  b.opened = opened;
   // exec_process makes it, but in a read-only root it would be too late.
   if (plan.process.create_cwd) b.late_directory = plan.process.cwd.c_str();
   wire::step_view s;

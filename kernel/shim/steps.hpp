@@ -12,6 +12,8 @@
 
 namespace tank::kernel::shim {
 
+class sources;
+
 /// One failed step, as it crosses the checkpoint socket and then the protocol. Texts are cut to
 /// fit, always NUL-terminated.
 struct failure {
@@ -32,7 +34,8 @@ struct failure {
 /// Carries out the plan's steps in order. On entry: own mount namespace (propagation still the
 /// host's: making it private is the executor's first act), own pid and cgroup namespaces as the
 /// plan says, cwd "/", fds 0-2 and the checkpoint socket only. `out->step_index` names the step.
-int run_steps(const wire::plan_view& plan, failure* out) noexcept;
+/// With `opened`, in a user namespace, overlay and bind steps attach what that holds.
+int run_steps(const wire::plan_view& plan, const sources* opened, failure* out) noexcept;
 
 /// Identity, umask, rlimits, cwd, then execve; returns only on failure. Called after `run_steps`.
 /// `checkpoint` is the socket to the shim (CLOEXEC): after re-arming PDEATHSIG, which a change of

@@ -90,9 +90,14 @@ inline pid_t clone_into(std::uint64_t namespaces, int* pidfd, int cgroup = -1) n
   }
   args.flags = CLONE_PIDFD | namespaces;
   args.pidfd = reinterpret_cast<std::uint64_t>(pidfd);
-  args.exit_signal = SIGCHLD;
+  if ((namespaces & CLONE_PARENT) == 0) args.exit_signal = SIGCHLD; // else it is the caller's
   return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
 }
+
+/// Runs `body` in a process of its own, with `namespaces` (CLONE_NEW*) of its own, that shares our
+/// memory and descriptors; waits for its end. False with errno when there could be none. What it
+/// clones with CLONE_PARENT is our child.
+bool run_beside(std::uint64_t namespaces, int (*body)(void*), void* argument) noexcept;
 
 inline int send_signal(int pidfd, int signum) noexcept {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signum, nullptr, 0));

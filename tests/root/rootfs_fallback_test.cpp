@@ -18,6 +18,32 @@ using namespace tank::kernel;
 
 namespace {
 
+/// A user namespace with 65536 of the host's ids, held.
+unique_fd make_users(std::uint32_t first) {
+  int stay[2];
+  REQUIRE(::pipe(stay) == 0);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const int status = ::unshare(CLONE_NEWUSER) == 0 ? 'y' : 'n';
+    ::dprintf(stay[1], "%c", status);
+    for (;;)
+      ::pause();
+  }
+  char said = 0;
+  REQUIRE(::read(stay[0], &said, 1) == 1);
+  ::close(stay[0]);
+  ::close(stay[1]);
+  const auto proc = "/proc/" + std::to_string(pid);
+  for (const char* map : {"/uid_map", "/gid_map"})
+    std::ofstream{proc + map} << "0 " << first << " 65536\n";
+  unique_fd users{::open((proc + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC)};
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  REQUIRE(said == 'y');
+  REQUIRE(users);
+  return users;
+}
+
 struct scratch {
   std::filesystem::path dir;
   scratch() {
@@ -117,7 +143,8 @@ TEST_CASE("where mknod is refused, the host's device is bound, when it is the ri
             if (wire::parse_plan(reinterpret_cast<char*>(aligned.data()), bytes.size(), &view))
               return 111;
             shim::failure why;
-            if (shim::run_steps(view, &why) != 0) return why.step_index == 2 ? why.sys : 112;
+            if (shim::run_steps(view, nullptr, &why) != 0)
+              return why.step_index == 2 ? why.sys : 112;
             struct stat st {};
             if (::stat("/dev/null", &st) != 0 || st.st_rdev != makedev(1, 3)) return 113;
             // The inode is the host's: it must not be changeable through us.
@@ -125,5 +152,42 @@ TEST_CASE("where mknod is refused, the host's device is bound, when it is the ri
             const int fd = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
             return ::write(fd, "x", 1) == 1 ? 0 : 115;
           }) == expected);
+  }
+}
+
+TEST_CASE("an overlay of mapped layers, by descriptors and as kernels before 6.13 want it") {
+  constexpr std::uint32_t first = 0x7200'0000;
+  const auto users = make_users(first);
+  for (const bool by_string : {false, true}) {
+    CAPTURE(by_string);
+    scratch s;
+    for (const char* layer : {"base", "top"}) {
+      put(s.dir / layer / layer, layer);
+      REQUIRE(::chown((s.dir / layer / layer).c_str(), 5, 6) == 0);
+    }
+    const auto mounts = slurp("/proc/self/mountinfo");
+    launch_plan plan{.container = "web"};
+    plan.steps = {overlay_step{
+        {s.dir / "top", s.dir / "base"}, s.dir / "upper", s.dir / "work", /* mapped */ true}};
+    plan.process.argv = {"x"};
+    const auto bytes = wire::encode_plan(plan).value();
+    std::vector<std::uint64_t> aligned(bytes.size() / 8 + 1);
+    std::memcpy(aligned.data(), bytes.data(), bytes.size());
+    wire::plan_view view;
+    REQUIRE(wire::parse_plan(reinterpret_cast<char*>(aligned.data()), bytes.size(), &view) ==
+            nullptr);
+    wire::step_view step;
+    auto steps = view.steps();
+    REQUIRE(steps.next(&step));
+    shim::failure why;
+    const unique_fd root{shim::make_mapped_overlay(step.overlay, users.get(), by_string, &why)};
+    REQUIRE_MESSAGE(root, why.step << " " << why.object << " " << why.sys);
+    for (const char* file : {"base", "top"}) {
+      struct stat st {};
+      REQUIRE(::fstatat(root.get(), file, &st, 0) == 0);
+      CHECK(st.st_uid == first + 5);
+      CHECK(st.st_gid == first + 6);
+    }
+    CHECK(slurp("/proc/self/mountinfo") == mounts);
   }
 }

@@ -16,9 +16,9 @@ static launch_plan every_kind() {
   plan.new_cgroup_ns = false;
   plan.cgroups = {"/sys/fs/cgroup/memory/tank/a", "/sys/fs/cgroup/pids/tank/a"};
   plan.steps = {
-      overlay_step{{"/layers/b", "/layers/a"}, "/pods/1/upper", "/pods/1/work"},
+      overlay_step{{"/layers/b", "/layers/a"}, "/pods/1/upper", "/pods/1/work", true},
       filesystem_step{"proc", "/proc", 14, ""},
-      bind_step{"/host/x", "/data", true, false, 6},
+      bind_step{"/host/x", "/data", true, false, 6, true},
       device_step{"/dev/null", 1, 3, 0666, true, 6, 7},
       symlink_step{"/proc/self/fd", "/dev/fd"},
       directory_step{"/run/x", 0700, 1, 2},
