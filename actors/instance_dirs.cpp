@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <set>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -19,17 +20,19 @@ namespace tank {
 namespace fs = std::filesystem;
 
 instance_dirs::instance_dirs(directories dirs, std::shared_ptr<kernel::port> port, log_ptr log,
-                             bool adopt)
+                             bool adopt, std::shared_ptr<id_ranges> ids)
     : dirs_{std::move(dirs)}
     , port_{std::move(port)}
     , log_{log_or_none(std::move(log))}
-    , adopt_{adopt} {}
+    , adopt_{adopt}
+    , ids_{std::move(ids)} {}
 
 result<std::unique_ptr<instance_dirs>> instance_dirs::open(const directories& dirs,
                                                            std::shared_ptr<kernel::port> port,
-                                                           log_ptr log, bool adopt) {
+                                                           log_ptr log, bool adopt,
+                                                           std::shared_ptr<id_ranges> ids) {
   std::unique_ptr<instance_dirs> own{
-      new instance_dirs{dirs, std::move(port), std::move(log), adopt}};
+      new instance_dirs{dirs, std::move(port), std::move(log), adopt, std::move(ids)}};
   if (adopt) own->boot_ = TANK_TRY(boot_id());
   TANK_TRY(make_directories(dirs.state_dir));
   TANK_TRY(make_directories(dirs.pod_logs()));
@@ -140,6 +143,12 @@ void instance_dirs::sweep() {
   } else {
     failed = sweep_pods(dirs_, *port_);
   }
+  std::set<std::string> left;
+  for (const auto& record : restored_)
+    left.insert(record.what.uid);
+  // What could not be removed still has files of its ids.
+  if (ids_ && failed.empty())
+    if (auto kept = ids_->keep_only(left); !kept) failed.push_back(std::move(kept).error());
   for (const auto& why : failed)
     log_->error("event=sweep error=\"{}\"", why.message());
 }

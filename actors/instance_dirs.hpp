@@ -2,6 +2,7 @@
 /// an instance whose pods it took over, made them.
 #pragma once
 
+#include "actors/id_ranges.hpp"
 #include "actors/pod_record.hpp"
 #include "base/error.hpp"
 #include "base/paths.hpp"
@@ -23,11 +24,12 @@ class instance_dirs {
  public:
   /// Makes what is missing, locks the run directory (errc::conflict when another instance has it)
   /// and ends what an instance that is gone has left there: all of it (sweep_pods), or with `adopt`
-  /// only what no record claims (sweep_orphans). Blocking.
+  /// only what no record claims (sweep_orphans), the ids of those pods too. Blocking.
   static result<std::unique_ptr<instance_dirs>> open(const directories& dirs,
                                                      std::shared_ptr<kernel::port> port,
                                                      std::shared_ptr<spdlog::logger> log = {},
-                                                     bool adopt = false);
+                                                     bool adopt = false,
+                                                     std::shared_ptr<id_ranges> ids = {});
 
   /// With `adopt`: the records of an earlier instance.
   [[nodiscard]] const std::vector<pod_record>& restored() const noexcept { return restored_; }
@@ -44,7 +46,7 @@ class instance_dirs {
 
  private:
   instance_dirs(directories dirs, std::shared_ptr<kernel::port> port,
-                std::shared_ptr<spdlog::logger> log, bool adopt);
+                std::shared_ptr<spdlog::logger> log, bool adopt, std::shared_ptr<id_ranges> ids);
   result<void> make(const std::filesystem::path& dir);
   result<void> lock();
   result<void> open_cgroups();
@@ -55,6 +57,7 @@ class instance_dirs {
   std::shared_ptr<kernel::port> port_;
   std::shared_ptr<spdlog::logger> log_; ///< never null
   bool adopt_;
+  std::shared_ptr<id_ranges> ids_; ///< may be null
   std::string boot_;
   std::vector<pod_record> restored_;
   unique_fd lock_;

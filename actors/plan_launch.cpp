@@ -16,6 +16,7 @@ using namespace kernel;
 static overlay_step root_of(const launch_request& r, const std::filesystem::path& upper_dir) {
   overlay_step root;
   root.lower.assign(r.image.layers.rbegin(), r.image.layers.rend());
+  root.mapped = static_cast<bool>(r.users);
   if (!upper_dir.empty()) {
     root.upper = upper_dir / "upper";
     root.work = upper_dir / "work";
@@ -63,8 +64,9 @@ static result<std::filesystem::path> source_of(const config::volume& volume,
                   "emptyDir.medium '" + e.medium + "' is not supported");
     empty_dir dir{.path = r.dirs.pod_state(r.uid) / "volumes" / volume.name};
     dir.mode = static_cast<std::uint32_t>(e.mode.value_or(0777));
+    dir.uid = dir.gid = r.users.first;
     if (const auto group = fs_group_of(r.pod); group != 0) {
-      dir.gid = group;
+      dir.gid += group;
       dir.mode |= 02770; // as kubelet: the group owns it, and what is made in it
     }
     out.empty_dirs.push_back(dir);
@@ -89,6 +91,7 @@ static result<std::vector<bind_step>> volumes_of(const launch_request& r, launch
     bind.target = target.string();
     bind.read_only = m.read_only;
     bind.recursive = true;
+    bind.mapped = r.users && volume->host_path;
     if (!is_privileged(r.container)) bind.flags = MS_NODEV; // see device_step
     binds.push_back(std::move(bind));
   }
@@ -121,6 +124,20 @@ static void add_groups(process_spec& p, const launch_request& r) {
   if (context->fs_group) add(static_cast<std::uint32_t>(*context->fs_group));
 }
 
+/// What is not mapped is nobody, and nobody can become it.
+static result<void> check_ids(const process_spec& p, const launch_request& r) {
+  const auto check = [&](const char* verb, std::uint32_t id) -> result<void> {
+    if (id < r.users.count) return {};
+    return fail(errc::invalid, verb, std::to_string(id),
+                "a pod with 'hostUsers: false' has the ids 0 to " +
+                    std::to_string(r.users.count - 1));
+  };
+  TANK_TRY(check("run as user", p.uid));
+  for (const auto gid : p.groups)
+    TANK_TRY(check("run as group", gid));
+  return {};
+}
+
 static result<process_spec> process_of(const launch_request& r, const std::string& hostname) {
   process_spec p;
   p.argv = r.params.argv;
@@ -138,7 +155,10 @@ static result<process_spec> process_of(const launch_request& r, const std::strin
     p.no_new_privs = c->allow_privilege_escalation == false;
   }
   add_groups(p, r);
-  p.capabilities = TANK_TRY(plan_capabilities(r.container, p.uid, r.host.capabilities));
+  if (r.users) TANK_TRY(check_ids(p, r));
+  // Those of a namespace of its own are complete, whatever Tank has itself.
+  const auto available = r.users ? all_capabilities : r.host.capabilities;
+  p.capabilities = TANK_TRY(plan_capabilities(r.container, p.uid, available));
   p.rlimits = default_rlimits(r.host);
   return p;
 }
@@ -249,7 +269,8 @@ result<launch_inputs> plan_launch(const launch_request& r) {
                  .run_dir = run_dir,
                  .host_network = spec.host_network,
                  .host_ipc = spec.host_ipc,
-                 .hostname = spec.host_network ? std::string{} : hostname};
+                 .hostname = spec.host_network ? std::string{} : hostname,
+                 .users = r.users};
   out.etc = etc_of(r, hostname);
   out.plan.container = r.container.name;
   out.plan.new_pid_ns = !spec.host_pid;
@@ -267,6 +288,11 @@ result<launch_inputs> plan_launch(const launch_request& r) {
 error explain_failure(const kernel::failed_event& failed, const launch_inputs& inputs) {
   auto e = fail_errno(failed.sys, failed.step, failed.object).value();
   const auto& p = inputs.plan.process;
+  if (failed.step == "map the ids of")
+    e.hint = failed.sys == EINVAL
+                 ? "its filesystem has no idmapped mounts on this kernel: use ext4, xfs, btrfs or "
+                   "another that has, a newer kernel, or do without 'hostUsers: false'"
+                 : "Tank must be root of the host's user namespace for 'hostUsers: false'";
   if (failed.step_index >= 0) return e; // a mount: step and object say it
   if (failed.step == "find the command")
     e.hint = "no such program in the image's PATH; check command";

@@ -6,6 +6,8 @@
 ///  * /etc/{hosts,hostname,resolv.conf} are the pod's own, unless the container mounts something
 ///    exactly there.
 ///  * Mounts go from the shallow to the deep, so that one below another one is never hidden.
+///  * With `hostUsers: false` the pod's own directories and files belong to its root; the image's
+///    layers and hostPaths, which are others' too, are mapped when they are mounted.
 ///  * runAsUser, runAsGroup: the container's word counts before the pod's, that before the image's.
 #pragma once
 
@@ -51,12 +53,14 @@ struct launch_request {
   log_limits log;
   std::vector<kernel::device_step> devices = {}; ///< of the host, for a privileged container
   std::uint64_t pids_limit = 0;                  ///< of the pod; 0: none
+  kernel::user_range users = {};                 ///< of a pod with `hostUsers: false`
 };
 
 /// An emptyDir to be made; exists as long as the pod, over its restarts.
 struct empty_dir {
   std::filesystem::path path;
   std::uint32_t mode = 0777;
+  std::uint32_t uid = 0; ///< as is the group: the host's ids
   std::uint32_t gid = 0;
   bool operator==(const empty_dir&) const = default;
 };

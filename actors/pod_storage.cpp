@@ -14,11 +14,13 @@ namespace tank {
 namespace fs = std::filesystem;
 
 pod_storage::pod_storage(directories dirs, std::shared_ptr<kernel::port> port,
-                         std::shared_ptr<job_runner> jobs, log_ptr log)
+                         std::shared_ptr<job_runner> jobs, log_ptr log,
+                         std::shared_ptr<id_ranges> ids)
     : dirs_(std::move(dirs))
     , port_(std::move(port))
     , jobs_(std::move(jobs))
-    , log_(log_or_none(std::move(log))) {}
+    , log_(log_or_none(std::move(log)))
+    , ids_(std::move(ids)) {}
 
 pod_storage::hold_token pod_storage::hold(const std::string& uid) {
   const std::lock_guard lock{mutex_};
@@ -64,12 +66,29 @@ void pod_storage::remove_if_free(const std::string& uid) {
   const auto to = dirs_.pod_states() / (".gone-" + std::to_string(++serial_) + "-" + uid);
   if (::rename(from.c_str(), to.c_str()) != 0) {
     if (errno != ENOENT)
-      log_->error("event=storage_stays path={} error=\"{}\"", from.string(), errno_text(errno));
+      return log_->error("event=storage_stays path={} error=\"{}\"", from.string(),
+                         errno_text(errno));
+    if (ids_) jobs_->submit([self = shared_from_this(), uid] { self->release_ids(uid); });
     return;
   }
-  jobs_->submit([port = port_, log = log_, to] {
-    if (const auto gone = port->remove_tree(to); !gone)
-      log->error("event=storage_stays error=\"{}\"", gone.error().message());
+  jobs_->submit([self = shared_from_this(), to, uid] {
+    if (const auto gone = self->port_->remove_tree(to); !gone) // its ids are not free then
+      return self->log_->error("event=storage_stays error=\"{}\"", gone.error().message());
+    self->release_ids(uid);
+  });
+}
+
+void pod_storage::release_ids(const std::string& uid) {
+  if (!ids_) return;
+  // Among the pod's own jobs: a run of the same pod that begins now takes what it needs behind it.
+  work_on(uid)->submit([self = shared_from_this(), uid] {
+    {
+      const std::lock_guard lock{self->mutex_};
+      const auto it = self->entries_.find(uid);
+      if (it != self->entries_.end() && it->second.holds > 0) return;
+    }
+    if (const auto done = self->ids_->release(uid); !done)
+      self->log_->error("event=ids_stay error=\"{}\"", done.error().message());
   });
 }
 

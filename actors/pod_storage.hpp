@@ -1,10 +1,12 @@
-/// What a pod keeps over its restarts (emptyDirs), and when it goes: with the pod, not with a run.
+/// What a pod keeps over its restarts (emptyDirs, the ids of its users), and when it goes: with the
+/// pod, not with a run.
 ///
 /// A run removes its own writable layer and run directory (prepare_launch.hpp). The rest below
 /// <state_dir>/pods/<uid> is removed when the janitor has heard that the pod is no longer desired
 /// and no run of it is left, in either order.
 #pragma once
 
+#include "actors/id_ranges.hpp"
 #include "actors/pod_records.hpp"
 #include "actors/worker.hpp"
 #include "base/error.hpp"
@@ -31,7 +33,8 @@ namespace tank {
 class pod_storage : public std::enable_shared_from_this<pod_storage> {
  public:
   pod_storage(directories dirs, std::shared_ptr<kernel::port> port,
-              std::shared_ptr<job_runner> jobs, std::shared_ptr<spdlog::logger> log = {});
+              std::shared_ptr<job_runner> jobs, std::shared_ptr<spdlog::logger> log = {},
+              std::shared_ptr<id_ranges> ids = {});
 
   /// While it exists, the pod's storage stays.
   using hold_token = std::shared_ptr<void>;
@@ -52,11 +55,13 @@ class pod_storage : public std::enable_shared_from_this<pod_storage> {
   };
   void release(const std::string& uid);
   void remove_if_free(const std::string& uid); ///< with mutex_ held
+  void release_ids(const std::string& uid);    ///< unless the pod is there again
 
   directories dirs_;
   std::shared_ptr<kernel::port> port_;
   std::shared_ptr<job_runner> jobs_;
   std::shared_ptr<spdlog::logger> log_; ///< never null
+  std::shared_ptr<id_ranges> ids_;      ///< may be null
   std::mutex mutex_;                    ///< guards what follows
   std::map<std::string, entry> entries_;
   std::map<std::string, std::weak_ptr<job_runner>> workers_;

@@ -81,7 +81,7 @@ static result<void> make_empty_dir(const empty_dir& dir) {
     if (errno == EEXIST) return {}; // of an earlier run of this pod: contents and owner are its own
     return fail_errno(errno, "create directory", dir.path);
   }
-  if (dir.gid != 0 && ::chown(dir.path.c_str(), 0, dir.gid) != 0)
+  if ((dir.uid != 0 || dir.gid != 0) && ::chown(dir.path.c_str(), dir.uid, dir.gid) != 0)
     return fail_errno(errno, "chown", dir.path);
   if (::chmod(dir.path.c_str(), dir.mode) != 0) return fail_errno(errno, "chmod", dir.path);
   return {};
@@ -89,9 +89,17 @@ static result<void> make_empty_dir(const empty_dir& dir) {
 
 static result<void> write_etc(const launch_inputs& in) {
   TANK_TRY(make_directories(in.etc_dir));
-  TANK_TRY(write_new_file(in.etc_dir / "hosts", in.etc.hosts));
-  TANK_TRY(write_new_file(in.etc_dir / "hostname", in.etc.hostname));
-  return write_new_file(in.etc_dir / "resolv.conf", in.etc.resolv_conf);
+  const auto write = [&](const char* name, const std::string& text) -> result<void> {
+    const auto path = in.etc_dir / name;
+    TANK_TRY(write_new_file(path, text));
+    const auto owner = in.sandbox.users.first;
+    if (owner != 0 && ::chown(path.c_str(), owner, owner) != 0)
+      return fail_errno(errno, "chown", path);
+    return {};
+  };
+  TANK_TRY(write("hosts", in.etc.hosts));
+  TANK_TRY(write("hostname", in.etc.hostname));
+  return write("resolv.conf", in.etc.resolv_conf);
 }
 
 static result<void> make_directories_of(const prepare_request& r, const launch_inputs& in,
@@ -101,7 +109,7 @@ static result<void> make_directories_of(const prepare_request& r, const launch_i
   if (!in.upper_dir.empty()) {
     // First of all: from now on nobody removes them, and if they are gone already, the launch says.
     TANK_TRY(write_layers_in_use(in.upper_dir, r.image->layers));
-    TANK_TRY(port.make_upper(in.upper_dir));
+    TANK_TRY(port.make_upper(in.upper_dir, in.sandbox.users.first));
   }
   for (const auto& dir : in.empty_dirs)
     TANK_TRY(make_empty_dir(dir));
@@ -136,6 +144,14 @@ static result<void> add_filter(const prepare_request& r, launch_inputs& in, kern
   return {};
 }
 
+static result<kernel::user_range> take_users(const prepare_request& r) {
+  if (r.pod->spec.host_users.value_or(true)) return kernel::user_range{};
+  if (!r.ids)
+    return fail(errc::unsupported, "run pod", r.pod->metadata.name,
+                "there are no ids for 'hostUsers: false' here");
+  return r.ids->acquire(r.uid);
+}
+
 result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& port) {
   if (r.pod->spec.containers.size() != 1)
     return fail(errc::unsupported, "run pod", r.pod->metadata.name,
@@ -147,6 +163,7 @@ result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& por
   const auto user = TANK_TRY(oci::resolve_user(text, r.image->layers));
   std::vector<kernel::device_step> devices;
   if (is_privileged(container)) devices = TANK_TRY(kernel::probe_devices("/dev"));
+  const auto users = TANK_TRY(take_users(r));
   auto inputs = TANK_TRY(plan_launch({.pod = *r.pod,
                                       .container = container,
                                       .image = *r.image,
@@ -158,7 +175,8 @@ result<launch_inputs> prepare_launch(const prepare_request& r, kernel::port& por
                                       .restart = r.restart,
                                       .log = r.log,
                                       .devices = std::move(devices),
-                                      .pids_limit = r.pids_limit}));
+                                      .pids_limit = r.pids_limit,
+                                      .users = users}));
   TANK_TRY(add_filter(r, inputs, port));
   inputs.plan.log.path = unused_log(inputs.plan.log.path);
   for (const auto& path : inputs.host_paths)

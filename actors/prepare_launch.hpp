@@ -2,6 +2,7 @@
 /// Called from worker threads.
 #pragma once
 
+#include "actors/id_ranges.hpp"
 #include "actors/plan_launch.hpp"
 #include "base/error.hpp"
 #include "kernel/port.hpp"
@@ -25,6 +26,7 @@ struct prepare_request {
   std::uint32_t restart = 0;
   log_limits log;
   std::uint64_t pids_limit = 0; ///< see launch_request
+  std::shared_ptr<id_ranges> ids = {}; ///< null: no pod can have users of its own
 };
 result<launch_inputs> prepare_launch(const prepare_request& request, kernel::port& port);
 

@@ -21,6 +21,7 @@ result<start_options> private_options(const std::filesystem::path& root,
   options.port = kernel::make_port(std::move(shim));
   options.host = TANK_TRY(kernel::probe_host());
   options.dirs.cgroups = TANK_TRY(kernel::probe_cgroups({}));
+  options.ids = TANK_TRY(host_id_pool());
   options.version = installed::version;
   return options;
 }

@@ -449,7 +449,8 @@ class runtime final : public role {
                             .uid = args_.what.uid,
                             .restart = args_.restarts,
                             .log = options_->log,
-                            .pids_limit = options_->pids_limit};
+                            .pids_limit = options_->pids_limit,
+                            .ids = options_->ids};
     run_job(*disk_, self(),
             [request = std::move(request), options = options_, abandoned = abandoned_] {
               launch_prepared nobody_waits;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "actors/attach_session.hpp"
+#include "actors/id_ranges.hpp"
 #include "actors/plan_launch.hpp"
 #include "actors/pod_records.hpp"
 #include "actors/pod_storage.hpp"
@@ -46,6 +47,7 @@ struct runtime_options {
   std::shared_ptr<const kernel::host_facts> host;
   std::shared_ptr<pod_storage> storage; ///< null: nobody removes emptyDirs meanwhile
   std::shared_ptr<pod_records> records; ///< null: nothing is kept for an heir
+  std::shared_ptr<id_ranges> ids;       ///< null: no pod can have users of its own
   directories dirs;
   log_limits log;
   std::uint64_t pids_limit = 0; ///< of a pod; 0: none

@@ -81,6 +81,7 @@ parsed_file judge_or_refuse(const std::string& file, std::string_view text) {
 struct instance::parts {
   explicit parts(start_options o) : options{std::move(o)} {}
   start_options options;
+  std::shared_ptr<id_ranges> ids;
   std::unique_ptr<instance_dirs> own;
   std::shared_ptr<status_board> board = std::make_shared<status_board>();
   std::shared_ptr<poller> fds;
@@ -115,7 +116,8 @@ struct instance::parts {
 result<void> instance::parts::open(caf::actor_system& system) {
   const auto& dirs = options.dirs;
   roles = options.roles ? options.roles : std::make_shared<role_table>();
-  own = TANK_TRY(instance_dirs::open(dirs, options.port, options.logger, options.adopt));
+  ids = std::make_shared<id_ranges>(dirs, options.ids);
+  own = TANK_TRY(instance_dirs::open(dirs, options.port, options.logger, options.adopt, ids));
   options.dirs = own->dirs();
   auto storing = store_options_of(dirs);
   storing.limits = options.images.limits;
@@ -136,7 +138,7 @@ result<void> instance::parts::open(caf::actor_system& system) {
   });
   if (options.adopt) records = std::make_shared<pod_records>(dirs, own->boot(), own->restored());
   memory = std::make_shared<reconciler_memory>(options.backoff, records, own->restored());
-  auto storage = std::make_shared<pod_storage>(dirs, options.port, jobs, options.logger);
+  auto storage = std::make_shared<pod_storage>(dirs, options.port, jobs, options.logger, ids);
   // Who is asked comes before who asks; all end in the reverse order: nobody asks for what is gone.
   const auto make_runtime = make_runtimes(storage);
   herd = std::make_shared<runtime_herd>(runtime_herd::parts{
@@ -244,6 +246,7 @@ runtime_factory instance::parts::make_runtimes(std::shared_ptr<pod_storage> stor
   runtimes.host = std::make_shared<const kernel::host_facts>(options.host);
   runtimes.storage = std::move(storage);
   runtimes.records = records;
+  runtimes.ids = ids;
   runtimes.dirs = options.dirs;
   runtimes.log = options.logs;
   runtimes.pids_limit = options.pids_limit;

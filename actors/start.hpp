@@ -10,6 +10,7 @@
 #pragma once
 
 #include "actors/backoff.hpp"
+#include "actors/id_ranges.hpp"
 #include "actors/image_pull.hpp"
 #include "actors/messages.hpp"
 #include "actors/plan_launch.hpp"
@@ -63,6 +64,7 @@ struct start_options {
   std::vector<std::filesystem::path> sources; ///< absolute; directories and single files
   std::shared_ptr<kernel::port> port;
   kernel::host_facts host;
+  id_pool ids; ///< for pods with `hostUsers: false`
   backoff_profile backoff;
   log_limits logs;
   std::uint64_t pids_limit = 4096; ///< processes and threads of a pod; 0: as many as it likes

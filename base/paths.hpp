@@ -6,6 +6,7 @@
 ///                     pods/<uid>/<container>/{upper,work}/   writable layers, gone with the pod
 ///                     pods/<uid>/volumes/<name>/             emptyDirs, gone with the pod
 ///                     up-<hash>/<uid>/...                    the same of one `tank up`
+///                     ids.json  ids.lock                     of user namespaces: who has which ids
 ///     run_dir       /run/tank/                               0700, on tmpfs: gone at reboot
 ///                     lock  tank.sock                        one daemon; its control socket
 ///                     cgroups                                those directories that Tank made
@@ -52,6 +53,8 @@ struct directories {
   [[nodiscard]] std::filesystem::path pod_state(std::string_view uid) const {
     return pod_states() / uid;
   }
+  [[nodiscard]] std::filesystem::path id_ranges() const { return state_dir / "ids.json"; }
+  [[nodiscard]] std::filesystem::path id_ranges_lock() const { return state_dir / "ids.lock"; }
   [[nodiscard]] std::filesystem::path control_socket() const { return run_dir / "tank.sock"; }
   [[nodiscard]] std::filesystem::path lock_file() const { return run_dir / "lock"; }
   [[nodiscard]] std::filesystem::path cgroups_file() const { return run_dir / "cgroups"; }

@@ -78,6 +78,19 @@ void log_to_stderr(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+/// What the settings leave open comes from the host.
+static result<id_pool> id_pool_of(const config::settings& settings) {
+  auto pool = settings.ids_base ? id_pool{} : TANK_TRY(host_id_pool());
+  if (!settings.ids_base && settings.ids_count && *settings.ids_count > pool.count)
+    return fail(errc::invalid, "use the setting", "userNamespaces.count",
+                "from id " + std::to_string(pool.first) + " there are only " +
+                    std::to_string(pool.count) + " ranges of 65536",
+                "set userNamespaces.base too");
+  pool.first = settings.ids_base.value_or(pool.first);
+  pool.count = settings.ids_count.value_or(pool.count);
+  return pool;
+}
+
 result<start_options> make_start_options(const cli_context& context,
                                          const config::settings& settings, directories dirs,
                                          std::vector<std::filesystem::path> sources) {
@@ -86,6 +99,7 @@ result<start_options> make_start_options(const cli_context& context,
   const auto shim = TANK_TRY(find_shim(context.executable, settings.shim));
   options.port = context.make_port(shim);
   options.host = TANK_TRY(kernel::probe_host());
+  options.ids = TANK_TRY(id_pool_of(settings));
   options.backoff = named_backoff(settings.backoff).value_or(backoff_profile{});
   const auto& figures = settings.backoff_figures;
   options.backoff.base = figures.base.value_or(options.backoff.base);

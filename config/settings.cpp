@@ -54,7 +54,33 @@ class file_reader {
     if (field.key == "stopPodsOnExit") return in_.flag(field, to_.stop_pods_on_exit);
     if (field.key == "registries") return read_registries(in_, field, to_.registries);
     if (field.key == "images") return read_images(in_, field, to_.images);
+    if (field.key == "userNamespaces") return read_ids(field);
     return in_.wrong(field.at, field.key + ": unknown field");
+  }
+
+  /// A figure that is not given comes from the host, or is the default.
+  result<void> read_ids(const member& field) {
+    constexpr std::int64_t each = 65536;
+    constexpr std::int64_t end = (std::int64_t{1} << 32) - each;
+    constexpr std::int64_t default_base = 0x7000'0000;
+    const auto* figures = field.value.as_mapping();
+    if (figures == nullptr) return in_.wrong_value(field, "expected object with base and count");
+    std::int64_t last = 0;
+    for (const auto& figure : *figures) {
+      const auto* number = figure.value.as_integer();
+      const bool base = figure.key == "base";
+      if (!base && figure.key != "count")
+        return in_.wrong(figure.at, field.key + "." + figure.key + ": unknown field");
+      const auto least = base ? each : 1;
+      const auto most = base ? end - each : end / each - 1;
+      if (number == nullptr || *number < least || *number > most)
+        return in_.wrong_value(figure, "must be a number between " + std::to_string(least) +
+                                           " and " + std::to_string(most));
+      (base ? to_.ids_base : to_.ids_count) = static_cast<std::uint32_t>(*number);
+    }
+    last = to_.ids_base.value_or(default_base) + to_.ids_count.value_or(1) * each;
+    if (last > end) return in_.wrong_value(field, "its last id is above 4294901759");
+    return {};
   }
 
   result<void> read_path(const member& field, std::filesystem::path& to) const {

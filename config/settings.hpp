@@ -15,6 +15,7 @@
 ///     logMaxFiles: 5                     # 2..100, the current one counts
 ///     resync: 20s                        # full look at the manifest directory, beside events
 ///     logLevel: info                     # debug | info | warn | error
+///     userNamespaces: {base: 1879048192, count: 4094}   # ids for pods with hostUsers: false
 ///     stopPodsOnExit: false              # of the daemon; pods run on and are adopted otherwise
 ///     registries: [...]                  # see settings_images.hpp
 ///     images: {...}                      # likewise
@@ -62,6 +63,8 @@ struct settings {
   std::uint32_t pod_pids_limit = 4096; ///< 16 at least, or 0
   std::vector<registry_setting> registries;
   image_settings images;
+  std::optional<std::uint32_t> ids_base;  ///< of user namespaces: 65536 at least
+  std::optional<std::uint32_t> ids_count; ///< of pods; all end below 2^32 - 65536
   bool operator==(const settings&) const = default;
 };
 

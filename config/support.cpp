@@ -274,12 +274,22 @@ void judge_sysctls(const pod_spec& spec, findings& found) {
                 "forbidden sysctl: not one of those that kubelet holds for safe");
 }
 
+/// As Kubernetes has it since 1.30: otherwise the host's root would have all of /proc.
+void judge_proc_mount(const pod_spec& spec, const container& c, const std::string& path,
+                      findings& found) {
+  if (!c.security_context || c.security_context->proc_mount != "Unmasked") return;
+  if (spec.host_users.value_or(true))
+    found.add(severity::unsupported, path + ".securityContext.procMount",
+              "Unmasked wants 'hostUsers: false'");
+}
+
 void judge_container(const pod_spec& spec, const container& c, const std::string& path,
                      findings& found) {
   judge_resources(c.resources, path, found);
   judge_ports(spec, c, path, found);
   judge_env(c, path, found);
   judge_capabilities(c, path, found);
+  judge_proc_mount(spec, c, path, found);
 }
 
 void judge_containers(const pod_spec& spec, walker& walk, findings& found) {

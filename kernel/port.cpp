@@ -152,6 +152,8 @@ result<protocol::sandbox_frame> to_frame(const sandbox_spec& sandbox) {
   protocol::sandbox_frame f;
   f.new_net = !sandbox.host_network;
   f.new_ipc = !sandbox.host_ipc;
+  f.first_id = sandbox.users.first;
+  f.ids = sandbox.users.count;
   if (sandbox.hostname.size() >= sizeof f.hostname)
     return fail(errc::limit, "set the hostname", sandbox.hostname, "it is longer than 64 bytes");
   sandbox.hostname.copy(f.hostname, sizeof f.hostname - 1);
@@ -235,7 +237,7 @@ class linux_port final : public port {
     return tank::remove_tree(path);
   }
 
-  result<void> make_upper(const std::filesystem::path& dir) override {
+  result<void> make_upper(const std::filesystem::path& dir, std::uint32_t owner) override {
     if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST)
       return fail_errno(errno, "make the writable layer", dir);
     const unique_fd fd{::open(dir.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
@@ -244,6 +246,8 @@ class linux_port final : public port {
     // "upper" becomes the container's "/", open to each of its users whatever our umask.
     if (::mkdirat(fd.get(), "upper", 0755) != 0 || ::fchmodat(fd.get(), "upper", 0755, 0) != 0)
       return fail_errno(errno, "make", dir / "upper");
+    if (owner != 0 && ::fchownat(fd.get(), "upper", owner, owner, AT_SYMLINK_NOFOLLOW) != 0)
+      return fail_errno(errno, "chown", dir / "upper");
     if (::mkdirat(fd.get(), "work", 0700) != 0) return fail_errno(errno, "make", dir / "work");
     return {};
   }

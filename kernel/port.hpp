@@ -217,8 +217,9 @@ class port {
   /// Blocking.
   virtual result<void> remove_tree(const std::filesystem::path& path) = 0;
 
-  /// Makes a pod's writable directories {upper, work}; parents exist. Few syscalls.
-  virtual result<void> make_upper(const std::filesystem::path& dir) = 0;
+  /// Makes a pod's writable directories {upper, work}; parents exist. Few syscalls. `owner` is the
+  /// host's id of the pod's root.
+  virtual result<void> make_upper(const std::filesystem::path& dir, std::uint32_t owner) = 0;
 
   /// The filter of a seccomp profile, compiled the first time and remembered. Blocking.
   virtual result<seccomp_filter> seccomp(const seccomp_request& wanted) = 0;

@@ -181,7 +181,7 @@ class fake_port final : public cgroup_recorder {
     removed.push_back(path);
     return {};
   }
-  result<void> make_upper(const std::filesystem::path&) override { return {}; }
+  result<void> make_upper(const std::filesystem::path&, std::uint32_t) override { return {}; }
   result<kernel::seccomp_filter> seccomp(const kernel::seccomp_request&) override {
     return kernel::seccomp_filter{};
   }

@@ -176,7 +176,7 @@ class live_port final : public cgroup_recorder {
     std::filesystem::remove_all(path, ec);
     return {};
   }
-  result<void> make_upper(const std::filesystem::path& dir) override {
+  result<void> make_upper(const std::filesystem::path& dir, std::uint32_t) override {
     std::filesystem::create_directories(dir / "upper");
     std::filesystem::create_directories(dir / "work");
     return {};

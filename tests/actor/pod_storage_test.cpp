@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <utility>
 
 using namespace tank;
 using namespace tank::testing;
@@ -33,7 +35,7 @@ class disk_port final : public cgroup_recorder {
     fs::remove_all(path);
     return {};
   }
-  result<void> make_upper(const fs::path&) override { return {}; }
+  result<void> make_upper(const fs::path&, std::uint32_t) override { return {}; }
   result<kernel::seccomp_filter> seccomp(const kernel::seccomp_request&) override {
     return kernel::seccomp_filter{};
   }
@@ -81,6 +83,50 @@ TEST_CASE("storage of a forgotten pod goes when its last run does") {
   CHECK(fs::exists(path));
   run.reset();
   CHECK(w.empty());
+}
+
+namespace {
+/// Runs what it was given when it is told to.
+struct patient_runner final : job_runner {
+  std::vector<std::function<void()>> waiting;
+  void submit(std::function<void()> job) override { waiting.push_back(std::move(job)); }
+  void run() {
+    while (!waiting.empty())
+      for (auto& job : std::exchange(waiting, {}))
+        job();
+  }
+};
+} // namespace
+
+TEST_CASE("a pod's ids are free when nothing of it is left, not when it runs again by then") {
+  world w;
+  const auto jobs = std::make_shared<patient_runner>();
+  const auto ids = std::make_shared<id_ranges>(w.dirs, id_pool{1'000'000, 9});
+  const auto storage = std::make_shared<pod_storage>(w.dirs, w.port, jobs, nullptr, ids);
+  const auto has_ids = [&](const std::string& uid) {
+    std::ifstream file{w.dirs.id_ranges()};
+    const std::string text{std::istreambuf_iterator<char>{file}, {}};
+    return text.find('"' + uid + '"') != std::string::npos;
+  };
+  for (const bool stored : {true, false}) {
+    CAPTURE(stored);
+    fs::create_directories(w.dirs.pod_states());
+    if (stored) w.make("u-1");
+    auto run = storage->hold("u-1");
+    REQUIRE(ids->acquire("u-1"));
+    run.reset();
+    jobs->run();
+    CHECK(has_ids("u-1")); // between two runs
+    storage->forget("u-1");
+    CHECK(has_ids("u-1"));      // until its files are gone
+    run = storage->hold("u-1"); // the same manifest again
+    jobs->run();
+    CHECK(has_ids("u-1"));
+    storage->forget("u-1");
+    run.reset();
+    jobs->run();
+    CHECK_FALSE(has_ids("u-1"));
+  }
 }
 
 TEST_CASE("a pod deleted and recreated while it runs keeps its storage") {

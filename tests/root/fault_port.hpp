@@ -158,9 +158,9 @@ class fault_port final : public port {
     TANK_TRY(script_->enter("remove_tree"));
     return inner_->remove_tree(path);
   }
-  result<void> make_upper(const std::filesystem::path& dir) override {
+  result<void> make_upper(const std::filesystem::path& dir, std::uint32_t owner) override {
     TANK_TRY(script_->enter("make_upper"));
-    return inner_->make_upper(dir);
+    return inner_->make_upper(dir, owner);
   }
   result<seccomp_filter> seccomp(const seccomp_request& wanted) override {
     TANK_TRY(script_->enter("seccomp"));

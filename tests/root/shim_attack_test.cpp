@@ -119,7 +119,7 @@ TEST_CASE("a daemon that was started without standard streams starts shims too")
 TEST_CASE("what a workload gets to stand on does not depend on the daemon's umask") {
   shim_room room;
   const auto before = ::umask(0077);
-  const auto made = room.kernel->make_upper(room.dir / "web");
+  const auto made = room.kernel->make_upper(room.dir / "web", 0);
   ::umask(before);
   REQUIRE(made);
   struct stat upper {};

@@ -28,6 +28,8 @@
 ///   call NUMBER [ARG...]    a system call with up to five numbers; prints "call NUMBER: RESULT"
 ///   ls PATH                 names, one a line
 ///   mode PATH               octal st_mode, without following a link
+///   owner PATH              "UID GID" of it, the same way
+///   chown PATH UID GID
 ///   lock PATH               makes the file and locks it as long as this program lives; fails with
 ///                           errno 11 when another one holds it
 ///   cat                     copies stdin to stdout
@@ -162,6 +164,15 @@ int show_mode(const char* path) noexcept {
   return 0;
 }
 
+int show_owner(const char* path) noexcept {
+  struct statx st {};
+  const long rc =
+      sys(__NR_statx, AT_FDCWD, arg(path), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, arg(&st));
+  if (rc < 0) return failed("owner", path, rc);
+  writer(1).num(st.stx_uid).raw(" ").num(st.stx_gid).raw("\n");
+  return 0;
+}
+
 long octal(const char* s) noexcept {
   long n = 0;
   for (; *s >= '0' && *s <= '7'; ++s)
@@ -224,6 +235,7 @@ int path_verb(const char* verb, const char* path) noexcept {
   if (same(verb, "ls")) return list(path);
   if (same(verb, "lock")) return lock_file(path);
   if (same(verb, "mode")) return show_mode(path);
+  if (same(verb, "owner")) return show_owner(path);
   if (same(verb, "mkdir")) return check(verb, path, sys(__NR_mkdirat, AT_FDCWD, arg(path), 0755));
   if (same(verb, "rm")) return check(verb, path, sys(__NR_unlinkat, AT_FDCWD, arg(path), 0));
   if (same(verb, "mknod")) {
@@ -275,6 +287,9 @@ int do_verb(const char* verb, int argc, char** argv, char** env, const times& t)
   if (same(verb, "chmod")) {
     return check(verb, second, sys(__NR_fchmodat, AT_FDCWD, arg(second), octal(first)));
   }
+  if (same(verb, "chown") && argc == 3)
+    return check(verb, first,
+                 sys(__NR_fchownat, AT_FDCWD, arg(first), number(second), number(argv[2]), 0));
   if (same(verb, "call")) return call(argc, argv);
   if (same(verb, "node")) return make_node(argc, argv);
   if (same(verb, "cat")) return copy(verb, "-", 0);

@@ -50,6 +50,7 @@ struct world {
     container().volume_mounts.push_back(m);
     pod.spec.volumes.push_back(std::move(v));
   }
+  kernel::user_range users;
   result<launch_inputs> plan() {
     return plan_launch({.pod = pod,
                         .container = container(),
@@ -59,7 +60,8 @@ struct world {
                         .host = host,
                         .dirs = dirs,
                         .uid = "u-1",
-                        .restart = 2});
+                        .restart = 2,
+                        .users = users});
   }
 };
 
@@ -215,7 +217,7 @@ TEST_CASE("groups: the primary one, the image's, the pod's, each once; fsGroup o
   auto in = w.plan().value();
   CHECK(in.plan.process.gid == 50);
   CHECK(in.plan.process.groups == std::vector<std::uint32_t>{50, 8, 20, 30, 40});
-  CHECK(in.empty_dirs == std::vector<empty_dir>{{"/s/pods/u-1/volumes/scratch", 02777, 40}});
+  CHECK(in.empty_dirs == std::vector<empty_dir>{{"/s/pods/u-1/volumes/scratch", 02777, 0, 40}});
 
   w.pod.spec.security_context->supplemental_groups_policy = "Strict";
   w.context().run_as_group = 60;
@@ -351,4 +353,54 @@ TEST_CASE("a failed launch says what to mend") {
                           "directory (the program is there, what should run it is not in the "
                           "image)");
   CHECK(explain_failure({"main", EINVAL, "mount overlay on", "/x", 0}, in).hint.empty());
+}
+
+TEST_CASE("hostUsers: false: others' files are mapped, the pod's own belong to its root") {
+  world w;
+  w.users = {700'000, 65536};
+  w.pod.spec.security_context->fs_group = 30;
+  w.mount(host_volume("h", "/srv"), "/h");
+  w.mount(empty_volume("e"), "/e");
+  w.host.capabilities = capability_bit(0);
+  w.context().privileged = true;
+  const auto in = w.plan().value();
+  CHECK(in.sandbox.users == w.users);
+  CHECK(all<kernel::overlay_step>(in)[0].mapped);
+  for (const auto& bind : all<kernel::bind_step>(in))
+    CHECK_MESSAGE(bind.mapped == (bind.target == "/h"), bind.target);
+  REQUIRE(in.empty_dirs.size() == 1);
+  CHECK(in.empty_dirs[0].uid == 700'000);
+  CHECK(in.empty_dirs[0].gid == 700'030);
+  CHECK(in.plan.process.uid == 7); // what is inside stays as it is
+  CHECK(in.plan.process.capabilities.bounding == all_capabilities);
+  const auto without = [&] {
+    w.users = {};
+    return w.plan().value();
+  }();
+  CHECK_FALSE(all<kernel::overlay_step>(without)[0].mapped);
+  CHECK(without.empty_dirs[0].uid == 0);
+  CHECK(without.empty_dirs[0].gid == 30);
+  CHECK(without.plan.process.capabilities.bounding == capability_bit(0));
+}
+
+TEST_CASE("hostUsers: false: users and groups that are not mapped are refused") {
+  world w;
+  w.users = {700'000, 65536};
+  w.context().run_as_user = 65535;
+  w.user.uid = 65535;
+  CHECK(w.plan().has_value());
+  w.user.uid = 65536;
+  CHECK(w.plan().error().message() ==
+        "cannot run as user '65536': a pod with 'hostUsers: false' has the ids 0 to 65535");
+  w.user.uid = 1;
+  w.pod.spec.security_context->fs_group = 70'000;
+  CHECK(w.plan().error().message().starts_with("cannot run as group '70000'"));
+  w.users = {};
+  CHECK(w.plan().has_value());
+}
+
+TEST_CASE("a filesystem that cannot be mapped is explained") {
+  const auto e = explain_failure(
+      {.sys = EINVAL, .step = "map the ids of", .object = "/srv", .step_index = 3}, {});
+  CHECK(e.message().find("do without 'hostUsers: false'") != std::string::npos);
 }

@@ -177,7 +177,7 @@ class disk_port final : public testing::cgroup_recorder {
     fs::remove_all(path);
     return {};
   }
-  result<void> make_upper(const fs::path& dir) override {
+  result<void> make_upper(const fs::path& dir, std::uint32_t) override {
     fs::create_directories(dir / "upper");
     fs::create_directories(dir / "work");
     return {};

@@ -130,6 +130,7 @@ TEST_CASE("no field of the newest API is dropped silently") {
       "spec.containers[].resources.requests.requestsKey", // equal to its limit
       "spec.containers[].securityContext.allowPrivilegeEscalation",
       "spec.containers[].securityContext.privileged",
+      "spec.containers[].securityContext.procMount", // only "Unmasked" asks for something
       "spec.containers[].securityContext.readOnlyRootFilesystem",
       "spec.containers[].securityContext.runAsGroup",
       "spec.containers[].securityContext.runAsNonRoot",

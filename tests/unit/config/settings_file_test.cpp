@@ -74,6 +74,7 @@ images:
   stallTimeout: 5s
   attempts: 2
   offline: true
+userNamespaces: {base: 100000, count: 3}
 )");
   REQUIRE_MESSAGE(got, got.error().message());
   settings expected;
@@ -99,12 +100,27 @@ images:
                          {"*.bad.example", "", false, true, false, {}, {}},
                          {"other.lan", "other.lan", false, false, false, {}, {}}};
   expected.images = {90, 70, 1min, 10s, 1u << 30, 1000, 1u << 20, 2, 4, 5s, 2, true};
+  expected.ids_base = 100'000;
+  expected.ids_count = 3;
   CHECK(*got == expected);
 }
 
 TEST_CASE("a backoff may be a profile's name alone") {
   CHECK(read("backoff: fast")->backoff == "fast");
   CHECK(read("backoff: fast")->backoff_figures == tank::config::backoff_figures{});
+}
+
+TEST_CASE("ids for user namespaces lie above the system's and end before there are none") {
+  CHECK(read("userNamespaces: {}")->ids_base == std::nullopt);
+  CHECK(read("userNamespaces: {count: 7}")->ids_count == 7);
+  CHECK(read("userNamespaces: {base: 65536, count: 65534}").has_value());
+  CHECK(why("userNamespaces: {base: 65537, count: 65534}").find("above 4294901759") !=
+        std::string::npos);
+  CHECK(why("userNamespaces: {base: 1000}").find("between 65536 and") != std::string::npos);
+  CHECK(why("userNamespaces: {count: 0}").find("between 1 and") != std::string::npos);
+  CHECK(why("userNamespaces: 5").find("expected object") != std::string::npos);
+  CHECK(why("userNamespaces: {first: 1}").find("userNamespaces.first: unknown field") !=
+        std::string::npos);
 }
 
 TEST_CASE("a wrong figure is refused with its place") {

@@ -83,6 +83,8 @@ TEST_CASE("what is not done yet is said at its field") {
         at + "lifecycle.preStop");
   CHECK(container_findings(R"("securityContext": {"procMount": "Unmasked"})") ==
         at + "securityContext.procMount");
+  CHECK(container_findings(R"("securityContext": {"procMount": "Unmasked"})",
+                           R"(, "hostUsers": false)") == "");
   CHECK(container_findings(R"("env": [{"name": "A", "value": "a"},
       {"name": "K", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])") ==
         at + "env[1].valueFrom.secretKeyRef");
@@ -100,7 +102,7 @@ TEST_CASE("what is not done yet is said at its field") {
   CHECK(volume(R"("persistentVolumeClaim": {"claimName": "m"})") ==
         "unsupported spec.volumes[0].persistentVolumeClaim");
   CHECK(findings(R"("hostPID": true)") == "unsupported spec.hostPID");
-  CHECK(findings(R"("hostUsers": false)") == "unsupported spec.hostUsers");
+  CHECK(findings(R"("hostUsers": false)") == "");
   CHECK(findings(R"("activeDeadlineSeconds": 5)") == "unsupported spec.activeDeadlineSeconds");
   CHECK(findings(R"("runtimeClassName": "x")") == "unsupported spec.runtimeClassName");
 }
