@@ -9,6 +9,7 @@
 #include <cstring>
 #include <map>
 
+#include <ctime>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,6 +41,12 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 10s;
 
+std::int64_t system_monotonic_ns() {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
 struct client_state {
   unique_fd fd;
   fd_subscription subscription; // after fd: it must end first
@@ -55,7 +62,9 @@ class api_server final : public role {
   api_server(caf::actor_config& cfg, api_options options)
       : role(cfg)
       , options_(std::move(options))
-      , log_(log_or_none(options_.logger)) {}
+      , log_(log_or_none(options_.logger)) {
+    if (!options_.monotonic_ns) options_.monotonic_ns = system_monotonic_ns;
+  }
 
   const char* name() const override { return "tank.api"; }
 
@@ -69,6 +78,7 @@ class api_server final : public role {
     compat::send(this, options_.reconciler(), watch_pods{self()});
     return {
         [this](const fd_ready& m) { on_ready(m); },
+        [this](const usage_read& m) { answer(m.client, api::ok_usage(m.pods)); },
         [this](const pod_changed&) { on_change(); },
         [this](const pod_removed&) { on_change(); },
     };
@@ -77,6 +87,7 @@ class api_server final : public role {
   void on_exit() override {
     clients_.clear();
     listening_.reset();
+    options_.jobs.reset();
     options_.listener.reset(); // a timer may keep this object for longer
   }
 
@@ -187,6 +198,8 @@ class api_server final : public role {
     case api::verb::restart:
       return relay(id, options_.reconciler(), restart_pod{asked->key},
                    [](const pod_status&) { return api::ok(); });
+    case api::verb::usage:
+      return answer_usage(id);
     case api::verb::watch:
       clients_[id].watching = true;
       return send_list(id);
@@ -201,6 +214,30 @@ class api_server final : public role {
                    });
     relay(id, options_.reconciler(), list_pods{},
           [full = asked.full](const pod_list& got) { return api::ok_items(got.pods, full); });
+  }
+
+  /// Only on demand: nothing is sampled while nobody looks.
+  void answer_usage(std::uint64_t id) {
+    compat::request(this, options_.reconciler(), patience, list_pods{})
+        .then([this, id](const pod_list& got) { read_usage(id, got.pods); },
+              [this, id](const caf::error& e) { answer(id, api::refused(error_of(e))); });
+  }
+
+  void read_usage(std::uint64_t id, const std::vector<pod_status>& pods) {
+    std::vector<pod_usage> wanted;
+    for (const auto& p : pods)
+      if (p.host_pid > 0) wanted.push_back({p.key, p.uid, p.started_ns, 0, {}});
+    if (!options_.jobs || !options_.read_usage) return answer(id, api::ok_usage(wanted));
+    run_job(*options_.jobs, self(),
+            [id, wanted = std::move(wanted), read = options_.read_usage,
+             clock = options_.monotonic_ns]() mutable {
+              for (auto& pod : wanted) {
+                // One that has just ended, or has no cgroup, has no figures.
+                if (auto counted = read(pod.uid)) pod.counted = *std::move(counted);
+                pod.at_ns = clock();
+              }
+              return usage_read{id, std::move(wanted)};
+            });
   }
 
   template <class Message, class Show>

@@ -6,8 +6,10 @@
 #pragma once
 
 #include "actors/poller.hpp"
+#include "actors/worker.hpp"
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
+#include "kernel/cgroup.hpp"
 
 #include <caf/actor.hpp>
 
@@ -33,6 +35,10 @@ struct api_options {
   std::function<caf::actor()> reconciler; ///< the one of now
   std::function<caf::actor()> watcher;
   std::string version;
+  std::shared_ptr<job_runner> jobs; ///< where cgroups are read
+  /// What the pod with this uid uses now. A few reads; called in a job.
+  std::function<result<kernel::cgroup_stats>(const std::string& uid)> read_usage;
+  std::function<std::int64_t()> monotonic_ns; ///< CLOCK_MONOTONIC; the system's when empty
   std::size_t max_clients = 256;
   std::shared_ptr<spdlog::logger> logger; ///< may be empty
 };

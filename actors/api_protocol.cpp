@@ -14,10 +14,11 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::array<std::pair<verb, std::string_view>, 5> verbs{{{verb::version, "version"},
+constexpr std::array<std::pair<verb, std::string_view>, 6> verbs{{{verb::version, "version"},
                                                                   {verb::pods, "pods"},
                                                                   {verb::files, "files"},
                                                                   {verb::restart, "restart"},
+                                                                  {verb::usage, "usage"},
                                                                   {verb::watch, "watch"}}};
 
 constexpr std::array states{pod_state::pending,  pod_state::starting,    pod_state::running,

@@ -5,8 +5,10 @@
 ///     {"verb":"pods","key":"default/web","full":true}   one pod, with its manifest
 ///     {"verb":"files"}                          -> {"ok":true,"items":[<file>...]}
 ///     {"verb":"restart","key":"default/web"}    -> {"ok":true}
-///     {"verb":"watch"}                          -> {"ok":true,"items":[...]} now and at each
-///     change anything else, or any failure             -> {"ok":false,"error":{"code":"not_found",
+///     {"verb":"usage"}                          -> {"ok":true,"items":[<usage>...]}, see
+///                                                  pod_usage.hpp; of the pods that run
+///     {"verb":"watch"}                          -> {"ok":true,"items":[...]} now and at each change
+///     anything else, or any failure             -> {"ok":false,"error":{"code":"not_found",
 ///                                                    "step":...,"object":...,"cause":...,"hint":...}}
 ///
 /// A client may send the next request when it has the answer to the last one. Lines longer than
@@ -32,7 +34,7 @@ inline constexpr std::size_t max_request = 1 << 20;
 /// 10 000 pods with their manifests fit; a client takes no more.
 inline constexpr std::size_t max_response = 256 << 20;
 
-enum class verb : std::uint8_t { version, pods, files, restart, watch };
+enum class verb : std::uint8_t { version, pods, files, restart, usage, watch };
 
 struct request {
   api::verb verb = verb::version;

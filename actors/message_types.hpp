@@ -126,6 +126,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::launch_prepared)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::launch_cleaned)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::file_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::scan_done)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::usage_read)
 
 // Behind those of supervisor_messages.hpp, which says where these begin.
 CAF_BEGIN_TYPE_ID_BLOCK(tank, ::caf::id_block::tank_otp::end)
@@ -196,6 +197,7 @@ CAF_ADD_TYPE_ID(tank, (tank::workload_signaled))
 CAF_ADD_TYPE_ID(tank, (tank::workload_error))
 CAF_ADD_TYPE_ID(tank, (tank::image_progress))
 CAF_ADD_TYPE_ID(tank, (tank::image_flight_progress))
+CAF_ADD_TYPE_ID(tank, (tank::usage_read))
 CAF_END_TYPE_ID_BLOCK(tank)
 
 namespace tank {

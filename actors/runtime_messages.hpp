@@ -4,6 +4,7 @@
 
 #include "actors/image_problem.hpp"
 #include "actors/messages.hpp"
+#include "actors/pod_usage.hpp"
 #include "base/error.hpp"
 
 #include <caf/actor.hpp>
@@ -93,6 +94,14 @@ struct runtime_timer {
 struct own_runtime {
   caf::actor owner;
   bool operator==(const own_runtime&) const = default;
+};
+
+// --- api, to itself ------------------------------------------------------------------------------
+
+/// The cgroups are read for this client.
+struct usage_read {
+  std::uint64_t client = 0;
+  std::vector<pod_usage> pods;
 };
 
 // --- observer, to itself ------------------------------------------------------------------------

@@ -306,6 +306,11 @@ child_spec instance::parts::api(std::shared_ptr<const unique_fd> listener) {
                             .reconciler = current("reconciler"),
                             .watcher = current("manifest_watcher"),
                             .version = options.version,
+                            .jobs = jobs,
+                            .read_usage =
+                                [port = options.port, dirs = options.dirs](const std::string& uid) {
+                                  return port->read_cgroup(dirs.cgroups, dirs.pod_cgroup(uid));
+                                },
                             .logger = options.logger};
   return role("api", [serving](caf::actor_system& sys) { return spawn_api(sys, serving); });
 }

@@ -41,6 +41,9 @@ result<api::version_answer> client::version() {
 result<void> client::restart(const std::string& key) {
   return api::decode_ok(TANK_TRY(ask({api::verb::restart, key, false})));
 }
+result<std::vector<pod_usage>> client::usage() {
+  return api::decode_usage(TANK_TRY(ask({api::verb::usage, "", false})));
+}
 result<void> client::start_watch() {
   return send(api::encode({api::verb::watch, "", false}));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/api_protocol.hpp"
+#include "actors/pod_usage.hpp"
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 
@@ -20,6 +21,7 @@ class client {
   result<std::vector<file_status>> files();
   result<api::version_answer> version();
   result<void> restart(const std::string& key);
+  result<std::vector<pod_usage>> usage();
 
   /// Asks for the stream; `next_watch` then blocks for each answer.
   result<void> start_watch();

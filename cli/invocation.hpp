@@ -36,6 +36,7 @@ void add_get(CLI::App& app, invocation& line);
 void add_describe(CLI::App& app, invocation& line);
 void add_logs(CLI::App& app, invocation& line);
 void add_restart(CLI::App& app, invocation& line);
+void add_top(CLI::App& app, invocation& line);
 void add_validate(CLI::App& app, invocation& line);
 void add_image(CLI::App& app, invocation& line);
 void add_version(CLI::App& app, invocation& line);

@@ -78,6 +78,7 @@ int run(cli_context& context, std::vector<std::string> args) {
   add_describe(app, line);
   add_logs(app, line);
   add_restart(app, line);
+  add_top(app, line);
   add_validate(app, line);
   add_image(app, line);
   add_version(app, line);

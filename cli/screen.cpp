@@ -30,11 +30,12 @@ screen::~screen() {
 void screen::erase() {
   if (shown_.empty()) return;
   // A terminal that became narrower has broken the long lines into several.
-  const std::size_t width = terminal_size(context_.out_fd).ws_col;
+  const std::size_t columns_there = width();
   std::size_t rows = 0;
   for (std::size_t at = 0, end = 0; (end = shown_.find('\n', at)) != std::string::npos;
        at = end + 1)
-    rows += std::max<std::size_t>(1, (columns(shown_.substr(at, end - at)) + width - 1) / width);
+    rows += std::max<std::size_t>(1, (columns(shown_.substr(at, end - at)) + columns_there - 1) /
+                                         columns_there);
   context_.out << "\r\x1b[" << rows << "A\x1b[J";
   shown_.clear();
 }
@@ -52,6 +53,23 @@ void screen::say(const std::string& line) {
   if (context_.out_is_tty) draw(drawn_);
 }
 
+std::size_t screen::width() const {
+  return terminal_size(context_.out_fd).ws_col;
+}
+
+void screen::show_table(std::string table) {
+  // A table higher than the terminal cannot be drawn over.
+  const auto rows = terminal_size(context_.out_fd).ws_row;
+  const std::size_t most = rows > 2 ? rows - 2u : 1u;
+  std::size_t at = 0;
+  for (std::size_t line = 0; line < most && at < table.size(); ++line)
+    at = table.find('\n', at) + 1;
+  if (at < table.size()) table = table.substr(0, at) + "...\n";
+  if (table == drawn_) return;
+  drawn_ = table;
+  draw(table);
+}
+
 void screen::show(const instance::view& view) {
   if (view.synced && !files_said_) {
     files_said_ = true;
@@ -59,20 +77,8 @@ void screen::show(const instance::view& view) {
       for (const auto& e : file.errors)
         say(printable(e));
   }
-  if (context_.out_is_tty) {
-    const auto size = terminal_size(context_.out_fd);
-    auto table = pod_table(view.pods, context_.realtime_ns(), {false, true, size.ws_col});
-    // A table higher than the terminal cannot be drawn over.
-    const std::size_t most = size.ws_row > 2 ? size.ws_row - 2u : 1u;
-    std::size_t at = 0;
-    for (std::size_t line = 0; line < most && at < table.size(); ++line)
-      at = table.find('\n', at) + 1;
-    if (at < table.size()) table = table.substr(0, at) + "...\n";
-    if (table == drawn_) return;
-    drawn_ = table;
-    draw(table);
-    return;
-  }
+  if (context_.out_is_tty)
+    return show_table(pod_table(view.pods, context_.realtime_ns(), {false, true, width()}));
   for (const auto& pod : view.pods) {
     if (ends_now(pod)) continue;
     auto line = state_line(pod);

@@ -19,6 +19,10 @@ class screen {
   screen& operator=(const screen&) = delete;
 
   void show(const instance::view& view);
+  /// The same with any table, on a terminal.
+  void show_table(std::string table);
+  /// Of the terminal, in columns.
+  [[nodiscard]] std::size_t width() const;
   /// The terminal has another size: the next look draws anew.
   void resized() { drawn_.clear(); }
   /// A line that stays, above the table.

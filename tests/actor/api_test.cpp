@@ -2,6 +2,7 @@
 
 #include "actors/api_protocol.hpp"
 #include "actors/message_types.hpp"
+#include "actors/pod_usage.hpp"
 #include "actors/role.hpp"
 
 #include <doctest/doctest.h>
@@ -37,6 +38,8 @@ namespace {
 pod_status named(const std::string& key) {
   pod_status p;
   p.key = key;
+  p.uid = "uid-of-" + key;
+  if (key == "default/web" || key == "default/gone") p.host_pid = 4711;
   return p;
 }
 
@@ -142,6 +145,13 @@ struct world {
   caf::actor reconciler = sys.spawn<stub_reconciler>();
   caf::actor watcher = sys.spawn<stub_watcher>();
   caf::actor server;
+  std::shared_ptr<std::vector<std::string>> usage_reads =
+      std::make_shared<std::vector<std::string>>();
+
+  static result<kernel::cgroup_stats> answer_usage(const std::string& uid) {
+    if (uid == "uid-of-default/gone") return fail(errc::not_found, "open cgroup", uid, "none");
+    return kernel::cgroup_stats{.cpu_us = 1000, .memory = 4096};
+  }
 
   world(std::size_t max_clients = 256) {
     auto listener = listen_control_socket(socket);
@@ -151,6 +161,13 @@ struct world {
                              .reconciler = [a = reconciler] { return a; },
                              .watcher = [a = watcher] { return a; },
                              .version = "1.2",
+                             .jobs = std::make_shared<inline_runner>(),
+                             .read_usage =
+                                 [read = usage_reads](const std::string& uid) {
+                                   read->push_back(uid);
+                                   return answer_usage(uid);
+                                 },
+                             .monotonic_ns = [] { return std::int64_t{42}; },
                              .max_clients = max_clients});
   }
   ~world() {
@@ -180,6 +197,29 @@ TEST_CASE("each verb is answered, in one conversation") {
   REQUIRE(files.has_value());
   CHECK(files->at(0).errors == std::vector<std::string>{"wrong"});
   CHECK(api::decode_ok(p.ask(R"({"verb":"restart","key":"default/web"})")).has_value());
+}
+
+TEST_CASE("cgroups are read when somebody asks, of the pods that run, and at no other time") {
+  world w;
+  peer p{w.socket};
+  CHECK(p.ask(R"({"verb":"pods"})").find("default") != std::string::npos);
+  CHECK(w.usage_reads->empty());
+  const auto got = api::decode_usage(p.ask(R"({"verb":"usage"})"));
+  REQUIRE(got.has_value());
+  REQUIRE(got->size() == 1);
+  CHECK(got->front() == pod_usage{.key = "default/web",
+                                  .uid = "uid-of-default/web",
+                                  .started_ns = 0,
+                                  .at_ns = 42,
+                                  .counted = {.cpu_us = 1000, .memory = 4096}});
+  compat::anon_send(w.reconciler, add_pod{"default/gone"}); // it has ended since it was listed
+  const auto more = api::decode_usage(p.ask(R"({"verb":"usage"})"));
+  REQUIRE(more.has_value());
+  REQUIRE(more->size() == 2);
+  CHECK(more->at(1).key == "default/gone");
+  CHECK(more->at(1).counted == kernel::cgroup_stats{});
+  compat::anon_send(w.reconciler, add_pod{"default/ended"});
+  CHECK(api::decode_usage(p.ask(R"({"verb":"usage"})"))->size() == 2);
 }
 
 TEST_CASE("only the owner may connect") {
