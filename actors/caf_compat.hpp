@@ -324,6 +324,18 @@ void trap_exit(Self* self, Handle handle) {
 #endif
 }
 
+/// Lets an error that arrives as a message end nobody. CAF >= 1.0 answers a message whose handler
+/// threw with an error to whoever sent it, and the default handler then ends the sender: one
+/// actor's failure would be another's. Errors of requests still reach the request's own handler.
+template <class Self>
+void outlive_errors([[maybe_unused]] Self* self) {
+#if !TANK_CAF_LEGACY
+  CAF_PUSH_DEPRECATED_WARNING
+  self->set_error_handler([](caf::error&) {});
+  CAF_POP_WARNINGS
+#endif
+}
+
 /// Ends `to` as a linked actor's end would: with any reason, unlike anon_send_exit. From any
 /// thread.
 inline void send_exit(const caf::actor& to, caf::error reason) {

@@ -20,6 +20,7 @@ class role : public caf::event_based_actor {
   explicit role(caf::actor_config& cfg) : caf::event_based_actor(cfg) {
     set_exception_handler(
         [](std::exception_ptr& e) -> caf::error { return to_error(stop_exception(e)); });
+    compat::outlive_errors(this);
   }
 
  protected:
