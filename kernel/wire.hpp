@@ -24,7 +24,7 @@
 namespace tank::kernel::wire {
 
 inline constexpr std::uint32_t plan_magic = 0x504b4e54; // "TNKP"
-inline constexpr std::uint32_t plan_version = 3;
+inline constexpr std::uint32_t plan_version = 4;
 /// Far above any real plan (argv and env are limited by the kernel to about 2 MiB together).
 inline constexpr std::size_t max_plan_bytes = 8u << 20;
 inline constexpr std::uint32_t max_steps = 4096;
