@@ -55,7 +55,7 @@ std::vector<kernel::session_event> known_ends(const kernel::session& session) {
   std::vector<kernel::session_event> out;
   for (const auto& container : session.info())
     add_end(container, out);
-  if (auto why = session.down()) out.emplace_back(kernel::session_down_event{*std::move(why)});
+  if (auto end = session.down()) out.emplace_back(*std::move(end));
   return out;
 }
 

@@ -173,7 +173,7 @@ class session {
   /// As of the last events read; of an adopted session empty until its adopted_event.
   [[nodiscard]] virtual std::vector<container_info> info() const = 0;
   /// Why the shim is gone, once the session_down_event was read: for whoever did not read it.
-  [[nodiscard]] virtual std::optional<std::string> down() const = 0;
+  [[nodiscard]] virtual std::optional<session_down_event> down() const = 0;
   [[nodiscard]] virtual pid_t shim_pid() const noexcept = 0;
 };
 

@@ -359,14 +359,14 @@ void shim_session::end_processes() {
 std::optional<session_event> shim_session::take_end() {
   if (down_) return std::nullopt;
   if (replaced_) {
-    down_ = "another daemon took over the shim";
-    return session_down_event{*down_, true};
+    down_ = session_down_event{"another daemon took over the shim", true};
+    return down_;
   }
   pollfd dead{pidfd_.get(), POLLIN, 0};
   if (::poll(&dead, 1, 0) <= 0) {
     if (!shim_stays()) return std::nullopt;
-    down_ = "the shim closed the connection";
-    return session_down_event{*down_, true};
+    down_ = session_down_event{"the shim closed the connection", true};
+    return down_;
   }
   end_processes();
   siginfo_t how{};
@@ -384,8 +384,8 @@ std::optional<session_event> shim_session::take_end() {
   }
   ::epoll_ctl(poll_.get(), EPOLL_CTL_DEL, pidfd_.get(), nullptr);
   pidfd_.reset();
-  down_ = why;
-  return session_down_event{why};
+  down_ = session_down_event{why};
+  return down_;
 }
 
 result<std::optional<session_event>> shim_session::next_event() {

@@ -45,7 +45,7 @@ class shim_session final : public session {
   result<void> shutdown() override;
   void end() noexcept override;
   [[nodiscard]] std::vector<container_info> info() const override;
-  [[nodiscard]] std::optional<std::string> down() const override { return down_; }
+  [[nodiscard]] std::optional<session_down_event> down() const override { return down_; }
   [[nodiscard]] pid_t shim_pid() const noexcept override { return pid_; }
 
   /// What the shim says first, up to the end of its greeting, is an adoption: -> adopted_event.
@@ -87,7 +87,7 @@ class shim_session final : public session {
   bool adopting_ = false;
   unique_fd closing_; ///< timerfd, from the end of the connection on
   bool replaced_ = false;
-  std::optional<std::string> down_; ///< told
+  std::optional<session_down_event> down_; ///< told
   std::string last_error_;
 };
 

@@ -239,6 +239,17 @@ TEST_CASE("the shim goes away while attached") {
   CHECK(p.ended->value().text == "its shim went away: the shim was killed by signal 9");
 }
 
+TEST_CASE("a connection that is replaced while lent is taken up again: its shim lives") {
+  attach_play p;
+  p.run();
+  attacher me{p.s};
+  REQUIRE(p.attach(me) == "");
+  p.happen(kernel::session_down_event{"another daemon took over the shim", true});
+  REQUIRE(me.heard->ended.size() == 1);
+  CHECK(me.heard->ended[0].how == attach_end::lost);
+  CHECK(p.port->adoptions == 1);
+}
+
 TEST_CASE("the attacher vanishes: the attach ends, the pod runs on") {
   attach_play p;
   p.run();

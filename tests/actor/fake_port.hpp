@@ -34,7 +34,7 @@ struct session_script {
   kernel::launch_plan plan;              ///< of create
   kernel::sandbox_spec sandbox;
   std::map<std::string, kernel::container_info> known; ///< as of the events handed out
-  std::optional<std::string> down;                     ///< the same
+  std::optional<kernel::session_down_event> down;      ///< the same
   bool alive = true;                                   ///< the session object exists
   int fd = -1;
 
@@ -69,7 +69,7 @@ struct session_script {
     else if (const auto* failed = std::get_if<failed_event>(&e))
       at(*failed, stage::failed).step = failed->step;
     else if (const auto* gone = std::get_if<session_down_event>(&e))
-      down = gone->why;
+      down = *gone;
   }
 
  private:
@@ -129,7 +129,9 @@ class fake_session final : public kernel::session {
       all.push_back(info);
     return all;
   }
-  [[nodiscard]] std::optional<std::string> down() const override { return script_->down; }
+  [[nodiscard]] std::optional<kernel::session_down_event> down() const override {
+    return script_->down;
+  }
   [[nodiscard]] pid_t shim_pid() const noexcept override { return 1000; }
 
  private:
@@ -164,6 +166,7 @@ class fake_port final : public cgroup_recorder {
   }
   std::optional<error> refuse_start; ///< answered to every start_session
   std::vector<std::string> removed;
+  int adoptions = 0; ///< tried; nobody listens
 
   result<std::unique_ptr<kernel::session>>
   start_session(const kernel::sandbox_spec& sandbox) override {
@@ -175,6 +178,7 @@ class fake_port final : public cgroup_recorder {
   }
   result<std::unique_ptr<kernel::session>>
   adopt_session(const std::filesystem::path& run_dir) override {
+    ++adoptions;
     return fail(errc::not_found, "adopt", run_dir, "nobody listens");
   }
   result<void> remove_tree(const std::filesystem::path& path) override {

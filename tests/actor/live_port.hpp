@@ -118,7 +118,9 @@ class live_port final : public cgroup_recorder {
       if (pod_->known.container.empty()) return {};
       return {pod_->known};
     }
-    [[nodiscard]] std::optional<std::string> down() const override { return std::nullopt; }
+    [[nodiscard]] std::optional<kernel::session_down_event> down() const override {
+      return std::nullopt;
+    }
     [[nodiscard]] pid_t shim_pid() const noexcept override { return pid_; }
 
    private:

@@ -123,7 +123,9 @@ class fault_session final : public session {
   }
   void end() noexcept override { inner_->end(); } // cannot fail, so no call to count
   [[nodiscard]] std::vector<container_info> info() const override { return inner_->info(); }
-  [[nodiscard]] std::optional<std::string> down() const override { return inner_->down(); }
+  [[nodiscard]] std::optional<kernel::session_down_event> down() const override {
+    return inner_->down();
+  }
   [[nodiscard]] pid_t shim_pid() const noexcept override { return inner_->shim_pid(); }
 
  private:
