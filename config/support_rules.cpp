@@ -29,7 +29,7 @@ constexpr support_rule rules[] = {
     {"PodSpec", "nodeName", cluster_only},
     {"PodSpec", "hostNetwork", actuated},
     {"PodSpec", "hostIPC", actuated},
-    {"PodSpec", "hostPID", not_yet},
+    {"PodSpec", "hostPID", actuated},
     {"PodSpec", "shareProcessNamespace", not_yet, "false"},
     {"PodSpec", "imagePullSecrets", cluster_only},
     {"PodSpec", "hostname", actuated},

@@ -64,6 +64,7 @@ CASES = {
                 "{name: kernel.shm_rmid_forced, value: '1'}]}"),
     "hostNetwork": (["--network", "host", "--uts", "host"], "", "hostNetwork: true"),
     "hostIPC": (["--ipc", "host"], "", "hostIPC: true"),
+    "hostPID": (["--pid", "host"], "", "hostPID: true"),
     "hostUsers: false": (["--uidmap", "0:196608:65536", "--gidmap", "0:196608:65536"], "", "hostUsers: false"),
     "hostUsers: false, as another user": (["--uidmap", "0:196608:65536", "--gidmap", "0:196608:65536", "--user", "1000"],
                                           "securityContext: {runAsUser: 1000}", "hostUsers: false"),

@@ -268,8 +268,12 @@ TEST_CASE("a quota of processor time holds within a fifth") {
 
 TEST_CASE("whatever a pod has forked goes with it") {
   room h;
-  for (const auto* name : {"deleted", "killed"})
-    h.put(h.pod(name, "", {"/bin/witness", "orphans", "7"}, "Always"));
+  for (const std::string name : {"deleted", "killed", "deleted-host", "killed-host"}) {
+    auto p = h.pod(name, "", {"/bin/witness", "orphans", "7"}, "Always");
+    // Without a process namespace of its own no init takes the others along.
+    if (name.ends_with("-host")) p.spec_more += "  hostPID: true\n";
+    h.put(p);
+  }
   const auto all_there = [&](const pod_status& p) {
     while (h.stats(p).pids.value_or(0) < 8)
       ::poll(nullptr, 0, 1);
@@ -279,18 +283,23 @@ TEST_CASE("whatever a pod has forked goes with it") {
       pids.push_back(pid);
     return pids;
   };
-  const auto a = all_there(h.await_running("deleted"));
-  h.remove("deleted.yaml");
-  h.await_gone("deleted");
-  // A shim that is killed leaves nobody who could tell.
-  const auto q = h.await_running("killed");
-  const auto b = all_there(q);
-  ::kill(parent_of(q.host_pid), SIGKILL);
-  h.await_pod("killed", "was started again", [](const auto& s) { return s.restarts >= 1; });
-  for (const auto& pids : {a, b}) {
+  const auto check_ended = [](const std::vector<pid_t>& pids) {
     CHECK(pids.size() >= 8);
     for (const pid_t pid : pids)
       CHECK(await_end(pid));
+  };
+  for (const std::string of : {"", "-host"}) {
+    CAPTURE(of);
+    const auto a = all_there(h.await_running("deleted" + of));
+    h.remove("deleted" + of + ".yaml");
+    h.await_gone("deleted" + of);
+    check_ended(a);
+    // A shim that is killed leaves nobody who could tell.
+    const auto q = h.await_running("killed" + of);
+    const auto b = all_there(q);
+    ::kill(parent_of(q.host_pid), SIGKILL);
+    h.await_pod("killed" + of, "was started again", [](const auto& s) { return s.restarts >= 1; });
+    check_ended(b);
   }
 }
 

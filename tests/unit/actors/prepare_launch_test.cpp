@@ -155,11 +155,11 @@ TEST_CASE("a manifest is judged: good ones have pods, wrong and unsupported ones
   unsafe.replace(unsafe.find("name: web"), 9, "name: web, uid: ../../x");
   CHECK(judge_manifest("a.yaml", unsafe).pods.empty());
   auto unsupported = good;
-  unsupported.replace(unsupported.find("spec: {"), 7, "spec: {hostPID: true, ");
+  unsupported.replace(unsupported.find("spec: {"), 7, "spec: {setHostnameAsFQDN: true, ");
   const auto refused = judge_manifest("a.yaml", unsupported);
   CHECK(refused.pods.empty());
   REQUIRE(refused.errors.size() == 1);
-  CHECK(refused.errors[0].find("not supported yet: spec.hostPID") != std::string::npos);
+  CHECK(refused.errors[0].find("not supported yet: spec.setHostnameAsFQDN") != std::string::npos);
 }
 
 namespace {

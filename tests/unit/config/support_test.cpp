@@ -101,7 +101,7 @@ TEST_CASE("what is not done yet is said at its field") {
   CHECK(volume(R"("configMap": {"name": "m"})") == "unsupported spec.volumes[0].configMap");
   CHECK(volume(R"("persistentVolumeClaim": {"claimName": "m"})") ==
         "unsupported spec.volumes[0].persistentVolumeClaim");
-  CHECK(findings(R"("hostPID": true)") == "unsupported spec.hostPID");
+  CHECK(findings(R"("hostPID": true)") == "");
   CHECK(findings(R"("hostUsers": false)") == "");
   CHECK(findings(R"("activeDeadlineSeconds": 5)") == "unsupported spec.activeDeadlineSeconds");
   CHECK(findings(R"("runtimeClassName": "x")") == "unsupported spec.runtimeClassName");
