@@ -2,10 +2,27 @@
 
 #include "base/file.hpp"
 
+namespace tank::oci {
+namespace {
+/// The parser asserts, or in a release build takes for granted, what a text can make untrue: "[,".
+struct broken_assumption {};
+[[noreturn]] void give_up() {
+  throw broken_assumption{};
+}
+} // namespace
+} // namespace tank::oci
+
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
+#define TOML_ASSERT(expr)                                                                          \
+  do {                                                                                             \
+    if (!(expr)) ::tank::oci::give_up();                                                           \
+  } while (false)
+#pragma push_macro("NDEBUG") // with it the library would ignore TOML_ASSERT
+#undef NDEBUG
 #include <toml++/toml.h>
+#pragma pop_macro("NDEBUG")
 
 #include <algorithm>
 #include <optional>
@@ -155,7 +172,12 @@ bool mirror_serves(const registry_mirror& m, const registry_rule& rule, const re
 
 result<registry_rules> parse_registries_conf(std::string_view text, const std::string& name) {
   if (text.size() > max_file) return fail(errc::limit, "read", name, "larger than 1 MiB");
-  const auto parsed = toml::parse(text, name);
+  toml::parse_result parsed;
+  try {
+    parsed = toml::parse(text, name);
+  } catch (const broken_assumption&) {
+    return fail(errc::invalid, "read", name, "it is not proper TOML");
+  }
   if (!parsed)
     return fail(errc::invalid, "read",
                 name + ":" + std::to_string(parsed.error().source().begin.line),

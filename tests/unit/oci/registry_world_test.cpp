@@ -124,6 +124,7 @@ TEST_CASE("registries.conf: what is wrong is named with its line") {
   CHECK(bad("unqualified-search-registries = \"x\"").find("list of strings") != std::string::npos);
   CHECK(bad("some-future-key = 1") == "fine");
   CHECK(bad("a = " + std::string(5000, '[')).starts_with("cannot read"));
+  CHECK(bad("[\f r]").starts_with("cannot read 'r.conf")); // an assertion of the parser's
 }
 
 TEST_CASE("registries.conf: a drop-in replaces what it names") {
