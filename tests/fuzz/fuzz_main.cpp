@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include FUZZ_SOURCE // targets/*.cpp
+
 static const auto& target = tank::fuzz::targets::FUZZ_TARGET;
 
 extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
