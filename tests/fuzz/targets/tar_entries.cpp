@@ -48,13 +48,13 @@ verdict run(std::string_view input) {
 
 std::vector<std::string> seeds() {
   // A directory, a file in it, a link to the directory, a file through the link, a whiteout.
-  const std::string entries{"\0"
-                            "\3\0\0"
-                            "\0\x10\0\1"
-                            "\6\0\2\0\0"
-                            "\0\x10\2\3"
-                            "\0\x10\0\x0b",
-                            23};
+  static constexpr char text[] = "\0"
+                                 "\3\0\0"
+                                 "\0\x10\0\1"
+                                 "\6\0\2\0\0"
+                                 "\0\x10\2\3"
+                                 "\0\x10\0\x0b";
+  const std::string entries{text, sizeof text - 1};
   return {entries, entries.substr(0, 8)};
 }
 

@@ -28,6 +28,8 @@ std::string print(const std::vector<auth_challenge>& all) {
   return text;
 }
 
+constexpr std::string_view password = "hunter2";
+
 /// What a registry's challenge may make the client do.
 void follow(const auth_challenge& c) {
   const auto origin = parse_url("https://registry.example.org/v2/");
@@ -37,10 +39,14 @@ void follow(const auth_challenge& c) {
     FUZZ_CHECK(realm->secure && same_site(realm->host, "registry.example.org"));
     FUZZ_CHECK(check_realm(*origin, *realm, false, {}));
   }
-  const credentials login{"user", "hunter2", ""};
+  const credentials login{"user", std::string{password}, ""};
   const auto request = token_request(*realm, c, "repository:a/b:pull", login);
   FUZZ_CHECK(request.url.same_origin(*realm));
-  FUZZ_CHECK(request.url.target.find("hunter2") == std::string::npos);
+  // The fuzzer sees what it is compared with, and puts it into the challenge itself.
+  const bool planted = std::any_of(c.parameters.begin(), c.parameters.end(), [](const auto& p) {
+    return p.second.find(password) != std::string::npos;
+  });
+  FUZZ_CHECK(planted || request.url.target.find(password) == std::string::npos);
   FUZZ_CHECK(std::all_of(request.url.target.begin(), request.url.target.end(),
                          [](char ch) { return ch > ' ' && ch <= '~'; }));
 }
