@@ -73,11 +73,16 @@ std::string lower(std::string text) {
   return text;
 }
 
-/// Lets the pods that wait for it be killed, each run once, and no more than three.
-void kill_waiting(const host::pods& now, std::set<pid_t>& killed) {
+/// Lets the pods that wait for it be killed, each run once, once it has written, and no more than
+/// three.
+void kill_waiting(const host& h, const host::pods& now, std::set<pid_t>& killed) {
+  const auto waits = [&](const pod_status& p) {
+    const auto log = h.log_dir(p) / (std::to_string(p.restarts) + ".log");
+    return std::filesystem::exists(log) && log_text(log) == "done\n";
+  };
   for (const auto& [name, p] : now)
     if (name.starts_with("killed") && p.state == pod_state::running && p.restarts < 3 &&
-        p.host_pid > 0 && killed.insert(p.host_pid).second)
+        p.host_pid > 0 && waits(p) && killed.insert(p.host_pid).second)
       kill_workload(p);
 }
 
@@ -122,7 +127,7 @@ TEST_CASE("every way to end leads to its documented stop reason, under every res
   h.start_daemon();
   std::set<pid_t> killed;
   const auto pods = h.await("all end as their policy says", [&](const host::pods& now) {
-    kill_waiting(now, killed);
+    kill_waiting(h, now, killed);
     bool all = now.size() == policies.size() * endings().size();
     for (const auto& policy : policies)
       for (const auto& e : endings()) {
