@@ -42,8 +42,7 @@ TEST_CASE("connections are kept: one for documents, one for blobs that come one 
   pull_world w;
   w.check_pulls();
   CHECK(w.registry.seen().size() == 4); // /v2/, manifest, config, layer
-  // A first try for TLS, which is refused.
-  CHECK(w.registry.connections() <= 4);
+  // How many that took is open: the blobs come side by side when the first is slow.
   const auto after_one = w.registry.connections();
   w.check_pulls();
   CHECK(w.registry.connections() - after_one <= 2); // nothing but documents
