@@ -60,7 +60,7 @@ def _():
                 content = tar([*more, file(name, os.urandom(mebibytes << 20))])
                 return registry.push(layout.name(name, layout.image([content])), f"{name}:1")
 
-            world.settings("images: {gcHighPercent: 70, gcLowPercent: 60, gcMinimumAge: 0s, gcPeriod: 1s}")
+            world.settings("images: {gcHighPercent: 60, gcLowPercent: 50, gcMinimumAge: 0s, gcPeriod: 1s}")
             used, old, new = image("used", 4, busybox()), image("old", 8), image("new", 8)
             world.tank("pull", used)
             with Daemon(world) as daemon:
