@@ -151,6 +151,7 @@ TEST_CASE("no field of the newest API is dropped silently") {
       "spec.hostAliases[].ip",
       "spec.hostIPC",
       "spec.hostNetwork",
+      "spec.hostPID",
       "spec.hostUsers",
       "spec.hostname",
       "spec.resources.requests.requestsKey", // equal to its limit
