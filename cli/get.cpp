@@ -1,3 +1,4 @@
+#include "cli/chosen.hpp"
 #include "cli/client.hpp"
 #include "cli/invocation.hpp"
 #include "cli/tables.hpp"
@@ -32,24 +33,8 @@ void print_pods(invocation& line, const options& given, const std::vector<pod_st
   out.flush();
 }
 
-/// The rows that were asked for, in the order asked; all when no name was given.
 result<std::vector<pod_status>> choose(std::vector<pod_status> pods, const options& given) {
-  if (given.names.empty()) {
-    if (!given.ns.empty())
-      std::erase_if(pods, [&](auto& p) { return !p.key.starts_with(given.ns + "/"); });
-    return pods;
-  }
-  std::vector<pod_status> chosen;
-  for (const auto& name : given.names) {
-    const auto wanted = TANK_TRY(parse_pod_name(name, given.ns));
-    const auto at = std::find_if(pods.begin(), pods.end(),
-                                 [&](const auto& p) { return p.key == wanted.key(); });
-    if (at == pods.end())
-      return fail(errc::not_found, "find", "pod/" + short_name(wanted.key()),
-                  "no such pod is desired", "see: tank get pods");
-    chosen.push_back(*at);
-  }
-  return chosen;
+  return chosen(std::move(pods), given.names, given.ns, "no such pod is desired");
 }
 
 result<int> get_pods(invocation& line, const options& given) {

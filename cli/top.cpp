@@ -1,4 +1,5 @@
 #include "actors/pod_usage.hpp"
+#include "cli/chosen.hpp"
 #include "cli/client.hpp"
 #include "cli/invocation.hpp"
 #include "cli/screen.hpp"
@@ -27,24 +28,8 @@ struct options {
   unsigned interval = 1;
 };
 
-/// As asked for, in that order; all pods that run when no name was given.
 result<usages> choose(usages pods, const options& given) {
-  if (given.names.empty()) {
-    if (!given.ns.empty())
-      std::erase_if(pods, [&](auto& p) { return !p.key.starts_with(given.ns + "/"); });
-    return pods;
-  }
-  usages chosen;
-  for (const auto& name : given.names) {
-    const auto wanted = TANK_TRY(parse_pod_name(name, given.ns));
-    const auto at = std::find_if(pods.begin(), pods.end(),
-                                 [&](const auto& p) { return p.key == wanted.key(); });
-    if (at == pods.end())
-      return fail(errc::not_found, "find", "pod/" + short_name(wanted.key()),
-                  "no such pod runs now", "see: tank get pods");
-    chosen.push_back(*at);
-  }
-  return chosen;
+  return chosen(std::move(pods), given.names, given.ns, "no such pod runs now");
 }
 
 /// Why a wait is over.
