@@ -10,7 +10,9 @@
 #include <sstream>
 
 #include <csignal>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -205,12 +207,14 @@ TEST_CASE("a child that is killed for memory takes the name of the pod's failure
 TEST_CASE("an end for memory that no daemon saw is told by the next one") {
   if (!have_shell()) return;
   room h{"stopPodsOnExit: false\n"};
+  const auto go = h.shared / "go";
+  REQUIRE(::mkfifo(go.c_str(), 0600) == 0);
   h.put(h.pod("late", "{limits: {memory: 24Mi}}",
-              {"/bin/sh", "-c",
-               "while [ ! -e /shared/go ]; do sleep 0.1; done; exec /bin/witness eat 256"}));
+              {"/bin/sh", "-c", "read go < /shared/go; exec /bin/witness eat 256"}));
   const auto p = h.await_running("late");
   h.kill_daemon();
-  std::ofstream{h.shared / "go"};
+  const unique_fd told{::open(go.c_str(), O_RDWR | O_CLOEXEC)}; // to write alone waits for a reader
+  REQUIRE(::write(told.get(), "\n", 1) == 1);
   CHECK(await_end(p.host_pid));
   h.start_daemon();
   check_oom_told(h, h.await_pod("late", "ends", ended), 137);
@@ -325,4 +329,35 @@ TEST_CASE("a root that cannot be used is said, and nothing runs") {
   const auto said = h.tank({"daemon", "--cgroup-root", "/a/../b"});
   CHECK(said.code == 1);
   CHECK(has(said.err, "cannot use cgroupRoot '/a/../b'"));
+}
+
+TEST_CASE("tank top shows what a pod uses") {
+  if (!have_shell()) return;
+  room h;
+  h.put(h.pod("busy", "{limits: {memory: 64Mi, cpu: 300m}}",
+              {"/bin/sh", "-c", "trap 'exit 0' TERM; while :; do :; done"}));
+  h.put(h.pod("idle", "", {"/bin/witness", "sleep"}));
+  h.await_running("busy");
+  h.await_running("idle");
+  const auto shown = json::parse(h.hear({"top", "busy", "idle", "-o", "json"}));
+  CHECK(shown["kind"] == "PodUsageList");
+  REQUIRE(shown["items"].size() == 2);
+  const auto& busy = shown["items"][0];
+  CHECK(busy["name"] == "busy");
+  CHECK(busy["cpuMillicores"] > 0);
+  CHECK(busy["throttledPercent"].is_number());
+  CHECK(busy["memoryBytes"] > 0);
+  CHECK(busy["memoryLimitBytes"] == 64 << 20);
+  CHECK(busy["pids"] == 1);
+  CHECK(busy["pidsLimit"] == 4096);
+  const auto& idle = shown["items"][1];
+  CHECK(idle["name"] == "idle");
+  CHECK(idle["memoryLimitBytes"].is_null());
+  CHECK(idle["cpuMillicores"] < busy["cpuMillicores"]);
+  const auto table = h.hear({"top"});
+  CHECK_MESSAGE(has(table, "NAME   CPU"), table);
+  CHECK_MESSAGE(has(table, "1/4096"), table);
+  const auto none = h.tank({"top", "nobody"});
+  CHECK(none.code == 1);
+  CHECK_MESSAGE(has(none.err, "no such pod runs now"), none.err);
 }
