@@ -100,13 +100,7 @@ TEST_CASE("a reconciler that ends answers those who wait for stop_all") {
 TEST_CASE("a reconciler that fails leaves the runs to its successor") {
   fixture f;
   const auto memory = std::make_shared<reconciler_memory>(backoff_profile{});
-  const auto next = [&] {
-    compat::send_exit(f.rec, caf::make_error(caf::exit_reason::kill));
-    f.s.settle();
-    f.options.memory = memory;
-    f.rec = spawn_reconciler(f.s.sys, f.options);
-    f.s.settle();
-  };
+  const auto next = [&] { f.succeed(memory); };
   next();
   f.want(web, "1");
   f.want("default/job", "2", "Never");
@@ -194,13 +188,7 @@ TEST_CASE("a runtime that does not end when told is killed after grace and margi
 TEST_CASE("the watch over a stop outlives the reconciler that began it") {
   fixture f;
   const auto memory = std::make_shared<reconciler_memory>(backoff_profile{});
-  const auto next = [&] {
-    compat::send_exit(f.rec, caf::make_error(caf::exit_reason::kill));
-    f.s.settle();
-    f.options.memory = memory;
-    f.rec = spawn_reconciler(f.s.sys, f.options);
-    f.s.settle();
-  };
+  const auto next = [&] { f.succeed(memory); };
   next();
   f.want(web, "1");
   f.apply();

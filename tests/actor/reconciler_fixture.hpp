@@ -80,6 +80,15 @@ struct fixture {
     s.settle();
   }
 
+  /// Kills the reconciler; another one goes on with what `memory` holds.
+  void succeed(const std::shared_ptr<reconciler_memory>& memory) {
+    compat::send_exit(rec, caf::make_error(caf::exit_reason::kill));
+    s.settle();
+    options.memory = memory;
+    rec = spawn_reconciler(s.sys, options);
+    s.settle();
+  }
+
   void want(const std::string& key, const std::string& hash, const std::string& policy = "Always") {
     auto p = std::make_shared<config::pod>();
     p->spec.restart_policy = policy;

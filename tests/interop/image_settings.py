@@ -50,30 +50,25 @@ def _():
 
 @case("the daemon makes room: the longest unused images go, what a pod uses stays")
 def _():
-    with World() as world, Registry(world, secure=False) as registry:
-        os.makedirs(f"{world.dir}/state")
-        world.run("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", f"{world.dir}/state")
-        try:
-            layout = Layout(f"{world.dir}/layout")
+    with World() as world, world.small_disk("64m"), Registry(world, secure=False) as registry:
+        layout = Layout(f"{world.dir}/layout")
 
-            def image(name, mebibytes, more=()):
-                content = tar([*more, file(name, os.urandom(mebibytes << 20))])
-                return registry.push(layout.name(name, layout.image([content])), f"{name}:1")
+        def image(name, mebibytes, more=()):
+            content = tar([*more, file(name, os.urandom(mebibytes << 20))])
+            return registry.push(layout.name(name, layout.image([content])), f"{name}:1")
 
-            world.settings("images: {gcHighPercent: 60, gcLowPercent: 50, gcMinimumAge: 0s, gcPeriod: 1s}")
-            used, old, new = image("used", 4, busybox()), image("old", 8), image("new", 8)
-            world.tank("pull", used)
-            with Daemon(world) as daemon:
-                daemon.put("p", pod("p", used, ("/bin/busybox", "sleep", "1000")))
-                daemon.await_line("event=pod_changed", "state=running")
-                world.tank("pull", old)
-                world.tank("pull", new)
-                daemon.await_line("event=image_removed", old)
-                daemon.await_line("event=room_made")
-                check(set(world.names()) == {used, new}, str(world.names()))
-                check('"running"' in world.run(TANK, "get", "pods", "-o", "json"), "the pod was hurt")
-        finally:
-            world.run("umount", f"{world.dir}/state")
+        world.settings("images: {gcHighPercent: 60, gcLowPercent: 50, gcMinimumAge: 0s, gcPeriod: 1s}")
+        used, old, new = image("used", 4, busybox()), image("old", 8), image("new", 8)
+        world.tank("pull", used)
+        with Daemon(world) as daemon:
+            daemon.put("p", pod("p", used, ("/bin/busybox", "sleep", "1000")))
+            daemon.await_line("event=pod_changed", "state=running")
+            world.tank("pull", old)
+            world.tank("pull", new)
+            daemon.await_line("event=image_removed", old)
+            daemon.await_line("event=room_made")
+            check(set(world.names()) == {used, new}, str(world.names()))
+            check('"running"' in world.run(TANK, "get", "pods", "-o", "json"), "the pod was hurt")
 
 
 if __name__ == "__main__":

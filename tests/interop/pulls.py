@@ -216,28 +216,23 @@ def _():
 
 @case("a full disk fails the pull, gives back what it had taken, and hurts nothing else")
 def _():
-    with World() as world, Registry(world, secure=False) as registry:
-        os.makedirs(f"{world.dir}/state")
-        world.run("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", f"{world.dir}/state")
-        try:
-            layout = Layout(f"{world.dir}/layout")
-            small = registry.push(layout.name("s", layout.image([tar([file("x", os.urandom(1 << 20))])])), "small:1")
-            zeros = tar([file(f"zeros{i}", bytes(8 << 20)) for i in range(4)])
-            first = tar([file("first", os.urandom(2 << 20))])
-            big = registry.push(layout.name("b", layout.image([first, zeros], compress=True)), "big:1")
-            world.tank("pull", small)
-            room = os.statvfs(f"{world.dir}/state").f_bavail
-            said = world.tank("pull", big, code=1)
-            check("No space left on device" in said, said)
-            check(os.statvfs(f"{world.dir}/state").f_bavail >= room - 64, "it kept what it had taken")
-            world.check_nothing_more()
-            world.check_undamaged()
-            check(world.names() == [small], str(world.names()))
-            world.run("mount", "-o", "remount,size=128m", f"{world.dir}/state")
-            world.tank("pull", big)
-            world.check_undamaged()
-        finally:
-            world.run("umount", f"{world.dir}/state")
+    with World() as world, world.small_disk("24m"), Registry(world, secure=False) as registry:
+        layout = Layout(f"{world.dir}/layout")
+        small = registry.push(layout.name("s", layout.image([tar([file("x", os.urandom(1 << 20))])])), "small:1")
+        zeros = tar([file(f"zeros{i}", bytes(8 << 20)) for i in range(4)])
+        first = tar([file("first", os.urandom(2 << 20))])
+        big = registry.push(layout.name("b", layout.image([first, zeros], compress=True)), "big:1")
+        world.tank("pull", small)
+        room = os.statvfs(f"{world.dir}/state").f_bavail
+        said = world.tank("pull", big, code=1)
+        check("No space left on device" in said, said)
+        check(os.statvfs(f"{world.dir}/state").f_bavail >= room - 64, "it kept what it had taken")
+        world.check_nothing_more()
+        world.check_undamaged()
+        check(world.names() == [small], str(world.names()))
+        world.run("mount", "-o", "remount,size=128m", f"{world.dir}/state")
+        world.tank("pull", big)
+        world.check_undamaged()
 
 
 # --- with a daemon ---

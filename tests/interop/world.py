@@ -73,6 +73,16 @@ class World:
         return json.loads(self.tank("inspect", *names, "-o", "json"))["items"] if names else []
 
     @contextlib.contextmanager
+    def small_disk(self, size):
+        """The state directory is a file system of this size."""
+        os.makedirs(f"{self.dir}/state")
+        self.run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", f"{self.dir}/state")
+        try:
+            yield
+        finally:
+            self.run("umount", f"{self.dir}/state")
+
+    @contextlib.contextmanager
     def mounted(self, name):
         """The image's root as overlay shows it."""
         (image,) = self.inspect(name)

@@ -63,6 +63,33 @@ inline std::string stream_of(const std::filesystem::path& log, std::string_view 
   return out;
 }
 
+/// create, build, proceed, and on to the terminal event.
+inline outcome run_to_end(session& pod, const launch_plan& p) {
+  REQUIRE(pod.create(p));
+  REQUIRE(pod.build(p.container));
+  outcome o;
+  for (bool over = false; !over;) {
+    const auto event = await(pod);
+    if (std::holds_alternative<built_event>(event)) REQUIRE(pod.proceed(p.container));
+    if (const auto* e = std::get_if<exited_event>(&event)) o.code = e->code;
+    if (const auto* f = std::get_if<failed_event>(&event)) o.failed = *f;
+    over = std::holds_alternative<exited_event>(event) ||
+           std::holds_alternative<signaled_event>(event) ||
+           std::holds_alternative<aborted_event>(event) ||
+           std::holds_alternative<failed_event>(event);
+    REQUIRE(!std::holds_alternative<session_down_event>(event));
+  }
+  if (std::filesystem::exists(p.log.path)) {
+    o.out = stream_of(p.log.path, "stdout");
+    o.err = stream_of(p.log.path, "stderr");
+  }
+  if (o.failed) {
+    MESSAGE("failed: cannot " << o.failed->step << " '" << o.failed->object
+                              << "': " << errno_text(o.failed->sys));
+  }
+  return o;
+}
+
 /// One pod's session, and images to run in it.
 struct rootfs_room : shim_room {
   std::unique_ptr<session> pod;
@@ -114,32 +141,7 @@ struct rootfs_room : shim_room {
     return home(p) / "upper";
   }
 
-  /// create, build, proceed, and on to the terminal event.
-  outcome run_to_end(const launch_plan& p) {
-    REQUIRE(pod->create(p));
-    REQUIRE(pod->build(p.container));
-    outcome o;
-    for (bool over = false; !over;) {
-      const auto event = await(*pod);
-      if (std::holds_alternative<built_event>(event)) REQUIRE(pod->proceed(p.container));
-      if (const auto* e = std::get_if<exited_event>(&event)) o.code = e->code;
-      if (const auto* f = std::get_if<failed_event>(&event)) o.failed = *f;
-      over = std::holds_alternative<exited_event>(event) ||
-             std::holds_alternative<signaled_event>(event) ||
-             std::holds_alternative<aborted_event>(event) ||
-             std::holds_alternative<failed_event>(event);
-      REQUIRE(!std::holds_alternative<session_down_event>(event));
-    }
-    if (std::filesystem::exists(p.log.path)) {
-      o.out = stream_of(p.log.path, "stdout");
-      o.err = stream_of(p.log.path, "stderr");
-    }
-    if (o.failed) {
-      MESSAGE("failed: cannot " << o.failed->step << " '" << o.failed->object
-                                << "': " << errno_text(o.failed->sys));
-    }
-    return o;
-  }
+  outcome run_to_end(const launch_plan& p) { return kernel::run_to_end(*pod, p); }
 
   /// The words of a chain of verbs, which must exit with 0.
   std::string hear(const launch_plan& p) {

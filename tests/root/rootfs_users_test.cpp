@@ -56,27 +56,7 @@ struct users_room : shim_room {
     return p;
   }
 
-  outcome run(const launch_plan& p) {
-    REQUIRE(pod->create(p));
-    REQUIRE(pod->build(p.container));
-    outcome o;
-    for (bool over = false; !over;) {
-      const auto event = await(*pod);
-      if (std::holds_alternative<built_event>(event)) REQUIRE(pod->proceed(p.container));
-      if (const auto* e = std::get_if<exited_event>(&event)) o.code = e->code;
-      if (const auto* f = std::get_if<failed_event>(&event)) o.failed = *f;
-      over = std::holds_alternative<exited_event>(event) || o.failed.has_value();
-      REQUIRE(!std::holds_alternative<session_down_event>(event));
-    }
-    if (std::filesystem::exists(p.log.path)) {
-      o.out = stream_of(p.log.path, "stdout");
-      o.err = stream_of(p.log.path, "stderr");
-    }
-    if (o.failed)
-      MESSAGE("failed: cannot " << o.failed->step << " '" << o.failed->object
-                                << "': " << errno_text(o.failed->sys));
-    return o;
-  }
+  outcome run(const launch_plan& p) { return run_to_end(*pod, p); }
   std::string hear(const launch_plan& p) {
     const auto o = run(p);
     CHECK(o.err == "");

@@ -4,6 +4,7 @@
 #include "actors/reconciler_core.hpp"
 #include "actors/runtime_machine.hpp"
 #include "config/manifest.hpp"
+#include "tests/unit/actors/effects.hpp"
 
 #include <doctest/doctest.h>
 
@@ -12,6 +13,7 @@
 #include <fstream>
 
 using namespace tank;
+using tank::testing::of;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
@@ -43,14 +45,6 @@ pod_record record_of(const std::string& name, pod_state state = pod_state::start
 
 instant at(std::chrono::seconds mono) {
   return {std::chrono::steady_clock::time_point{mono}, 1'000'000'000'000};
-}
-
-template <class Effect>
-std::vector<Effect> of(const reconcile_effects& effects) {
-  std::vector<Effect> out;
-  for (const auto& e : effects)
-    if (const auto* found = std::get_if<Effect>(&e)) out.push_back(*found);
-  return out;
 }
 
 } // namespace

@@ -2,12 +2,14 @@
 #include "actors/reconciler_core.hpp"
 #include "actors/stop_reason.hpp"
 #include "config/pod.hpp"
+#include "tests/unit/actors/effects.hpp"
 
 #include <doctest/doctest.h>
 
 #include <map>
 
 using namespace tank;
+using tank::testing::of;
 using namespace std::chrono_literals;
 
 namespace {
@@ -29,14 +31,6 @@ backoff_profile giving_up(std::uint32_t runs, std::chrono::milliseconds period) 
   backoff_profile profile;
   profile.give_up = {runs, period};
   return profile;
-}
-
-template <class Effect>
-std::vector<Effect> of(const reconcile_effects& effects) {
-  std::vector<Effect> out;
-  for (const auto& e : effects)
-    if (const auto* found = std::get_if<Effect>(&e)) out.push_back(*found);
-  return out;
 }
 
 struct world {
