@@ -1,4 +1,5 @@
 #include "actors/manifest_set.hpp"
+#include "actors/pod_instance.hpp"
 #include "config/manifest.hpp"
 
 #include <set>
@@ -23,12 +24,13 @@ static parsed_pod judge_pod(const config::pod_document& doc, const std::string& 
   p.key = key_of(doc.pod);
   p.desired.pod = std::make_shared<const config::pod>(doc.pod);
   p.desired.hash = config::content_hash(doc.pod);
+  p.desired.instance = instance_hash(doc.pod);
   p.desired.file = file;
   for (const auto& d : doc.diagnostics)
     if (d.level == config::severity::warning) p.desired.warnings.push_back(config::format(d, file));
   p.desired.uid = doc.pod.metadata.uid;
   if (p.desired.uid.empty()) {
-    p.desired.uid = derive_uid(p.desired.hash);
+    p.desired.uid = derive_uid(p.desired.instance);
   } else if (!is_safe_uid(p.desired.uid)) {
     out.errors.push_back(config::format(
         {config::severity::error, doc.at, "metadata.uid",

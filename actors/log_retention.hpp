@@ -13,7 +13,7 @@ namespace tank {
 /// Earlier runs of a container that keep their logs: what `tank logs` shows of a crash loop.
 constexpr std::size_t kept_runs = 5;
 /// Log directories of one namespace and name, that of the new run among them: each content (uid) of
-/// a pod has its own, and they outlive it.
+/// a pod has its own, but for its limits, and they outlive it.
 constexpr std::size_t kept_pods = 3;
 /// Log directories of all pods together, so that ever new names do not fill the disk. More than
 /// this, and those written longest ago go, until there are `kept_after_sweep`: a look at all of

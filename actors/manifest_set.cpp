@@ -20,8 +20,8 @@ bool is_manifest_name(std::string_view name) {
   });
 }
 
-std::string derive_uid(std::string_view content_hash) {
-  std::string hex{content_hash.substr(0, 32)};
+std::string derive_uid(std::string_view hash) {
+  std::string hex{hash.substr(0, 32)};
   hex.resize(32, '0');
   hex[12] = '8'; // RFC 9562: version 8, our own derivation
   hex[16] = "89ab"[static_cast<unsigned char>(hex[16]) % 4];

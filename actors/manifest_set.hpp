@@ -47,8 +47,8 @@ parsed_file unreadable_manifest(const std::string& file, const error& why);
 /// True for the names that are read from a watch directory: *.yaml, *.yml, *.json, no dotfiles.
 bool is_manifest_name(std::string_view name);
 
-/// A uid made from a pod's content hash (hex), in the shape of a UUID (version 8: derived).
-std::string derive_uid(std::string_view content_hash);
+/// A uid made from a hash of a pod (hex), in the shape of a UUID (version 8: derived).
+std::string derive_uid(std::string_view hash);
 
 /// True when `uid` may name directories: [A-Za-z0-9.-], 1 to 64 of them, not starting with '.'.
 bool is_safe_uid(std::string_view uid);

@@ -40,10 +40,12 @@ struct last_exit {
 /// One pod that shall run. `hash` is its identity: equal hash, nothing to do.
 struct desired_pod {
   std::shared_ptr<const config::pod> pod;
-  std::string uid; ///< metadata.uid, else derived from the content
+  std::string uid; ///< metadata.uid, else derived from `instance`
   std::string hash;
   std::string file; ///< where it comes from
   std::vector<std::string> warnings;
+  /// Hash of all that a running pod cannot change (pod_instance.hpp); empty: it can change nothing.
+  std::string instance{};
   bool operator==(const desired_pod& o) const { return hash == o.hash && file == o.file; }
 };
 
@@ -99,6 +101,16 @@ struct pod_progress {
   std::uint64_t generation = 0;
   std::string text;
   bool operator==(const pod_progress&) const = default;
+};
+
+/// What became of a change_limits to the content `hash`: in force, or for a reason not; then what
+/// runs has the limits from before.
+struct limits_changed {
+  std::string key;
+  std::uint64_t generation = 0;
+  std::string hash;
+  std::string why; ///< empty: in force
+  bool operator==(const limits_changed&) const = default;
 };
 
 // --- spawn_runtime -> its owner; `pod` is namespace/name -----------------------------------------

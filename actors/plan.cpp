@@ -2,6 +2,12 @@
 
 namespace tank {
 
+pod_change plan_change(const desired_pod& from, const desired_pod& to) {
+  if (from.hash == to.hash) return pod_change::none;
+  if (!from.instance.empty() && from.instance == to.instance) return pod_change::limits;
+  return pod_change::other;
+}
+
 reconcile_plan plan_reconcile(const std::map<std::string, desired_pod>& desired,
                               const tracked_pods& tracked) {
   reconcile_plan plan;

@@ -3,6 +3,7 @@
 
 #include "actors/messages.hpp"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,6 +22,14 @@ struct reconcile_plan {
   std::vector<std::string> restart; ///< other content, or desired again while on its way out
   bool operator==(const reconcile_plan&) const = default;
 };
+
+/// What an edit of one pod asks for.
+enum class pod_change : std::uint8_t {
+  none,
+  limits, ///< can be done to a pod that runs
+  other,
+};
+pod_change plan_change(const desired_pod& from, const desired_pod& to);
 
 reconcile_plan plan_reconcile(const std::map<std::string, desired_pod>& desired,
                               const tracked_pods& tracked);

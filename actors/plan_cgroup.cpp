@@ -96,22 +96,6 @@ sums pod_sums(const config::pod_spec& spec, amounts config::resource_requirement
   return total;
 }
 
-qos_class qos_of(const config::pod_spec& spec) {
-  sums requests;
-  sums limits;
-  bool all_limited = true;
-  for (const auto* c : all_containers(spec)) {
-    const auto limit = sums_of(c->resources.limits);
-    requests += sums_of(c->resources.requests);
-    limits += limit;
-    all_limited = all_limited && limit.cpu != 0 && limit.memory != 0;
-  }
-  if (requests.cpu + requests.memory + limits.cpu + limits.memory == 0)
-    return qos_class::best_effort;
-  const bool same = requests.cpu == limits.cpu && requests.memory == limits.memory;
-  return all_limited && same ? qos_class::guaranteed : qos_class::burstable;
-}
-
 std::int32_t score_of(qos_class qos, std::uint64_t request, std::uint64_t memory) {
   if (qos == qos_class::guaranteed) return guaranteed_score;
   if (qos == qos_class::best_effort) return best_effort_score;
@@ -149,9 +133,25 @@ std::string_view to_string(qos_class q) noexcept {
   return "";
 }
 
+qos_class qos_of(const config::pod& pod) {
+  sums requests;
+  sums limits;
+  bool all_limited = true;
+  for (const auto* c : all_containers(pod.spec)) {
+    const auto limit = sums_of(c->resources.limits);
+    requests += sums_of(c->resources.requests);
+    limits += limit;
+    all_limited = all_limited && limit.cpu != 0 && limit.memory != 0;
+  }
+  if (requests.cpu + requests.memory + limits.cpu + limits.memory == 0)
+    return qos_class::best_effort;
+  const bool same = requests.cpu == limits.cpu && requests.memory == limits.memory;
+  return all_limited && same ? qos_class::guaranteed : qos_class::burstable;
+}
+
 pod_resources plan_resources(const config::pod& pod, std::uint64_t memory, std::uint64_t pids) {
   pod_resources out;
-  out.qos = qos_of(pod.spec);
+  out.qos = qos_of(pod);
   bool cpu_limited = true;
   bool memory_limited = true;
   const auto plan = [&](const std::vector<config::container>& list,
@@ -170,6 +170,22 @@ pod_resources plan_resources(const config::pod& pod, std::uint64_t memory, std::
   if (cpu_limited) out.limits.cpu_quota = quota_of(limits.cpu);
   if (memory_limited) out.limits.memory = bytes_of(limits.memory);
   if (pids != 0) out.limits.pids = pids;
+  return out;
+}
+
+result<kernel::pod_cgroup> plan_cgroup(const pod_resources& resources, const cgroup_tree& tree,
+                                       const std::filesystem::path& name) {
+  const bool none = tree.version == cgroup_version::none;
+  kernel::pod_cgroup out;
+  for (const auto& c : resources.containers) {
+    if (none && (c.limits.memory || c.limits.cpu_quota))
+      return fail(errc::unsupported, "limit", c.name, "Tank has no cgroups on this host",
+                  "see event=no_cgroups in the daemon's log");
+    out.containers.push_back({c.name, c.limits});
+  }
+  if (none) return kernel::pod_cgroup{};
+  out.name = name;
+  out.limits = resources.limits;
   return out;
 }
 

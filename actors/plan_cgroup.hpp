@@ -8,11 +8,14 @@
 ///  * Other resources mean nothing here (config/support.cpp refuses those that ask for something).
 #pragma once
 
+#include "base/cgroup_tree.hpp"
+#include "base/error.hpp"
 #include "config/pod.hpp"
 #include "kernel/cgroup.hpp"
 #include "kernel/port.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +25,7 @@ namespace tank {
 
 enum class qos_class : std::uint8_t { guaranteed, burstable, best_effort };
 std::string_view to_string(qos_class q) noexcept; ///< as in Kubernetes: "BestEffort"
+qos_class qos_of(const config::pod& pod);
 
 struct container_resources {
   std::string name;
@@ -40,6 +44,11 @@ struct pod_resources {
 
 /// `memory` is the machine's, in bytes; 0 counts as one byte. `pids` bounds the pod; 0: nothing.
 pod_resources plan_resources(const config::pod& pod, std::uint64_t memory, std::uint64_t pids = 0);
+
+/// The cgroups of a pod with these figures, one for each container; no name when `tree` has none.
+/// errc::unsupported when it has none and the pod has limits of memory or cpu time.
+result<kernel::pod_cgroup> plan_cgroup(const pod_resources& resources, const cgroup_tree& tree,
+                                       const std::filesystem::path& name);
 
 /// The score that a container gets here. Lowering one's own needs CAP_SYS_RESOURCE: who lacks it
 /// gets none, since no manifest asks for it by name.

@@ -199,12 +199,7 @@ static result<void> plan_limits(const launch_request& r, launch_inputs& out) {
                                 [&](const auto& c) { return c.name == r.container.name; });
   if (own == resources.containers.end()) return {};
   out.plan.process.oom_score_adj = possible_oom_score(own->oom_score_adj, r.host);
-  if (r.dirs.cgroups.version == cgroup_version::none) {
-    if (!own->limits.memory && !own->limits.cpu_quota) return {};
-    return fail(errc::unsupported, "limit", r.container.name, "Tank has no cgroups on this host",
-                "see event=no_cgroups in the daemon's log");
-  }
-  out.cgroup = {r.dirs.pod_cgroup(r.uid), resources.limits, {{own->name, own->limits}}};
+  out.cgroup = TANK_TRY(plan_cgroup(resources, r.dirs.cgroups, r.dirs.pod_cgroup(r.uid)));
   for (const auto& h : r.dirs.cgroups.hierarchies)
     out.plan.cgroups.push_back(h.directory / out.cgroup.name / own->name);
   return {};

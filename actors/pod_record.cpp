@@ -1,6 +1,7 @@
 #include "actors/pod_record.hpp"
 
 #include "actors/manifest_set.hpp"
+#include "actors/pod_instance.hpp"
 #include "config/manifest.hpp"
 #include "config/restart_rules.hpp"
 
@@ -100,6 +101,7 @@ desired_pod desired_from(const json& j, const std::string& key) {
   if (d.pod->metadata.ns + "/" + d.pod->metadata.name != key)
     throw std::out_of_range{"another pod"};
   d.hash = config::content_hash(*d.pod);
+  d.instance = instance_hash(*d.pod);
   return d;
 }
 
@@ -118,6 +120,7 @@ pod_record record_from(const json& j) {
   r.restart_at = j.at("restartAt");
   r.restart_at_ns = j.at("restartAtNs");
   // Not in the first records of this version.
+  r.limits_edited = j.value("limitsEdited", false);
   r.stop_by = j.value("stopBy", std::int64_t{0});
   r.ends = j.value("ends", std::vector<std::int64_t>{});
   if (r.ends.size() > config::give_up_rule::most_runs) throw std::out_of_range{"too many ends"};
@@ -136,6 +139,7 @@ std::string encode_record(const pod_record& r, std::string_view boot) {
          {"what", to_json(r.what)},
          {"state", static_cast<int>(r.state)},
          {"leaving", r.leaving},
+         {"limitsEdited", r.limits_edited},
          {"restarts", r.restarts},
          {"retries", r.retries},
          {"crashes", r.crashes},

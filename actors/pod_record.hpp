@@ -58,7 +58,8 @@ struct pod_record {
   std::optional<desired_pod> next; ///< follows when the present run is gone
   /// starting, running, stopping: a run is under way; backing_off; terminal
   pod_state state = pod_state::starting;
-  bool leaving = false; ///< no longer desired: forgotten when the present run is gone
+  bool leaving = false;       ///< no longer desired: forgotten when the present run is gone
+  bool limits_edited = false; ///< what runs may have other limits than `what`
   std::uint32_t restarts = 0;
   std::uint32_t retries = 0;
   std::uint32_t crashes = 0;      ///< of runtimes of the present run

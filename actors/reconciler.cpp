@@ -88,6 +88,7 @@ class reconciler : public role {
         [this](const pod_running& m) { carry_out(memory_->core.running(m, at())); },
         [this](const pod_progress& m) { carry_out(memory_->core.progress(m)); },
         [this](const pod_ended& m) { carry_out(memory_->core.ended(m)); },
+        [this](const limits_changed& m) { on_limits_changed(m); },
         [this](const runtime_down& m) { on_down(m); },
         [this](const restart_due& m) { carry_out(memory_->core.due(m.key, m.generation, at())); },
         [this](const pass_due&) {
@@ -164,6 +165,7 @@ class reconciler : public role {
       }
       watch_runtime(it->second, run.key, run.generation);
       compat::send(this, it->second, own_runtime{self()});
+      if (run.change) compat::send(this, it->second, change_limits{*run.change});
       if (run.stopping) compat::send(this, it->second, stop_pod{});
     }
     for (const auto& [addr, to] : memory_->watchers) {
@@ -208,7 +210,8 @@ class reconciler : public role {
   }
 
   void carry_out(const start_run& e) {
-    runtime_args args{e.key, e.generation, e.what, e.restarts, self(), e.run, {}, e.has_heir};
+    runtime_args args{e.key, e.generation, e.what,          e.restarts, self(),
+                      e.run, {},           e.limits_edited, e.has_heir};
     if (e.adopt && memory_->records) args.adopt = memory_->records->run(e.key, e.run);
     auto runtime = options_.start_runtime(system(), std::move(args));
     if (!runtime) {
@@ -230,6 +233,11 @@ class reconciler : public role {
 
   void carry_out(const wake_run& e) {
     compat::send_after(this, self(), e.delay, restart_due{e.key, e.generation});
+  }
+
+  void carry_out(const change_run& e) {
+    const auto it = memory_->runtimes.find(e.generation);
+    if (it != memory_->runtimes.end()) compat::send(this, it->second, change_limits{e.what});
   }
 
   /// It hears of its runtime's end as of any other.
@@ -259,6 +267,17 @@ class reconciler : public role {
     if (!memory_->core.idle()) return;
     for (auto& waiting : std::exchange(stop_waiters_, {}))
       waiting.deliver(pods_stopped{});
+  }
+
+  void on_limits_changed(const limits_changed& m) {
+    const auto effects = memory_->core.changed(m, at());
+    if (effects.empty()) return; // of an edit before the last
+    if (m.why.empty())
+      log_->info("event=limits_changed pod={} run={}", m.key, m.generation);
+    else
+      log_->warn("event=limits_refused pod={} run={} what=\"begins anew\" error=\"{}\"", m.key,
+                 m.generation, m.why);
+    carry_out(effects);
   }
 
   void log_end(const runtime_down& m) const {

@@ -74,12 +74,7 @@ void reconciler_core::refresh(entry& e, const desired_pod& what, reconcile_effec
   if (e.next) e.next = what;
   if (e.what.hash != what.hash) return;
   if (e.what.file == what.file && e.what.warnings == what.warnings) return;
-  // A uid that an earlier version derived names the directories that are in use.
-  auto uid = std::move(e.what.uid);
-  e.what = what;
-  e.what.uid = std::move(uid);
-  e.status.file = what.file;
-  e.status.warnings = what.warnings;
+  take(e, what);
   out.emplace_back(status_changed{e.status.key});
 }
 
@@ -87,6 +82,7 @@ void reconciler_core::refresh(entry& e, const desired_pod& what, reconcile_effec
 void reconciler_core::begin(entry& e, reconcile_effects& out) {
   ++e.run;
   e.crashes = 0;
+  e.limits_edited = false;
   e.running_since.reset();
   e.restart_at.reset();
   e.stop_by.reset();
@@ -100,6 +96,14 @@ void reconciler_core::begin(entry& e, reconcile_effects& out) {
   out.emplace_back(status_changed{e.status.key});
 }
 
+/// Somebody wants another run of the same pod: what came before does not count against it.
+void reconciler_core::begin_again(entry& e, reconcile_effects& out) {
+  e.status.retries = 0;
+  e.ends.clear();
+  ++e.status.restarts;
+  begin(e, out);
+}
+
 /// Gives the run a runtime.
 void reconciler_core::attend(entry& e, bool adopt, reconcile_effects& out) {
   e.generation = ++last_generation_;
@@ -108,8 +112,8 @@ void reconciler_core::attend(entry& e, bool adopt, reconcile_effects& out) {
   e.overdue_at.reset();
   e.ended_told = false;
   e.has_heir = adopts_ && e.crashes < max_crashes;
-  out.emplace_back(
-      start_run{e.status.key, e.generation, e.what, e.status.restarts, e.run, adopt, e.has_heir});
+  out.emplace_back(start_run{e.status.key, e.generation, e.what, e.status.restarts, e.run, adopt,
+                             e.has_heir, e.limits_edited});
 }
 
 /// A runtime that failed has ended nothing but itself: another one takes its run over. False: it
@@ -142,6 +146,7 @@ std::optional<pod_record> reconciler_core::record(const std::string& key) const 
   r.what = e.what;
   r.next = e.next;
   r.leaving = e.leaving;
+  r.limits_edited = e.limits_edited;
   r.state = e.status.state;
   r.restarts = e.status.restarts;
   r.retries = e.status.retries;
@@ -207,6 +212,7 @@ void reconciler_core::restore_run(entry& e, const pod_record& r, const instant& 
                                   reconcile_effects& out) {
   e.next = r.next;
   e.leaving = r.leaving;
+  e.limits_edited = r.limits_edited;
   if (r.run.phase == run_phase::released) e.running_since = at_ns(r.run.released_at);
   if (e.status.state == pod_state::starting) e.status.message = "adopting"; // until its shim tells
   attend(e, true, out);
@@ -277,7 +283,7 @@ void reconciler_core::follow_wishes(const std::map<std::string, desired_pod>& wa
     halt(it->second, std::nullopt, now, out);
   }
   for (const auto& key : plan.restart)
-    replace(entries_.at(key), want.at(key), now, out);
+    bring(entries_.at(key), want.at(key), now, out);
   for (const auto& key : plan.start) {
     auto& e = entries_[key];
     e.status.key = key;
@@ -303,6 +309,7 @@ reconcile_effects reconciler_core::running(const pod_running& m, const instant& 
 reconcile_effects reconciler_core::progress(const pod_progress& m) {
   auto* e = current(m.key, m.generation);
   if (e == nullptr || !e->alive || e->status.message == m.text) return {};
+  if (e->status.state == pod_state::stopping) return {}; // why it is stopped, is said already
   e->status.message = m.text;
   return {status_changed{m.key}};
 }
@@ -377,14 +384,15 @@ reconcile_effects reconciler_core::down(const std::string& key, std::uint64_t ge
     out.emplace_back(status_changed{key});
   } else if (e->next) {
     const auto what = *std::exchange(e->next, std::nullopt);
-    if (what.hash != e->what.hash) {
+    if (plan_change(e->what, what) == pod_change::other) {
       adopt(*e, what, now);
+      begin(*e, out);
     } else {
-      ++e->status.restarts;
-      e->status.retries = 0;
-      e->ends.clear();
+      take(*e, what);
+      begin_again(*e, out);
     }
-    begin(*e, out);
+  } else if (e->limits_edited) {
+    begin_again(*e, out); // it ended before it had them: an edit of a pod that does not run
   } else {
     decide(*e, why, now, out);
   }
@@ -415,10 +423,7 @@ result<reconcile_effects> reconciler_core::restart(const std::string& key, const
     if (!e.next) e.next = e.what;
     halt(e, std::nullopt, now, out);
   } else {
-    e.status.retries = 0;
-    e.ends.clear();
-    ++e.status.restarts;
-    begin(e, out);
+    begin_again(e, out);
   }
   return out;
 }
@@ -446,7 +451,9 @@ reconcile_effects reconciler_core::stop_all(std::optional<std::chrono::seconds> 
 std::vector<reconciler_core::live_run> reconciler_core::live_runs() const {
   std::vector<live_run> out;
   for (const auto& [key, e] : entries_)
-    if (e.alive) out.push_back({key, e.generation, e.status.state == pod_state::stopping});
+    if (e.alive)
+      out.push_back({key, e.generation, e.status.state == pod_state::stopping,
+                     e.limits_edited ? std::optional{e.what} : std::nullopt});
   return out;
 }
 

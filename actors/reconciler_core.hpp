@@ -23,9 +23,10 @@ struct start_run {
   std::uint64_t generation = 0;
   desired_pod what;
   std::uint32_t restarts = 0;
-  std::uint64_t run = 0; ///< of the record: a run keeps it when another runtime takes it over
-  bool adopt = false;    ///< take over what a predecessor left
-  bool has_heir = false; ///< should this runtime fail, another one will
+  std::uint64_t run = 0;      ///< of the record: a run keeps it when another runtime takes it over
+  bool adopt = false;         ///< take over what a predecessor left
+  bool has_heir = false;      ///< should this runtime fail, another one will
+  bool limits_edited = false; ///< with `adopt`: see runtime_args
   bool operator==(const start_run&) const = default;
 };
 /// Send the run's runtime a stop_pod.
@@ -48,12 +49,20 @@ struct kill_run {
   std::uint64_t generation = 0;
   bool operator==(const kill_run&) const = default;
 };
+/// Send the run's runtime change_limits.
+struct change_run {
+  std::string key;
+  std::uint64_t generation = 0;
+  desired_pod what;
+  bool operator==(const change_run&) const = default;
+};
 /// The status of `key` is another now; it is gone when status(key) is empty.
 struct status_changed {
   std::string key;
   bool operator==(const status_changed&) const = default;
 };
-using reconcile_effect = std::variant<start_run, stop_run, wake_run, kill_run, status_changed>;
+using reconcile_effect =
+    std::variant<start_run, stop_run, wake_run, kill_run, change_run, status_changed>;
 using reconcile_effects = std::vector<reconcile_effect>;
 
 /// Both clocks at one instant.
@@ -90,6 +99,8 @@ class reconciler_core {
   reconcile_effects running(const pod_running& m, const instant& now);
   reconcile_effects progress(const pod_progress& m);
   reconcile_effects ended(const pod_ended& m);
+  /// What could not be changed in place begins anew.
+  reconcile_effects changed(const limits_changed& m, const instant& now);
   /// The runtime of this run is gone.
   reconcile_effects down(const std::string& key, std::uint64_t generation, const stop_reason& why,
                          const instant& now);
@@ -105,6 +116,7 @@ class reconciler_core {
     std::string key;
     std::uint64_t generation = 0;
     bool stopping = false;
+    std::optional<desired_pod> change; ///< of limits, that it has not said anything about
     bool operator==(const live_run&) const = default;
   };
   [[nodiscard]] std::vector<live_run> live_runs() const;
@@ -122,6 +134,7 @@ class reconciler_core {
     bool ended_told = false;         ///< the present run has said how its workload ended
     std::optional<desired_pod> next; ///< starts when the present run is gone
     bool leaving = false;            ///< forgotten when the present run is gone
+    bool limits_edited = false;      ///< what runs may not have the limits of `what` yet
     bool no_restart = false;         ///< the last run had no image: the next is its first
     std::optional<std::chrono::steady_clock::time_point> running_since;
     std::optional<std::chrono::steady_clock::time_point> restart_at;
@@ -159,6 +172,9 @@ class reconciler_core {
   void give_up(entry& e, const backoff_profile& profile, const std::string& said);
   [[nodiscard]] backoff_profile profile(const entry& e) const;
   void replace(entry& e, const desired_pod& what, const instant& now, reconcile_effects& out);
+  void bring(entry& e, const desired_pod& what, const instant& now, reconcile_effects& out);
+  static void take(entry& e, const desired_pod& what);
+  void begin_again(entry& e, reconcile_effects& out);
   void forget(entries::iterator it, reconcile_effects& out);
   void decide(entry& e, const stop_reason& why, const instant& now, reconcile_effects& out);
 

@@ -3,8 +3,10 @@
 #include "actors/attach_desk.hpp"
 #include "actors/log.hpp"
 #include "actors/message_types.hpp"
-#include "actors/prepare_launch.hpp"
 #include "actors/role.hpp"
+#include "actors/run_notes.hpp"
+#include "actors/runtime_events.hpp"
+#include "actors/runtime_jobs.hpp"
 #include "oci/image.hpp"
 
 #include <algorithm>
@@ -13,7 +15,6 @@
 #include <optional>
 #include <sys/epoll.h>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace tank {
@@ -25,30 +26,14 @@ using act = runtime_action_kind;
 
 constexpr std::uint64_t the_ticket = 1; // a run asks for one image, once
 
-runtime_settings settings_for(const runtime_args& args, runtime_settings s) {
-  s.name = args.key;
-  s.tty = args.what.pod->spec.containers.front().tty;
-  s.grace = std::chrono::seconds{args.what.pod->spec.termination_grace_period_seconds.value_or(30)};
-  return s;
-}
-
-runtime_event plain(kind k) {
-  return {.kind = k};
-}
-
-runtime_event failed_with(kind k, error why) {
-  runtime_event e{.kind = k};
-  e.why = std::move(why);
-  return e;
-}
-
 class runtime final : public role {
  public:
   runtime(caf::actor_config& cfg, std::shared_ptr<const runtime_options> options, runtime_args args)
       : role(cfg)
       , options_(std::move(options))
       , args_(std::move(args))
-      , machine_(settings_for(args_, options_->patience)) {
+      , machine_(settings_for(args_, options_->patience))
+      , notes_(options_->records, args_.key, args_.run, options_->logger) {
     if (options_->storage) storage_ = options_->storage->hold(args_.what.uid);
     disk_ = options_->storage ? options_->storage->work_on(args_.what.uid) : options_->jobs;
     if (args_.ends_orderly)
@@ -64,6 +49,7 @@ class runtime final : public role {
 
   caf::behavior make_behavior() override {
     mark_ = now();
+    limits_edited_ = args_.limits_edited;
     if (args_.adopt) {
       facts_ = args_.adopt->facts;
       phases_ = args_.adopt->phases;
@@ -77,6 +63,15 @@ class runtime final : public role {
         },
         [this](const launch_prepared& m) { on_prepared(m); },
         [this](const launch_cleaned& m) { on_cleaned(m); },
+        [this](const change_limits& m) {
+          args_.what = m.what;
+          limits_edited_ = true;
+          if (machine_.state() == runtime_state::image)
+            tell_limits({}); // what is made is made with them
+          else
+            put_limits();
+        },
+        [this](const limits_put& m) { on_limits_put(m); },
         [this](const fd_ready& m) { on_fd(m); },
         [this](const runtime_timer& m) {
           runtime_event e{.kind = kind::timer};
@@ -98,7 +93,7 @@ class runtime final : public role {
         [this](const begin_attach& m) { return on_begin_attach(m); },
         [this](const end_attach& m) { return on_end_attach(m); },
         [this](const attach_down& m) {
-          if (desk_.lent() && m.serial == desk_.serial()) feed(plain(kind::attach_over));
+          if (desk_.lent() && m.serial == desk_.serial()) feed(plain_event(kind::attach_over));
         },
         [this](const stop_pod& m) {
           if (!machine_.stop_asked()) progress("stopping");
@@ -117,6 +112,7 @@ class runtime final : public role {
     drop_session();
     storage_.reset();
     args_.owner = nullptr;
+    notes_ = {nullptr, {}, 0, nullptr};
     options_.reset(); // a timer may keep this object for longer
   }
 
@@ -135,13 +131,15 @@ class runtime final : public role {
       pending_.pop_front();
       note_time(e.kind);
       perform(machine_.handle(e));
+      // A predecessor may have been killed between its record of other limits and the cgroups.
+      if (e.kind == kind::adopted) put_limits();
     }
   }
 
   void on_image(const image_resolved& m) {
     if (m.ticket != the_ticket || image_) return;
     image_ = m.image;
-    auto e = m.image ? plain(kind::image_ready) : failed_with(kind::image_failed, m.why);
+    auto e = m.image ? plain_event(kind::image_ready) : failed_event(kind::image_failed, m.why);
     e.code = static_cast<int>(m.problem);
     feed(std::move(e));
   }
@@ -151,14 +149,14 @@ class runtime final : public role {
     phases_.limits = m.limits;
     mark_ += m.limits; // counted there
     if (inputs_) machine_.set_stop_signal(inputs_->stop_signal);
-    feed(m.inputs ? plain(kind::prepared) : failed_with(kind::prepare_failed, m.why));
+    feed(m.inputs ? plain_event(kind::prepared) : failed_event(kind::prepare_failed, m.why));
   }
 
   void on_cleaned(const launch_cleaned& m) {
     if (m.why)
       log_or_none(options_->logger)
           ->error("event=clean_failed pod={} error=\"{}\"", args_.key, m.why->message());
-    feed(plain(kind::cleaned));
+    feed(plain_event(kind::cleaned));
   }
 
   void on_fd(const fd_ready& m) {
@@ -166,100 +164,23 @@ class runtime final : public role {
     while (session_) { // a session_down drops it
       auto next = session_->next_event();
       if (!next) {
-        feed(failed_with(kind::session_down, std::move(next).error()));
+        feed(failed_event(kind::session_down, std::move(next).error()));
         break;
       }
       if (!*next) break;
-      if (auto e = to_event(**next)) feed(*std::move(e));
+      if (auto e = to_event(**next, view())) feed(*std::move(e));
     }
     if (!session_) return;
     if (const auto armed = watch_.rearm(EPOLLIN); !armed)
-      feed(failed_with(kind::session_down, armed.error()));
+      feed(failed_event(kind::session_down, armed.error()));
   }
 
-  struct translate {
-    const runtime& self;
-    runtime_event operator()(const kernel::ready_event& e) const {
-      return {.kind = kind::child_ready, .pid = e.host_pid};
-    }
-    runtime_event operator()(const kernel::built_event&) const { return plain(kind::child_built); }
-    runtime_event operator()(const kernel::running_event& e) const {
-      return {.kind = kind::child_running, .pid = e.host_pid, .at_ns = e.started_ns};
-    }
-    runtime_event operator()(const kernel::exited_event& e) const {
-      return {.kind = kind::child_exited,
-              .code = e.code,
-              .at_ns = e.finished_ns,
-              .out_of_memory = self.ran_out_of_memory(e.code == 0)};
-    }
-    runtime_event operator()(const kernel::signaled_event& e) const {
-      return {.kind = kind::child_signaled,
-              .code = e.signal,
-              .at_ns = e.finished_ns,
-              .out_of_memory = self.ran_out_of_memory(false)};
-    }
-    runtime_event operator()(const kernel::aborted_event&) const {
-      return plain(kind::child_aborted);
-    }
-    runtime_event operator()(const kernel::failed_event& e) const {
-      auto failed = failed_with(kind::child_failed, self.explain(e));
-      failed.out_of_memory = self.ran_out_of_memory(false);
-      return failed;
-    }
-    runtime_event operator()(const kernel::adopted_event&) const { return self.as_adopted(); }
-    runtime_event operator()(const kernel::session_down_event& e) const {
-      auto down =
-          failed_with(kind::session_down,
-                      fail(errc::unavailable, "reach the shim of", self.args_.key, e.why).value());
-      down.shim_lives = e.shim_lives;
-      return down;
-    }
-    // On its way when the last attach ended: nobody listens, and the log has it.
-    std::nullopt_t operator()(const kernel::pty_output_event&) const { return std::nullopt; }
-    std::nullopt_t operator()(const kernel::pty_input_dropped_event&) const { return std::nullopt; }
-  };
-  [[nodiscard]] std::optional<runtime_event> to_event(const kernel::session_event& e) const {
-    return std::visit(
-        [this](const auto& one) -> std::optional<runtime_event> { return translate{*this}(one); },
-        e);
-  }
-
-  [[nodiscard]] std::filesystem::path cgroup_name() const {
-    return options_->dirs.pod_cgroup(args_.what.uid) / args_.what.pod->spec.containers.front().name;
-  }
-
-  /// Its cgroups are made for the run and stay until it is cleaned up: what they count is its own.
-  [[nodiscard]] bool ran_out_of_memory(bool ended_well) const {
-    const auto& tree = options_->dirs.cgroups;
-    if (tree.version == cgroup_version::none) return false;
-    return is_oom_end(0, options_->port->count_oom_kills(tree, cgroup_name()), ended_well);
-  }
+  [[nodiscard]] run_view view() const { return {*options_, args_, inputs_.get(), session_.get()}; }
 
   [[nodiscard]] std::string cgroup_dir() const {
     const auto& all = options_->dirs.cgroups.hierarchies;
-    return all.empty() ? std::string{} : (all.front().directory / cgroup_name()).string();
-  }
-
-  [[nodiscard]] error explain(const kernel::failed_event& e) const {
-    if (inputs_) return explain_failure(e, *inputs_);
-    return fail_errno(e.sys, e.step, e.object).value(); // begun by a predecessor
-  }
-
-  [[nodiscard]] runtime_event as_adopted() const {
-    runtime_event e{.kind = kind::adopted};
-    const auto& container = args_.what.pod->spec.containers.front().name;
-    for (const auto& c : session_->info()) {
-      if (c.container != container) continue;
-      e.at = c.at;
-      e.pid = c.host_pid;
-      e.started_ns = c.started_ns;
-      e.at_ns = kernel::is_terminal(c.at) ? c.finished_ns : c.started_ns;
-      e.code = c.result;
-      e.out_of_memory = kernel::is_terminal(c.at) &&
-                        ran_out_of_memory(c.at == kernel::stage::exited && c.result == 0);
-      if (c.at == kernel::stage::failed) e.why = explain({container, c.sys, c.step, c.object, -1});
-    }
-    return e;
+    return all.empty() ? std::string{}
+                       : (all.front().directory / container_cgroup(view())).string();
   }
 
   // --- what to do --------------------------------------------------------------------------------
@@ -283,10 +204,7 @@ class runtime final : public role {
     case act::build:
       return verb([&](auto& s) { return s.build(container); });
     case act::proceed:
-      note([&](auto& r) {
-        return r.released(args_.key, args_.run,
-                          now().time_since_epoch() / std::chrono::nanoseconds{1});
-      });
+      notes_.released(now().time_since_epoch() / std::chrono::nanoseconds{1});
       return verb([&](auto& s) { return s.proceed(container); });
     case act::abort:
       return verb([&](auto& s) { return s.abort(container); });
@@ -295,7 +213,7 @@ class runtime final : public role {
     case act::kill:
       return verb([&](auto& s) { return s.kill(container); });
     case act::shutdown:
-      note_end();
+      notes_.ended({machine_.reason(), machine_.how()});
       return shut_down();
     case act::end_session:
       if (session_) session_->end();
@@ -305,7 +223,7 @@ class runtime final : public role {
     case act::drop_session:
       return drop_session();
     case act::clean:
-      note_end();
+      notes_.ended({machine_.reason(), machine_.how()});
       return clean();
     case act::report_running:
       return report_running();
@@ -337,7 +255,7 @@ class runtime final : public role {
       return to_error(fail(errc::invalid, "attach to", args_.key, "there is no attacher").value());
     notice_end_of_attach();
     attacher_ = m.attacher;
-    feed(plain(kind::begin_attach)); // answered in each state
+    feed(plain_event(kind::begin_attach)); // answered in each state
     attacher_ = nullptr;
     if (!attach_answer_) return to_error(attach_answer_.error());
     return *std::move(attach_answer_);
@@ -351,14 +269,14 @@ class runtime final : public role {
       return promise;
     }
     end_waiters_.push_back(promise);
-    feed(plain(kind::end_attach));
+    feed(plain_event(kind::end_attach));
     return promise;
   }
 
   /// The attach session gives its lease back before it tells its attacher, who may be here again
   /// before the attach_down is.
   void notice_end_of_attach() {
-    if (desk_.given_back()) feed(plain(kind::attach_over));
+    if (desk_.given_back()) feed(plain_event(kind::attach_over));
   }
 
   void lend_events() {
@@ -370,7 +288,7 @@ class runtime final : public role {
                                  .container = args_.what.pod->spec.containers.front().name,
                                  .fds = *options_->fds,
                                  .limits = options_->attach});
-    if (!attach_answer_) pending_.push_back(plain(kind::attach_over));
+    if (!attach_answer_) pending_.push_back(plain_event(kind::attach_over));
   }
 
   void end_attach_session() {
@@ -396,13 +314,13 @@ class runtime final : public role {
     take_events_back("the pod is being ended");
     std::deque<runtime_event> news;
     for (const auto& known : known_ends(*session_))
-      if (auto e = to_event(known)) news.push_back(*std::move(e));
+      if (auto e = to_event(known, view())) news.push_back(*std::move(e));
     if (!session_->down()) {
       auto watching = options_->fds->watch(session_->poll_fd(), EPOLLIN, self());
       if (watching)
         watch_ = *std::move(watching);
       else
-        news.push_back(failed_with(kind::session_failed, std::move(watching).error()));
+        news.push_back(failed_event(kind::session_failed, std::move(watching).error()));
     }
     pending_.insert(pending_.begin(), news.begin(), news.end());
   }
@@ -442,36 +360,39 @@ class runtime final : public role {
   }
 
   void prepare() {
-    prepare_request request{.pod = args_.what.pod,
-                            .image = image_,
-                            .host = options_->host,
-                            .dirs = options_->dirs,
-                            .uid = args_.what.uid,
-                            .restart = args_.restarts,
-                            .log = options_->log,
-                            .pids_limit = options_->pids_limit,
-                            .ids = options_->ids};
+    tell_limits({}); // they are of what is made now
     run_job(*disk_, self(),
-            [request = std::move(request), options = options_, abandoned = abandoned_] {
-              launch_prepared nobody_waits;
-              if (*abandoned) return nobody_waits; // its heir prepares the same directories
-              auto made = options->prepare(request, *options->port);
-              if (!made) return launch_prepared{nullptr, std::move(made).error()};
-              return limited(*std::move(made), *options);
+            [request = request_for(args_, *options_, image_), options = options_,
+             abandoned = abandoned_] {
+              if (*abandoned) return launch_prepared{}; // its heir prepares the same directories
+              return prepare_run(request, *options);
             });
   }
 
-  /// The cgroups are there before the shim is: the container is born in them.
-  static launch_prepared limited(launch_inputs made, const runtime_options& options) {
-    if (made.cgroup.name.empty())
-      return {std::make_shared<const launch_inputs>(std::move(made)), {}};
-    const auto begin = std::chrono::steady_clock::now();
-    if (auto done = options.port->make_cgroup(options.dirs.cgroups, made.cgroup); !done)
-      return {nullptr, std::move(done).error()};
-    return {std::make_shared<const launch_inputs>(std::move(made)),
-            {},
-            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
-                                                                  begin)};
+  /// Behind the job that makes the cgroups, should that be on its way.
+  void put_limits() {
+    if (!machine_.has_cgroups()) return;
+    auto wanted = cgroups_of(args_, *options_);
+    if (!wanted) return on_limits_put({args_.what.hash, std::move(wanted).error()});
+    if (wanted->name.empty()) return tell_limits({});
+    run_job(*disk_, self(),
+            [hash = args_.what.hash, wanted = *std::move(wanted), options = options_] {
+              return put_run_limits(hash, wanted, *options);
+            });
+  }
+
+  void on_limits_put(const limits_put& m) {
+    if (m.hash != args_.what.hash || !machine_.has_cgroups()) return;
+    if (m.why && !limits_edited_)
+      log_or_none(options_->logger)
+          ->warn("event=limits_not_put pod={} error=\"{}\"", args_.key, m.why->message());
+    tell_limits(m.why ? m.why->message() : std::string{});
+  }
+
+  void tell_limits(std::string why) {
+    if (!std::exchange(limits_edited_, false)) return;
+    compat::send(this, args_.owner,
+                 limits_changed{args_.key, args_.generation, args_.what.hash, std::move(why)});
   }
 
   result<void> try_adopt_session() {
@@ -483,30 +404,8 @@ class runtime final : public role {
   void adopt_session() {
     if (auto adopted = try_adopt_session(); !adopted) {
       drop_session();
-      pending_.push_back(failed_with(kind::session_failed, std::move(adopted).error()));
+      pending_.push_back(failed_event(kind::session_failed, std::move(adopted).error()));
     }
-  }
-
-  /// What the heir has to know, before it is done.
-  template <class Note>
-  void note(Note call) {
-    if (!options_->records) return;
-    if (const auto kept = call(*options_->records); !kept)
-      log_or_none(options_->logger)
-          ->error("event=record_failed pod={} error=\"{}\"", args_.key, kept.error().message());
-  }
-
-  void note_end() {
-    if (std::exchange(end_noted_, true)) return;
-    note([&](auto& r) {
-      return r.ended(args_.key, args_.run, {machine_.reason(), machine_.how()});
-    });
-  }
-
-  void note_prepared() {
-    const auto& process = inputs_->plan.process;
-    facts_ = {inputs_->stop_signal, process.env, process.cwd};
-    note([&](auto& r) { return r.prepared(args_.key, args_.run, facts_); });
   }
 
   result<void> try_start_session() {
@@ -517,9 +416,11 @@ class runtime final : public role {
   }
 
   void start_session() {
-    note_prepared();
+    const auto& process = inputs_->plan.process;
+    facts_ = {inputs_->stop_signal, process.env, process.cwd};
+    notes_.prepared(facts_);
     if (auto started = try_start_session(); !started)
-      pending_.push_back(failed_with(kind::session_failed, std::move(started).error()));
+      pending_.push_back(failed_event(kind::session_failed, std::move(started).error()));
   }
 
   template <class Verb>
@@ -531,12 +432,13 @@ class runtime final : public role {
     }();
     if (sent) return;
     // Lent, the session may know an end that we do not: then that is why, and no news.
-    if (desk_.lent()) pending_.push_back(plain(kind::attach_over));
-    pending_.push_back(failed_with(kind::session_failed, std::move(sent).error()));
+    if (desk_.lent()) pending_.push_back(plain_event(kind::attach_over));
+    pending_.push_back(failed_event(kind::session_failed, std::move(sent).error()));
   }
 
   void shut_down() {
-    if (!session_) return pending_.push_back(plain(kind::session_down)); // nothing to wait for
+    if (!session_)
+      return pending_.push_back(plain_event(kind::session_down)); // nothing to wait for
     if (!session_->shutdown()) session_->end(); // its directory may go only after the shim
   }
 
@@ -550,9 +452,7 @@ class runtime final : public role {
     run_job(
         *disk_, self(),
         [pod = args_.what.pod, uid = args_.what.uid, options = options_, abandoned = abandoned_] {
-          if (*abandoned) return launch_cleaned{};
-          auto cleaned = options->clean(*pod, options->dirs, uid, *options->port);
-          return launch_cleaned{cleaned ? std::nullopt : std::optional{std::move(cleaned).error()}};
+          return *abandoned ? launch_cleaned{} : clean_run(*pod, uid, *options);
         });
   }
 
@@ -567,8 +467,7 @@ class runtime final : public role {
     const auto at = now();
     *phase = std::chrono::duration_cast<std::chrono::microseconds>(at - mark_);
     mark_ = at;
-    if (k == kind::child_running)
-      note([&](auto& r) { return r.brought_up(args_.key, args_.run, phases_); });
+    if (k == kind::child_running) notes_.brought_up(phases_);
   }
 
   std::shared_ptr<const runtime_options> options_;
@@ -577,8 +476,9 @@ class runtime final : public role {
   pod_storage::hold_token storage_;
   std::shared_ptr<job_runner> disk_; ///< for jobs on the pod's directories
   std::shared_ptr<std::atomic<bool>> abandoned_ = std::make_shared<std::atomic<bool>>(false);
-  bool end_noted_ = false;
-  run_facts facts_; ///< once prepared, or as a predecessor left them
+  run_notes notes_;
+  bool limits_edited_ = false; ///< and what became of that not told
+  run_facts facts_;            ///< once prepared, or as a predecessor left them
   std::deque<runtime_event> pending_;
   std::shared_ptr<const oci::image> image_;
   std::shared_ptr<const launch_inputs> inputs_;

@@ -28,6 +28,8 @@ struct runtime_args {
   caf::actor owner;
   std::uint64_t run = 0; ///< its number in the pod's record; several generations may serve one run
   std::optional<run_record> adopt; ///< take over what a predecessor left of this run
+  /// What is adopted may not have the limits of `what` yet: as after a change_limits.
+  bool limits_edited = false;
   /// Should this actor fail, another one takes the run over: the shim is left to it.
   bool has_heir = false;
   /// An exit signal kills the workload, and the actor ends when everything is removed; else it ends

@@ -63,6 +63,11 @@ std::vector<runtime_action> runtime_machine::handle(const runtime_event& event) 
   return out;
 }
 
+bool runtime_machine::has_cgroups() const noexcept {
+  return state_ != state::image && state_ != state::adopting && state_ != state::abandoning &&
+         state_ != state::closing && state_ != state::cleaning && state_ != state::done;
+}
+
 bool runtime_machine::runs() const noexcept {
   return state_ == state::running || state_ == state::attached || state_ == state::stopping;
 }

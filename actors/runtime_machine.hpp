@@ -166,6 +166,8 @@ class runtime_machine {
   [[nodiscard]] std::int64_t started_ns() const noexcept { return started_ns_; }
   /// Between its first instruction and its kill or end; also while it obeys a graceful stop.
   [[nodiscard]] bool runs() const noexcept;
+  /// Its cgroups are there, or being made, and its workload has not ended.
+  [[nodiscard]] bool has_cgroups() const noexcept;
   [[nodiscard]] bool ever_ran() const noexcept { return started_ns_ != 0; }
   /// Why the actor stops; meaningful from `closing` on.
   [[nodiscard]] stop_reason reason() const;

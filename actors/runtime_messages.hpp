@@ -74,6 +74,16 @@ struct image_user_down {
   caf::actor_addr user;
 };
 
+// --- reconciler -> runtime -----------------------------------------------------------------------
+
+/// The pod has other limits, and is the same in all that cannot change while it runs. A runtime
+/// whose workload has not ended puts them in force, or not, and tells its owner limits_changed;
+/// from one whose workload has ended nothing comes.
+struct change_limits {
+  desired_pod what;
+  bool operator==(const change_limits&) const = default;
+};
+
 // --- runtime, to itself --------------------------------------------------------------------------
 
 struct launch_prepared {
@@ -82,6 +92,11 @@ struct launch_prepared {
   std::chrono::microseconds limits{0}; ///< how long its cgroups took to make
 };
 struct launch_cleaned {
+  std::optional<error> why;
+};
+/// The cgroups have the limits of `hash`, or not.
+struct limits_put {
+  std::string hash;
   std::optional<error> why;
 };
 struct runtime_timer {

@@ -167,14 +167,52 @@ result<void> apply(std::vector<change> open, std::vector<change>& done) {
   }
 }
 
-result<void> check_memory(const cgroup_tree& tree, const cgroup_dir& dir,
-                          const cgroup_limits& limits) {
-  if (!limits.memory) return {};
+/// v2 kills when memory.max falls below what is in use, where v1 refuses. So v2 is told by
+/// memory.high first, which takes back what can be had and slows down who wants more. It is for the
+/// length of the change only.
+class slowdown {
+ public:
+  slowdown() = default;
+  slowdown(const slowdown&) = delete;
+  slowdown& operator=(const slowdown&) = delete;
+  ~slowdown() {
+    for (const auto* dir : dirs_)
+      static_cast<void>(dir->write("memory.high", "max"));
+  }
+  void add(const cgroup_dir& dir, std::uint64_t bytes) {
+    dirs_.push_back(&dir);
+    static_cast<void>(dir.write("memory.high", std::to_string(bytes))); // what is in use tells
+  }
+
+ private:
+  std::vector<const cgroup_dir*> dirs_;
+};
+
+std::uint64_t amount_in(const cgroup_dir& dir, std::string_view file) {
+  const auto text = dir.read(file);
+  return text ? parse_amount(*text).value_or(0) : 0;
+}
+
+/// What a smaller limit has to hold.
+std::uint64_t memory_in_use(const cgroup_tree& tree, const cgroup_dir& dir) {
+  if (tree.version == cgroup_version::v2)
+    return amount_in(dir, "memory.current") + amount_in(dir, "memory.swap.current");
   cgroup_contents files;
   for (const auto& f : stats_files(tree.version))
     if (f.controller == "memory")
       if (auto text = dir.read(f.file)) files.emplace(f.file, *std::move(text));
-  const auto used = stats_of(tree.version, files).memory_working_set.value_or(0);
+  return stats_of(tree.version, files).memory_working_set.value_or(0);
+}
+
+result<void> check_memory(const cgroup_tree& tree, const cgroup_dir& dir,
+                          const cgroup_limits& limits, slowdown& slow) {
+  if (!limits.memory) return {};
+  const bool v2 = tree.version == cgroup_version::v2;
+  const auto limit = dir.read(v2 ? "memory.max" : "memory.limit_in_bytes");
+  const auto now = limit ? parse_amount(*limit) : std::nullopt;
+  if (now && *now <= *limits.memory) return {}; // it is not lowered
+  if (v2) slow.add(dir, *limits.memory);
+  const auto used = memory_in_use(tree, dir);
   if (used <= *limits.memory) return {};
   return fail(errc::conflict, "limit the memory of", dir.path(),
               "it uses " + std::to_string(used) + " bytes, more than " +
@@ -182,8 +220,8 @@ result<void> check_memory(const cgroup_tree& tree, const cgroup_dir& dir,
 }
 
 result<void> collect(const cgroup_tree& tree, const cgroup_hierarchy& h, const cgroup_dir& dir,
-                     const cgroup_limits& limits, std::vector<change>& out) {
-  if (contains(h.controllers, "memory")) TANK_TRY(check_memory(tree, dir, limits));
+                     const cgroup_limits& limits, slowdown& slow, std::vector<change>& out) {
+  if (contains(h.controllers, "memory")) TANK_TRY(check_memory(tree, dir, limits, slow));
   for (auto& s : all_settings_of(tree.version, limits)) {
     if (!contains(h.controllers, s.controller)) continue;
     auto before = dir.read(s.file);
@@ -191,7 +229,7 @@ result<void> collect(const cgroup_tree& tree, const cgroup_hierarchy& h, const c
     auto text = TANK_TRY(std::move(before));
     while (!text.empty() && text.back() == '\n')
       text.pop_back();
-    out.push_back({&dir, std::move(s), std::move(text)});
+    if (text != s.value) out.push_back({&dir, std::move(s), std::move(text)});
   }
   return {};
 }
@@ -227,11 +265,12 @@ result<void> update_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) {
   for (const auto& c : pod.containers)
     TANK_TRY(check_controllers(tree, c.limits, c.name));
   std::vector<std::unique_ptr<cgroup_dir>> dirs;
+  slowdown slow; // after dirs, whose are slowed
   std::vector<change> wanted;
   for (const auto& h : tree.hierarchies) {
     const auto add = [&](cgroup_dir dir, const cgroup_limits& limits) -> result<void> {
       dirs.push_back(std::make_unique<cgroup_dir>(std::move(dir)));
-      return collect(tree, h, *dirs.back(), limits, wanted);
+      return collect(tree, h, *dirs.back(), limits, slow, wanted);
     };
     auto own = TANK_TRY(cgroup_dir::open(h.directory / pod.name));
     for (const auto& c : pod.containers) {

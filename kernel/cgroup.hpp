@@ -77,7 +77,8 @@ result<std::vector<std::filesystem::path>> open_cgroups(const cgroup_tree& tree,
 result<void> make_cgroup(const cgroup_tree& tree, const pod_cgroup& pod);
 
 /// Gives cgroups that are there other limits; an empty one is lifted. All or nothing:
-/// errc::conflict when more memory is in use than the new limit, and nothing is killed.
+/// errc::conflict when more memory is in use than the new limit; on v2 the workload is slowed down
+/// while that is found out, so that it is not killed for what it takes meanwhile.
 result<void> update_cgroup(const cgroup_tree& tree, const pod_cgroup& pod);
 
 /// Kills whatever is in the cgroup and below it, and removes it; a missing one is success.

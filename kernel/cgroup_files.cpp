@@ -34,6 +34,7 @@ std::vector<cgroup_setting> v2_settings(const cgroup_limits& l) {
   const auto quota = l.cpu_quota ? number(*l.cpu_quota) : "max";
   return {{"memory", "memory.max", l.memory ? number(*l.memory) : "max"},
           {"memory", "memory.swap.max", l.memory ? "0" : "max", false},
+          {"memory", "memory.high", "max", false},
           {"cpu", "cpu.max", quota + " " + number(l.cpu_period)},
           {"cpu", "cpu.weight", number(weight_of_shares(l.cpu_shares.value_or(1024))), false},
           {"pids", "pids.max", l.pids ? number(*l.pids) : "max", false}};
@@ -50,6 +51,7 @@ std::vector<cgroup_setting> v1_settings(const cgroup_limits& l) {
 }
 
 bool is_wanted(const cgroup_setting& s, const cgroup_limits& l) {
+  if (s.file == "memory.high") return false;
   if (s.controller == "memory") return l.memory.has_value();
   if (s.controller == "pids") return l.pids.has_value();
   const bool weight = s.file == "cpu.weight" || s.file == "cpu.shares";
@@ -67,7 +69,10 @@ std::uint64_t weight_of_shares(std::uint64_t shares) {
 }
 
 std::vector<cgroup_setting> all_settings_of(cgroup_version version, const cgroup_limits& limits) {
-  return version == cgroup_version::v2 ? v2_settings(limits) : v1_settings(limits);
+  auto all = version == cgroup_version::v2 ? v2_settings(limits) : v1_settings(limits);
+  for (auto& s : all)
+    s.needed = s.needed && is_wanted(s, limits);
+  return all;
 }
 
 std::vector<cgroup_setting> settings_of(cgroup_version version, const cgroup_limits& limits,

@@ -27,7 +27,7 @@ struct cgroup_setting {
 /// container. In the order of writing.
 std::vector<cgroup_setting> settings_of(cgroup_version version, const cgroup_limits& limits,
                                         bool leaf);
-/// The same for one that had other limits: all of them.
+/// The same for one that had other limits: all of them. No limit can be had without its file.
 std::vector<cgroup_setting> all_settings_of(cgroup_version version, const cgroup_limits& limits);
 
 /// v1's shares on v2's scale of 1..10000: 2 -> 1, 1024 -> 100 (the defaults), 262144 -> 10000. The

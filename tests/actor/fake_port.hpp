@@ -166,7 +166,8 @@ class fake_port final : public cgroup_recorder {
   }
   std::optional<error> refuse_start; ///< answered to every start_session
   std::vector<std::string> removed;
-  int adoptions = 0; ///< tried; nobody listens
+  int adoptions = 0;       ///< tried
+  bool shims_live = false; ///< and are adopted; else nobody listens
 
   result<std::unique_ptr<kernel::session>>
   start_session(const kernel::sandbox_spec& sandbox) override {
@@ -179,6 +180,11 @@ class fake_port final : public cgroup_recorder {
   result<std::unique_ptr<kernel::session>>
   adopt_session(const std::filesystem::path& run_dir) override {
     ++adoptions;
+    if (shims_live) {
+      auto s = of(run_dir.filename());
+      s->down.reset();
+      return std::make_unique<fake_session>(s);
+    }
     return fail(errc::not_found, "adopt", run_dir, "nobody listens");
   }
   result<void> remove_tree(const std::filesystem::path& path) override {

@@ -139,6 +139,29 @@ TEST_CASE("a reconciler that fails leaves the runs to its successor") {
   f.s.settle();
 }
 
+TEST_CASE("limits that a runtime may not have heard of are told by the next reconciler") {
+  fixture f;
+  const auto memory = std::make_shared<reconciler_memory>(backoff_profile{});
+  f.succeed(memory);
+  const auto limit = [&f](const std::string& hash) {
+    f.want(web, hash);
+    f.wanted[web].instance = "i";
+    f.apply();
+  };
+  limit("1");
+  f.comes_up(f.runs[0]);
+  limit("2");
+  CHECK(f.runs[0].changes() == 1);
+  f.succeed(memory);
+  CHECK(f.runs[0].changes() == 2);
+  f.s.send(f.runs[0].actor, f.rec, limits_changed{web, f.runs[0].args.generation, "2", ""});
+  f.s.settle();
+  f.succeed(memory);
+  CHECK(f.runs[0].changes() == 2);
+  memory->end_runtimes();
+  f.s.settle();
+}
+
 TEST_CASE("a runtime that never says a word holds up nobody, and nothing that is asked") {
   fixture f;
   f.want(web, "1");

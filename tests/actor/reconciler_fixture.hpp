@@ -31,19 +31,27 @@ namespace tank::reconciler_test {
 /// Stands for a runtime: obeys nothing by itself, the test decides when and how it ends.
 class stub_runtime : public role {
  public:
-  explicit stub_runtime(caf::actor_config& cfg) : role(cfg) {}
+  stub_runtime(caf::actor_config& cfg, std::shared_ptr<int> changes)
+      : role(cfg)
+      , changes_(std::move(changes)) {}
   caf::behavior make_behavior() override {
     return {
         [](const stop_pod&) {},
         [](const own_runtime&) {},
+        [this](const change_limits&) { ++*changes_; },
         [this](const end_run& m) { stop(m.why); },
     };
   }
+
+ private:
+  std::shared_ptr<int> changes_;
 };
 
 struct run {
   runtime_args args;
   caf::actor actor;
+  std::shared_ptr<int> heard; ///< change_limits
+  [[nodiscard]] int changes() const { return *heard; }
 };
 
 constexpr auto web = "default/web";
@@ -63,8 +71,9 @@ struct fixture {
     auto& o = options;
     o.start_runtime = [this](caf::actor_system& sys, runtime_args args) -> caf::actor {
       if (refuse_to_start) return {};
-      auto a = sys.spawn<stub_runtime>();
-      runs.push_back({std::move(args), a});
+      auto heard = std::make_shared<int>(0);
+      auto a = sys.spawn<stub_runtime>(heard);
+      runs.push_back({std::move(args), a, heard});
       return a;
     };
     o.wall_clock = [this] { return wall; };

@@ -67,6 +67,30 @@ TEST_CASE("a changed spec stops the old run, waits until it is gone, and starts 
   CHECK(f.runs[1].args.what.hash == "2");
 }
 
+TEST_CASE("other limits go to the runtime; a refusal is a restart") {
+  fixture f;
+  const auto limit = [&f](const std::string& hash) {
+    f.want(web, hash);
+    f.wanted[web].instance = "i";
+    f.tell();
+  };
+  limit("1");
+  f.s.settle();
+  f.comes_up(f.runs[0]);
+  f.advance(1s);
+  limit("2");
+  f.s.step(f.rec);
+  f.s.expect(f.rec, f.runs[0].actor, change_limits{f.wanted[web]});
+  CHECK(f.status().state == pod_state::running);
+  f.s.send(f.runs[0].actor, f.rec, limits_changed{web, f.runs[0].args.generation, "2", "no"});
+  f.s.step(f.rec);
+  f.s.expect(f.rec, f.runs[0].actor, stop_pod{});
+  f.ends(f.runs[0], stop_requested(""));
+  REQUIRE(f.runs.size() == 2);
+  CHECK(f.runs[1].args.what.hash == "2");
+  CHECK(f.runs[1].args.restarts == 1);
+}
+
 TEST_CASE("unchanged pods are kept through every resync") {
   fixture f;
   f.want(web, "1");

@@ -111,6 +111,134 @@ TEST_CASE("the cgroups are there before the shim, and without them there is none
   CHECK(q.ended->value().text == "cannot limit 'main': why");
 }
 
+namespace {
+
+/// A runtime whose pod's limits are edited.
+struct resize_play : stage_play {
+  std::shared_ptr<std::vector<limits_changed>> told =
+      std::make_shared<std::vector<limits_changed>>();
+  caf::actor ear;
+
+  explicit resize_play(cgroup_tree cgroups = some_cgroups())
+      : stage_play(30, false, std::move(cgroups)) {
+    ear = s.sys.spawn([to = told](caf::event_based_actor*) -> caf::behavior {
+      return {[to](const limits_changed& m) { to->push_back(m); }, [](const pod_running&) {},
+              [](const pod_ended&) {}, [](const pod_progress&) {}};
+    });
+    s.send(owner, rt, own_runtime{ear});
+    s.settle();
+  }
+  ~resize_play() {
+    caf::anon_send_exit(ear, caf::exit_reason::user_shutdown);
+    s.settle();
+  }
+  void limit(const std::string& memory) {
+    config::pod pod;
+    pod.metadata.name = "web";
+    pod.spec.containers.emplace_back();
+    pod.spec.containers[0].name = "main";
+    pod.spec.containers[0].resources.limits["memory"] = *config::quantity::parse(memory);
+    desired_pod what;
+    what.pod = std::make_shared<const config::pod>(pod);
+    what.uid = "u-1";
+    what.hash = memory;
+    s.send(owner, rt, change_limits{what});
+    s.settle();
+  }
+  void end() {
+    happen(kernel::exited_event{"main", 0, 9});
+    happen(kernel::session_down_event{"closed"});
+    check_nothing_left();
+  }
+  [[nodiscard]] std::optional<std::uint64_t> memory() const {
+    const auto& now = port->cgroups.at(pod_cgroup());
+    return now.containers.empty() ? std::nullopt : now.containers[0].limits.memory;
+  }
+  [[nodiscard]] std::size_t updates() const {
+    return static_cast<std::size_t>(
+        std::count(port->cgroup_calls.begin(), port->cgroup_calls.end(), "update " + pod_cgroup()));
+  }
+  /// "hash" for each that came into force, "hash: why" for the others.
+  [[nodiscard]] calls heard() const {
+    calls out;
+    for (const auto& m : *told)
+      out.push_back(m.why.empty() ? m.hash : m.hash + ": " + m.why);
+    return out;
+  }
+};
+
+const error in_use{errc::conflict, 0, "limit", "main", "it uses more", ""};
+
+} // namespace
+
+TEST_CASE("edited limits come into force while the workload runs, or just before") {
+  resize_play p;
+  p.limit("8Mi"); // nothing is made yet; what is made is made with them
+  CHECK(p.updates() == 0);
+  p.image();
+  p.happen(kernel::ready_event{"main", 77});
+  p.limit("16Mi");
+  CHECK(p.memory() == 16u << 20);
+  p.happen(kernel::built_event{"main"});
+  p.happen(kernel::running_event{"main", 77, 5});
+  p.limit("32Mi");
+  CHECK(p.memory() == 32u << 20);
+  p.stop();
+  p.limit("64Mi");
+  CHECK(p.updates() == 3);
+  CHECK(p.heard() == calls{"8Mi", "16Mi", "32Mi", "64Mi"});
+  p.happen(kernel::exited_event{"main", 0, 9});
+  p.limit("128Mi"); // its end is a fact
+  CHECK(p.updates() == 3);
+  CHECK(p.heard().size() == 4);
+  p.happen(kernel::session_down_event{"closed"});
+  p.check_nothing_left();
+}
+
+TEST_CASE("limits that cannot be put in force are the owner's to decide about") {
+  resize_play p;
+  p.run();
+  p.port->refuse_cgroup.emplace("update", in_use);
+  p.limit("16Mi");
+  CHECK(p.heard() == calls{"16Mi: cannot limit 'main': it uses more"});
+  CHECK(p.told->at(0).key == "default/web");
+  CHECK(p.told->at(0).generation == 4);
+  p.end();
+}
+
+TEST_CASE("where there are no cgroups, limits are refused as they are at a start") {
+  resize_play p{cgroup_tree{}};
+  p.run();
+  p.limit("16Mi");
+  REQUIRE(p.told->size() == 1);
+  CHECK(p.told->front().why.starts_with("cannot limit 'main': Tank has no cgroups on this host"));
+  p.end();
+}
+
+TEST_CASE("who takes a run over puts its limits in force; only edited ones are worth a word") {
+  resize_play p;
+  p.port->shims_live = true;
+  p.run();
+  const auto again = [&p] { // its connection is lost, and made anew
+    p.happen(kernel::session_down_event{"another daemon took over the shim", true});
+    p.happen(kernel::adopted_event{});
+  };
+  again();
+  CHECK(p.updates() == 1);
+  CHECK(p.heard().empty());
+  p.port->refuse_cgroup.emplace("update", in_use);
+  again(); // nobody asked for other ones: what runs, runs on
+  CHECK(p.updates() == 2);
+  CHECK(p.heard().empty());
+  p.happen(kernel::session_down_event{"another daemon took over the shim", true});
+  p.limit("16Mi");
+  CHECK(p.updates() == 2);
+  p.happen(kernel::adopted_event{});
+  CHECK(p.updates() == 3);
+  CHECK(p.heard() == calls{"16Mi: cannot limit 'main': it uses more"});
+  p.end();
+}
+
 TEST_CASE("the shim vanishes: abnormal session_down") {
   stage_play p;
   p.run();

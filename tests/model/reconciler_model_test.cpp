@@ -22,7 +22,7 @@ desired_pod pod_of(const content& c) {
   if (c.last_end > 0)
     p->metadata.annotations["tank/give-up"] =
         std::to_string(c.last_end) + " in " + std::to_string(c.period) + "ms";
-  return {p, "uid-" + c.hash, c.hash, "f.yaml", {}};
+  return {p, "uid-" + (c.instance.empty() ? c.hash : c.instance), c.hash, "f.yaml", {}, c.instance};
 }
 
 const std::vector<desired_pod>& all_pods() {
@@ -80,6 +80,10 @@ class subject {
                                   {stop_class::abnormal, "exception", 0, "boom"}, now()));
     if (const auto* due = std::get_if<due_event>(&e))
       return carry_out(core_.due(w_.key_of(due->run), generation(due->run), now()));
+    if (const auto* limits = std::get_if<changed_event>(&e))
+      return carry_out(core_.changed({w_.key_of(limits->run), generation(limits->run),
+                                      contents()[limits->content].hash, limits->done ? "" : "no"},
+                                     now()));
     if (std::holds_alternative<resync_event>(e)) return pass();
     obey(w_.at(std::get<order_event>(e)));
   }
@@ -125,6 +129,8 @@ class subject {
       if (const auto* w = std::get_if<wake_run>(&e))
         w_.wake(runs_.at(w->generation), w->delay.count());
       if (const auto* k = std::get_if<kill_run>(&e)) w_.kill(runs_.at(k->generation));
+      if (const auto* c = std::get_if<change_run>(&e))
+        w_.change(runs_.at(c->generation), c->what.hash);
     }
   }
 
@@ -141,7 +147,7 @@ class subject {
     } else {
       runs_[s.generation] = last->second;
       generations_[last->second - 1] = s.generation;
-      w_.take_over(last->second, s.has_heir);
+      w_.take_over(last->second, s.has_heir, s.limits_edited ? s.what.hash : "");
     }
   }
 

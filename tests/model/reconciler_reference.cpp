@@ -1,8 +1,8 @@
 // The reconciler's contract, pod by pod: what is desired starts; what changed is stopped, waited
-// for and started anew; what is no longer desired is stopped and forgotten; what ended by itself
-// follows its policy, waits min(base * 2^n, cap), forgets its retries after a stable run, and is
-// left alone after too many restarts; what does not stop is killed. Nothing here knows of another
-// pod.
+// for and started anew, unless it can be given other limits; what is no longer desired is stopped
+// and forgotten; what ended by itself follows its policy, waits min(base * 2^n, cap), forgets its
+// retries after a stable run, and is left alone after too many restarts; what does not stop is
+// killed. Nothing here knows of another pod.
 #include "tests/model/reconciler_world.hpp"
 
 #include <algorithm>
@@ -29,7 +29,10 @@ class one_pod {
     } else if (!wish) {
       known_ = false;
     } else if (wish->hash != has_.hash) {
-      begin_afresh(*wish);
+      if (only_limits(*wish))
+        begin_with(*wish);
+      else
+        begin_afresh(*wish);
     } else {
       due(last_run_, all_stop);
     }
@@ -55,12 +58,12 @@ class one_pod {
       known_ = false;
     } else if (all_stop) {
       state_ = "terminal";
-    } else if (next_ && next_->hash != has_.hash) {
+    } else if (next_ && next_->hash != has_.hash && !only_limits(*next_)) {
       begin_afresh(*next_);
     } else if (next_) {
-      retries_ = 0;
-      ends_.clear();
-      again();
+      begin_with(*next_);
+    } else if (edited_) {
+      begin_with(has_);
     } else {
       follow_policy(endings()[how].failure);
     }
@@ -75,11 +78,20 @@ class one_pod {
     ++losses_;
     if (killed_) losses_ = 3;
     killed_ = false;
-    w_.take_over(run_, losses_ < 3);
+    w_.take_over(run_, losses_ < 3, edited_ ? has_.hash : "");
     if (!told_to_stop_) return;
     const auto left = std::max<ms>(0, stop_by_ - w_.now());
     w_.stop(run_, (left + 999) / 1000 * 1000);
     watch_stop();
+  }
+
+  /// A new run has what this one cannot get.
+  void changed(std::uint64_t run, const content& what, bool done) {
+    if (run != run_ || !edited_ || has_.hash != what.hash) return;
+    edited_ = false;
+    if (done || told_to_stop_) return;
+    next_ = has_;
+    tell_to_stop({});
   }
 
   void due(std::uint64_t run, bool all_stop) {
@@ -100,9 +112,7 @@ class one_pod {
       if (!next_) next_ = has_;
       tell_to_stop({});
     } else {
-      retries_ = 0;
-      ends_.clear();
-      again();
+      begin_with(has_);
     }
     return true;
   }
@@ -135,9 +145,27 @@ class one_pod {
     }
     const auto& heading = next_ ? next_->hash : has_.hash;
     if (!forget_when_gone_ && heading == wish->hash) return;
+    if (!told_to_stop_ && only_limits(*wish)) {
+      has_ = *wish;
+      edited_ = true;
+      retries_ = 0;
+      ends_.clear();
+      return w_.change(run_, has_.hash);
+    }
     forget_when_gone_ = false;
     next_ = wish;
     tell_to_stop({});
+  }
+
+  [[nodiscard]] bool only_limits(const content& other) const {
+    return !has_.instance.empty() && has_.instance == other.instance;
+  }
+
+  void begin_with(content what) {
+    has_ = std::move(what);
+    retries_ = 0;
+    ends_.clear();
+    again();
   }
 
   void begin_afresh(const content& what) {
@@ -157,7 +185,7 @@ class one_pod {
   void begin() {
     state_ = "starting";
     next_.reset();
-    forget_when_gone_ = told_to_stop_ = said_ = killed_ = false;
+    forget_when_gone_ = told_to_stop_ = said_ = killed_ = edited_ = false;
     losses_ = 0;
     up_since_.reset();
     last_run_ = run_ = w_.start(key_, has_.hash, restarts_, adopts_);
@@ -219,6 +247,7 @@ class one_pod {
   int losses_ = 0;       ///< of runtimes of this run
   std::vector<ms> ends_; ///< of runs that ended by themselves
   bool said_ = false;
+  bool edited_ = false; ///< other limits, of which nothing is heard yet
   std::string state_;
   std::uint32_t restarts_ = 0;
   std::uint32_t retries_ = 0;
@@ -250,6 +279,8 @@ void run_reference(const history& h, pod_world& w) {
       all.at(w.key_of(gone->run)).gone(gone->run, gone->how, all_stop);
     } else if (const auto* due = std::get_if<due_event>(&*e)) {
       all.at(w.key_of(due->run)).due(due->run, all_stop);
+    } else if (const auto* limits = std::get_if<changed_event>(&*e)) {
+      all.at(w.key_of(limits->run)).changed(limits->run, contents()[limits->content], limits->done);
     } else if (const auto* lost = std::get_if<lost_event>(&*e)) {
       all.at(w.key_of(lost->run)).lost(lost->run);
     } else if (std::holds_alternative<resync_event>(*e)) {

@@ -16,10 +16,12 @@ constexpr std::uint8_t stopped = 6;
 
 const std::vector<content>& contents() {
   static const std::vector<content> all{
-      {.hash = "h0", .policy = "Always"},
+      {.hash = "h0", .policy = "Always", .instance = "i0"},
       {.hash = "h1", .policy = "Always", .fast = true, .last_end = 4, .period = 20'000},
       {.hash = "h2", .policy = "OnFailure", .last_end = 2, .period = 10'000, .grace = 0},
-      {.hash = "h3", .policy = "Never"}};
+      {.hash = "h3", .policy = "Never", .instance = "i3"},
+      {.hash = "h4", .policy = "Always", .instance = "i0"},
+      {.hash = "h5", .policy = "Never", .instance = "i3"}};
   return all;
 }
 
@@ -63,6 +65,8 @@ history history::random(rng& r) {
     w.tells = r.chance(50);
     w.wake_lost = r.chance(10);
     w.echoes = r.chance(15);
+    w.refuses = r.chance(40);
+    w.changes_after = static_cast<ms>(r.below(4) * 700);
   }
   h.adopts = r.chance(50);
   ms t = 0;
@@ -101,6 +105,8 @@ std::vector<history> history::simpler() const {
     if (wills[i].echoes) with([&](auto& h) { h.wills[i].echoes = false; });
     if (wills[i].wake_lost) with([&](auto& h) { h.wills[i].wake_lost = false; });
     if (wills[i].refused) with([&](auto& h) { h.wills[i].refused = false; });
+    if (wills[i].refuses) with([&](auto& h) { h.wills[i].refuses = false; });
+    if (wills[i].changes_after > 0) with([&](auto& h) { h.wills[i].changes_after = 0; });
     if (wills[i].tells) with([&](auto& h) { h.wills[i].tells = false; });
     if (wills[i].ends_after) with([&](auto& h) { h.wills[i].ends_after.reset(); });
     if (wills[i].obeys_after != ms{0}) with([&](auto& h) { h.wills[i].obeys_after = 0; });
@@ -119,7 +125,8 @@ std::string history::text() const {
            (w.refused ? "refused, " : "") + "up " + of(w.up_after) + ", ends " + of(w.ends_after) +
            " with '" + to_string(endings()[w.how].why) + "', obeys " + of(w.obeys_after) +
            (w.tells ? ", tells" : "") + (w.wake_lost ? ", wake lost" : "") +
-           (w.echoes ? ", echoes" : "") + "\n";
+           (w.echoes ? ", echoes" : "") + (w.refuses ? ", refuses" : ", changes") + " after " +
+           of(w.changes_after) + "\n";
   }
   static constexpr std::string_view kinds[] = {"desire", "remove", "restart", "attach",
                                                "detach", "crash",  "failure", "stop_all"};
@@ -170,7 +177,18 @@ void pod_world::stop(std::uint64_t run, std::optional<ms> grace) {
   if (r.will.obeys_after) push(now_ + *r.will.obeys_after, gone_event{run, stopped});
 }
 
-void pod_world::take_over(std::uint64_t run, bool has_heir) {
+void pod_world::change(std::uint64_t run, const std::string& hash) {
+  const auto& r = runs_.at(run - 1);
+  note(r.key, "change to " + hash);
+  std::size_t index = 0;
+  while (contents()[index].hash != hash)
+    ++index;
+  const changed_event told{run, index, !r.will.refuses};
+  push(now_ + r.will.changes_after, told);
+  if (r.will.echoes) push(now_ + r.will.changes_after + 1'400, told);
+}
+
+void pod_world::take_over(std::uint64_t run, bool has_heir, const std::string& edited) {
   auto& r = runs_.at(run - 1);
   note(r.key, std::string{"take over"} + (has_heir ? "" : ", the last"));
   if (!r.orphan) broken("'" + r.key + "' is taken over from a runtime that lives");
@@ -178,6 +196,7 @@ void pod_world::take_over(std::uint64_t run, bool has_heir) {
   r.has_heir = has_heir;
   r.told_to_stop = false;
   if (r.up) push(now_, up_event{run});
+  if (!edited.empty()) change(run, edited);
   if (r.held) end(run, *r.held); // who takes it over looks at what is
 }
 
@@ -254,6 +273,10 @@ std::optional<happening> pod_world::next() {
     now_ = when.first;
     if (const auto* gone = std::get_if<gone_event>(&e); gone != nullptr && !real(*gone)) continue;
     if (const auto* lost = std::get_if<lost_event>(&e); lost != nullptr && !lose(lost->run))
+      continue;
+    // Of a run that has ended it says no more than it said before.
+    if (const auto* c = std::get_if<changed_event>(&e);
+        c != nullptr && !runs_[c->run - 1].alive && !runs_[c->run - 1].will.echoes)
       continue;
     if (const auto* up = std::get_if<up_event>(&e)) {
       auto& r = runs_[up->run - 1];

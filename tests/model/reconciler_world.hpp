@@ -25,6 +25,7 @@ struct content {
   std::size_t last_end = 0; ///< is given up with so many ends within `period`; 0: never
   ms period = 0;
   ms grace = 4'000;
+  std::string instance{}; ///< equal: they differ in their limits alone
 };
 const std::vector<content>& contents();
 const backoff_profile& profile(const content& of);
@@ -48,6 +49,8 @@ struct run_will {
   bool tells = false;                ///< says how it ended, before it does
   bool wake_lost = false;            ///< the timer of the backoff after it
   bool echoes = false;               ///< all it said comes again, late
+  bool refuses = false;              ///< other limits
+  ms changes_after = 0;              ///< or not, and says so
 };
 
 struct order {
@@ -98,12 +101,18 @@ struct lost_event {
 struct due_event {
   std::uint64_t run = 0;
 };
+/// Its runtime has given it the limits of this content, or cannot.
+struct changed_event {
+  std::uint64_t run = 0;
+  std::size_t content = 0;
+  bool done = false;
+};
 struct resync_event {};
 struct order_event {
   std::size_t index = 0;
 };
 using happening = std::variant<up_event, told_event, gone_event, lost_event, due_event,
-                               resync_event, order_event>;
+                               changed_event, resync_event, order_event>;
 
 inline constexpr ms resync_every = 5'000;
 inline constexpr int told_code = 77; ///< the exit code that a runtime tells
@@ -115,11 +124,14 @@ class pod_world {
   // what a reconciler does
   std::uint64_t start(const std::string& key, const std::string& hash, std::uint32_t restarts,
                       bool has_heir);
-  /// Another runtime takes the run over: it says anew what is known, and was told nothing yet.
-  void take_over(std::uint64_t run, bool has_heir);
+  /// Another runtime takes the run over: it says anew what is known, and was told nothing yet but
+  /// of the limits of `edited`, when that is not empty.
+  void take_over(std::uint64_t run, bool has_heir, const std::string& edited);
   void kill(std::uint64_t run);
   void stop(std::uint64_t run, std::optional<ms> grace);
   void wake(std::uint64_t run, ms delay);
+  /// Asks its runtime for other limits.
+  void change(std::uint64_t run, const std::string& hash);
 
   std::optional<happening> next();
   [[nodiscard]] const order& at(const order_event& e) const { return h_.orders[e.index]; }

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <string>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -299,6 +300,36 @@ TEST_CASE("limits grow, shrink and go in place; a refused change changes nothing
   CHECK(used.error().message().find("bytes, more than 33554432") != std::string::npos);
   CHECK(eater.lives());
   CHECK(!w.stats().memory_limit);
+}
+
+TEST_CASE("memory that is only a cache gives way to a smaller limit, and nobody dies") {
+  const std::uint64_t size = fs::file_size("/proc/self/exe");
+  if (size < 4 * mib) {
+    MESSAGE("skipped: this program is no file that is large enough");
+    return;
+  }
+  world w;
+  REQUIRE(make_cgroup(w.tree, w.pod({.memory = 256 * mib}, {.memory = 256 * mib})));
+  inmate reader{w, [](const auto& ready) {
+                  const unique_fd exe{::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)};
+                  ::fsync(exe.get()); // a page that is not written yet would stay somebody else's
+                  ::posix_fadvise(exe.get(), 0, 0, POSIX_FADV_DONTNEED);
+                  char part[65536];
+                  while (::read(exe.get(), part, sizeof part) > 0) {
+                  }
+                  ready();
+                  sleep_on();
+                }};
+  const auto used = w.stats().memory.value_or(0);
+  const auto cached = used - w.stats().memory_working_set.value_or(used);
+  REQUIRE(cached > mib);
+  const cgroup_limits smaller{.memory = used - cached / 2};
+  const auto done = update_cgroup(w.tree, w.pod(smaller, smaller));
+  CHECK_MESSAGE(done, done.error().message());
+  CHECK(reader.lives());
+  CHECK(w.stats().memory.value_or(used) <= *smaller.memory);
+  CHECK(w.file("memory.high", "no such file") ==
+        (w.tree.version == cgroup_version::v2 ? "max" : "no such file"));
 }
 
 TEST_CASE("a process that wants more memory than there is dies, and is counted") {

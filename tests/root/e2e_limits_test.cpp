@@ -64,18 +64,24 @@ struct room : host {
     return *read;
   }
   /// A file of the pod's or its container's cgroup, in the hierarchy that has it.
-  [[nodiscard]] std::string file(const pod_status& p, const std::string& v2, const std::string& v1,
-                                 bool of_pod = false) const {
+  [[nodiscard]] fs::path path(const pod_status& p, const std::string& v2, const std::string& v1,
+                              bool of_pod = false) const {
     for (const auto& h : dirs.cgroups.hierarchies) {
-      const auto path =
+      auto path =
           h.directory / (of_pod ? cgroup(p).parent_path() : cgroup(p)) / (unified() ? v2 : v1);
-      if (!fs::exists(path)) continue;
-      auto text = file_text(path);
-      while (text.ends_with('\n'))
-        text.pop_back();
-      return text;
+      if (fs::exists(path)) return path;
     }
     return "no such file";
+  }
+  [[nodiscard]] std::string file(const pod_status& p, const std::string& v2, const std::string& v1,
+                                 bool of_pod = false) const {
+    auto text = file_text(path(p, v2, v1, of_pod));
+    while (text.ends_with('\n'))
+      text.pop_back();
+    return text;
+  }
+  [[nodiscard]] std::string memory_limit(const pod_status& p, bool of_pod = false) const {
+    return file(p, "memory.max", "memory.limit_in_bytes", of_pod);
   }
 
   pod_text pod(const std::string& name, const std::string& resources,
@@ -143,8 +149,8 @@ TEST_CASE("a workload is in its cgroup from the start, its shim is not") {
     in += line.ends_with("/" + h.cgroup(p).string()) ? 1 : 0;
   CHECK(in == h.dirs.cgroups.hierarchies.size());
   CHECK(!has(of(parent_of(p.host_pid)), p.uid));
-  CHECK(h.file(p, "memory.max", "memory.limit_in_bytes") == "67108864");
-  CHECK(h.file(p, "memory.max", "memory.limit_in_bytes", true) == "67108864");
+  CHECK(h.memory_limit(p) == "67108864");
+  CHECK(h.memory_limit(p, true) == "67108864");
   CHECK(h.file(p, "cpu.max", "cpu.cfs_quota_us") == (h.unified() ? "50000 100000" : "50000"));
   CHECK(h.file(p, "cpu.weight", "cpu.shares") == (h.unified() ? "59" : "512"));
   CHECK(h.file(p, "pids.max", "pids.max", true) == "4096");
@@ -305,6 +311,121 @@ TEST_CASE("whatever a pod has forked goes with it") {
     h.await_pod("killed" + of, "was started again", [](const auto& s) { return s.restarts >= 1; });
     check_ended(b);
   }
+}
+
+// --- in place ------------------------------------------------------------------------------------
+
+TEST_CASE("limits that are edited change under a running pod") {
+  room h;
+  const auto put = [&h](const std::string& resources) {
+    h.put(h.pod("edited", resources, {"/bin/witness", "sleep"}));
+  };
+  put("{limits: {memory: 64Mi, cpu: 500m}, requests: {memory: 32Mi}}");
+  const auto p = h.await_running("edited");
+  put("{limits: {memory: 80Mi, cpu: 700m}, requests: {memory: 32Mi, cpu: 250m}}");
+  REQUIRE(h.daemon().await("event=limits_changed pod=default/edited"));
+  CHECK(h.memory_limit(p) == "83886080");
+  CHECK(h.memory_limit(p, true) == "83886080");
+  CHECK(h.file(p, "cpu.max", "cpu.cfs_quota_us") == (h.unified() ? "70000 100000" : "70000"));
+  CHECK(h.file(p, "cpu.weight", "cpu.shares") == (h.unified() ? "35" : "256"));
+  put("{limits: {memory: 48Mi}, requests: {memory: 32Mi}}"); // smaller, and no quota any more
+  REQUIRE(h.daemon().await("event=limits_changed pod=default/edited"));
+  CHECK(h.memory_limit(p) == "50331648");
+  CHECK(h.memory_limit(p, true) == "50331648");
+  CHECK(h.file(p, "cpu.max", "cpu.cfs_quota_us") == (h.unified() ? "max 100000" : "-1"));
+  h.barrier(); // what is seen now is from after the edits
+  const auto after = h.await_running("edited");
+  CHECK(after.host_pid == p.host_pid);
+  CHECK(after.uid == p.uid);
+  CHECK(after.restarts == 0);
+  const auto shown = json::parse(h.hear({"top", "edited", "-o", "json"}));
+  CHECK(shown["items"][0]["memoryLimitBytes"] == 48 << 20);
+  // Another class, or anything else, is another pod.
+  h.put(h.pod("edited", "{limits: {memory: 48Mi, cpu: 1}}", {"/bin/witness", "sleep"}));
+  CHECK(h.await_running("edited", p.uid).host_pid != p.host_pid);
+}
+
+TEST_CASE("limits that are edited while no daemon runs come into force with the next") {
+  room h{"stopPodsOnExit: false\n"};
+  h.put(h.pod("edited", "{limits: {memory: 64Mi}}", {"/bin/witness", "sleep"}));
+  const auto p = h.await_running("edited");
+  h.kill_daemon();
+  h.put(h.pod("edited", "{limits: {memory: 80Mi}}", {"/bin/witness", "sleep"}));
+  h.start_daemon();
+  REQUIRE(h.daemon().await("event=limits_changed pod=default/edited"));
+  CHECK(h.memory_limit(p) == "83886080");
+  const auto after = h.await_running("edited");
+  CHECK(after.host_pid == p.host_pid);
+  CHECK(after.restarts == 0);
+  h.remove("edited.yaml");
+  h.await_gone("edited");
+}
+
+TEST_CASE("a pod that ends while no daemon runs and its limits are edited begins with them") {
+  room h{"stopPodsOnExit: false\n"};
+  h.put(h.pod("over", "{limits: {memory: 64Mi}}", {"/bin/witness", "sleep"}));
+  const auto p = h.await_running("over");
+  h.kill_daemon();
+  kill_workload(p);
+  REQUIRE(await_end(p.host_pid));
+  h.put(h.pod("over", "{limits: {memory: 80Mi}}", {"/bin/witness", "sleep"}));
+  h.start_daemon();
+  const auto again = h.await_pod("over", "runs again", [](const auto& s) {
+    return s.restarts == 1 && s.state == pod_state::running;
+  });
+  CHECK(h.memory_limit(again) == "83886080");
+  h.remove("over.yaml");
+  h.await_gone("over");
+}
+
+TEST_CASE("what the cgroups have is made what the record says, should a daemon have died between") {
+  room h{"stopPodsOnExit: false\n"};
+  h.put(h.pod("between", "{limits: {memory: 64Mi}}", {"/bin/witness", "sleep"}));
+  const auto p = h.await_running("between");
+  h.kill_daemon();
+  const auto limit = h.path(p, "memory.max", "memory.limit_in_bytes");
+  std::ofstream{limit} << (32 << 20);
+  REQUIRE(h.memory_limit(p) == "33554432");
+  h.start_daemon();
+  CHECK(await_file(limit, [](const auto& text) { return text == "67108864\n"; }));
+  CHECK(h.await_running("between").host_pid == p.host_pid);
+  h.remove("between.yaml");
+  h.await_gone("between");
+}
+
+TEST_CASE("a limit below what is in use kills nothing: the pod is stopped, and begins with it") {
+  if (!have_shell()) return;
+  room h;
+  const std::vector<std::string> command{
+      "/bin/sh", "-c",
+      "mkdir /shared/once || exec /bin/witness sleep\n"
+      "exec /bin/witness eat 48 -- write /shared/full yes -- sleep"};
+  h.put(h.pod("full", "{limits: {memory: 64Mi}}", command, "Always"));
+  REQUIRE(await_file(h.shared / "full", [](const auto& text) { return text == "yes"; }));
+  const auto p = h.await_running("full");
+  h.put(h.pod("full", "{limits: {memory: 16Mi}}", command, "Always"));
+  REQUIRE(h.daemon().await("event=limits_refused pod=default/full"));
+  const auto again = h.await_pod("full", "runs again", [&](const auto& s) {
+    return s.restarts == 1 && s.state == pod_state::running;
+  });
+  CHECK(again.uid == p.uid);
+  REQUIRE(again.last);
+  CHECK(again.last->reason != "OOMKilled");
+  CHECK(h.memory_limit(again) == "16777216");
+}
+
+TEST_CASE("a pod that is killed for memory again and again runs when it is given enough") {
+  room h;
+  const auto put = [&h](const std::string& memory) {
+    h.put(h.pod("eater", "{limits: {memory: " + memory + "}}",
+                {"/bin/witness", "eat", "48", "--", "write", "/shared/full", "yes", "--", "sleep"},
+                "Always"));
+  };
+  put("24Mi");
+  const auto p = h.await_pod("eater", "was killed", [](const auto& s) { return s.restarts >= 2; });
+  put("96Mi");
+  CHECK(await_file(h.shared / "full", [](const auto& text) { return text == "yes"; }));
+  CHECK(h.await_running("eater").uid == p.uid);
 }
 
 TEST_CASE("what nobody claims is swept at the next start") {

@@ -51,3 +51,16 @@ TEST_CASE("one pass mixes all of it") {
                      {{"changed", "1"}, {"gone", "1"}, {"leaving", std::nullopt}, {"same", "1"}}) ==
       reconcile_plan{{"new"}, {"gone"}, {"changed"}});
 }
+
+TEST_CASE("an edit is one of limits when all else is the same, and is known to be") {
+  const auto is = [](const char* hash, const char* instance) {
+    desired_pod p;
+    p.hash = hash;
+    p.instance = instance;
+    return p;
+  };
+  CHECK(plan_change(is("1", "a"), is("1", "a")) == pod_change::none);
+  CHECK(plan_change(is("1", "a"), is("2", "a")) == pod_change::limits);
+  CHECK(plan_change(is("1", "a"), is("2", "b")) == pod_change::other);
+  CHECK(plan_change(is("1", ""), is("2", "")) == pod_change::other);
+}

@@ -38,15 +38,16 @@ TEST_CASE("a fresh cgroup is told only what bounds it") {
 }
 
 TEST_CASE("a changed one is told everything, so that what no longer bounds it is lifted") {
-  CHECK(all_settings_of(v2, {}) == settings{{"memory", "memory.max", "max"},
+  CHECK(all_settings_of(v2, {}) == settings{{"memory", "memory.max", "max", false},
                                             {"memory", "memory.swap.max", "max", false},
-                                            {"cpu", "cpu.max", "max 100000"},
+                                            {"memory", "memory.high", "max", false},
+                                            {"cpu", "cpu.max", "max 100000", false},
                                             {"cpu", "cpu.weight", "100", false},
                                             {"pids", "pids.max", "max", false}});
-  CHECK(all_settings_of(v1, {}) == settings{{"memory", "memory.limit_in_bytes", "-1"},
+  CHECK(all_settings_of(v1, {}) == settings{{"memory", "memory.limit_in_bytes", "-1", false},
                                             {"memory", "memory.memsw.limit_in_bytes", "-1", false},
-                                            {"cpu", "cpu.cfs_period_us", "100000"},
-                                            {"cpu", "cpu.cfs_quota_us", "-1"},
+                                            {"cpu", "cpu.cfs_period_us", "100000", false},
+                                            {"cpu", "cpu.cfs_quota_us", "-1", false},
                                             {"cpu", "cpu.shares", "1024", false},
                                             {"pids", "pids.max", "max", false}});
 }
