@@ -41,6 +41,7 @@ std::vector<std::string> lines(const std::string& text) {
 struct kill_host : host {
   std::mt19937 random;
   std::map<std::string, std::string> word; ///< of the edited pods, as they shall be in the end
+  std::map<std::string, int> mebibytes;    ///< of the resized pods, the same
   std::vector<std::string> jobs;
   int edits = 0;
 
@@ -53,9 +54,10 @@ struct kill_host : host {
   /// A pod that proves that it is alone (a lock that the kernel frees), notes "start WORD", and
   /// then does `then`.
   void put_pod(const std::string& name, const std::string& what, const std::string& restart,
-               const std::string& then) {
+               const std::string& then, const std::string& resources = "{}") {
     auto pod = living_pod(name, what, shared);
     pod.restart = restart;
+    pod.container_more += "    resources: " + resources + "\n";
     pod.spec_more.replace(pod.spec_more.find("Seconds: 10"), 11, "Seconds: 2");
     const auto here = "/shared/" + name;
     pod.command = {"/bin/sh", "-c",
@@ -71,6 +73,12 @@ struct kill_host : host {
     word[name] = "w" + std::to_string(++edits);
     put_pod(name, word[name], "Always", forever);
   }
+  void resize(const std::string& name) {
+    mebibytes[name] = 64 + up_to(63);
+    ++edits;
+    put_pod(name, "x", "Always", forever,
+            "{limits: {memory: " + std::to_string(mebibytes[name]) + "Mi}}");
+  }
   void add_job() {
     jobs.push_back("job" + std::to_string(jobs.size()));
     put_pod(jobs.back(), "x", "Never", "echo end x >> /shared/" + jobs.back() + ".log; exit 6");
@@ -84,6 +92,7 @@ struct kill_host : host {
                           .it_value = {.tv_sec = 0, .tv_nsec = std::max(us, 1) * 1000L}};
     REQUIRE(::timerfd_settime(timer.get(), 0, &when, nullptr) == 0);
     if (up_to(2) == 0) edit("edited" + std::to_string(up_to(2)));
+    if (up_to(2) == 0) resize("resized" + std::to_string(up_to(1)));
     if (up_to(9) == 0) add_job();
     std::uint64_t fired = 0;
     REQUIRE(::read(timer.get(), &fired, sizeof fired) == sizeof fired);
@@ -95,6 +104,16 @@ struct kill_host : host {
   }
   std::vector<std::string> evidence(const std::string& name) const {
     return lines(shared_text(name + ".log"));
+  }
+  /// Of memory, as the kernel has it; where that is no more than a moment ago it is waited for.
+  [[nodiscard]] bool await_limit(const pod_status& pod, int mib) const {
+    const auto wanted = std::to_string(std::int64_t{mib} << 20) + "\n";
+    for (const auto& h : dirs.cgroups.hierarchies)
+      for (const auto* file : {"memory.max", "memory.limit_in_bytes"})
+        if (const auto path = h.directory / dirs.pod_cgroup(pod.uid) / "main" / file;
+            fs::exists(path))
+          return await_file(path, [&](const std::string& text) { return text == wanted; });
+    return false;
   }
 };
 
@@ -121,6 +140,8 @@ TEST_CASE("killed again and again, the daemon loses, doubles, restarts and leaks
                   ".log; " + kill_host::forever);
   for (const auto* name : {"edited0", "edited1", "edited2"})
     h.edit(name);
+  for (const auto* name : {"resized0", "resized1"})
+    h.resize(name);
   for (long n = 0; n < rounds; ++n)
     h.round(h.up_to(3) == 0 ? h.up_to(40'000) : h.up_to(500'000));
   std::ofstream{h.shared / "calm"};
@@ -131,7 +152,8 @@ TEST_CASE("killed again and again, the daemon loses, doubles, restarts and leaks
     return static_cast<std::size_t>(std::count(all.begin(), all.end(), "start x"));
   };
   const auto settled = [&](const host::pods& now) {
-    return now.size() == steady.size() + crashing.size() + h.word.size() + h.jobs.size() &&
+    return now.size() == steady.size() + crashing.size() + h.word.size() + h.mebibytes.size() +
+                             h.jobs.size() &&
            std::all_of(now.begin(), now.end(), [&](const auto& row) {
              if (row.first.starts_with("job")) return row.second.state == pod_state::terminal;
              if (row.second.state != pod_state::running || row.second.host_pid <= 0) return false;
@@ -152,6 +174,12 @@ TEST_CASE("killed again and again, the daemon loses, doubles, restarts and leaks
     CAPTURE(name);
     CHECK(h.evidence(name) == std::vector<std::string>{"start x"}); // not lost, not restarted
     CHECK(now.at(name).restarts == 0);
+  }
+  for (const auto& [name, mib] : h.mebibytes) {
+    CAPTURE(name);
+    CHECK(h.evidence(name) == std::vector<std::string>{"start x"}); // other limits, same process
+    CHECK(now.at(name).restarts == 0);
+    CHECK(h.await_limit(now.at(name), mib));
   }
   std::size_t crashes = 0;
   for (const auto& name : crashing) {
