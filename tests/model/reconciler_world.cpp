@@ -17,11 +17,22 @@ constexpr std::uint8_t stopped = 6;
 const std::vector<content>& contents() {
   static const std::vector<content> all{
       {.hash = "h0", .policy = "Always", .instance = "i0"},
-      {.hash = "h1", .policy = "Always", .fast = true, .last_end = 4, .period = 20'000},
+      {.hash = "h1",
+       .policy = "Always",
+       .fast = true,
+       .last_end = 4,
+       .period = 20'000,
+       .instance = "i1"},
       {.hash = "h2", .policy = "OnFailure", .last_end = 2, .period = 10'000, .grace = 0},
       {.hash = "h3", .policy = "Never", .instance = "i3"},
       {.hash = "h4", .policy = "Always", .instance = "i0"},
-      {.hash = "h5", .policy = "Never", .instance = "i3"}};
+      {.hash = "h5", .policy = "Never", .instance = "i3"},
+      {.hash = "h6",
+       .policy = "Always",
+       .fast = true,
+       .last_end = 4,
+       .period = 20'000,
+       .instance = "i1"}};
   return all;
 }
 
