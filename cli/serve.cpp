@@ -1,33 +1,43 @@
 #include "cli/serve.hpp"
 
 #include "actors/registry_pull.hpp"
+#include "cli/line_writer.hpp"
 #include "cli/registries.hpp"
 #include "cli/tables.hpp"
 #include "kernel/cgroup_probe.hpp"
 
-#include <cstdio>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 namespace tank::cli {
 namespace {
 
 /// Names of files and texts of workloads come into the log: they must not steer a terminal.
+/// Nobody waits for who reads it: what that costs is told when it reads again.
 class stderr_sink final : public spdlog::sinks::base_sink<std::mutex> {
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    const auto text = printable({message.payload.data(), message.payload.size()});
-    auto clean = message;
-    clean.payload = text;
-    spdlog::memory_buf_t line;
-    formatter_->format(clean, line);
-    std::fwrite(line.data(), 1, line.size(), stderr);
+    if (lost_ > 0 && add(message, "event=log_lost lines=" + std::to_string(lost_))) lost_ = 0;
+    if (!add(message, printable({message.payload.data(), message.payload.size()}))) ++lost_;
   }
   void flush_() override {}
+
+ private:
+  bool add(spdlog::details::log_msg message, const std::string& text) {
+    message.payload = text;
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    return lines_.add({line.data(), line.size()});
+  }
+
+  line_writer lines_{STDERR_FILENO};
+  std::uint64_t lost_ = 0;
 };
 
 class lines_sink final : public spdlog::sinks::base_sink<std::mutex> {

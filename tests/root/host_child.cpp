@@ -46,6 +46,8 @@ child::child(const std::vector<std::string>& argv, const std::vector<std::string
   auto in = make_pipe();
   auto out_pipe = make_pipe();
   auto err_pipe = make_pipe();
+  // Soon full while a test does something else: nobody may depend on who reads a log.
+  REQUIRE(::fcntl(err_pipe.write.get(), F_SETPIPE_SZ, 4096) >= 4096);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, in.read.get(), 0);
