@@ -112,8 +112,11 @@ class runtime final : public role {
     drop_session();
     storage_.reset();
     args_.owner = nullptr;
+    // A timer may keep this object for two minutes: what is large goes now.
     notes_ = {nullptr, {}, 0, nullptr};
-    options_.reset(); // a timer may keep this object for longer
+    inputs_.reset();
+    image_.reset();
+    options_.reset();
   }
 
  private:
