@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace tank {
 
@@ -131,16 +132,17 @@ struct runtime_machine::table {
     };
 
     std::array<row, runtime_states> cells{};
+    std::array<std::array<bool, runtime_event_kinds>, runtime_states> named{};
     for (const auto& r : rules)
       for (std::size_t s = 0; s < runtime_states; ++s)
         for (std::size_t e = 0; e < runtime_event_kinds; ++e) {
           if (!has(r.states, s) || !has(r.events, e)) continue;
-          if (cells[s][e] != nullptr) throw "two rules for one cell";
+          if (std::exchange(named[s][e], true)) throw "two rules for one cell";
           cells[s][e] = r.act;
         }
-    for (const auto& r : cells)
-      for (const auto cell : r)
-        if (cell == nullptr) throw "a cell without a rule";
+    for (const auto& r : named)
+      for (const bool is_named : r)
+        if (!is_named) throw "a cell without a rule";
     return cells;
   }
   static const std::array<row, runtime_states> rows;
