@@ -70,9 +70,9 @@ void line_writer::write_some(std::string_view bytes) {
 /// False: it is time to go.
 bool line_writer::await_reader() {
   pollfd both[] = {{fd_, POLLOUT, 0}, {closing_.get(), POLLIN, 0}};
-  if (::poll(both, 2, -1) < 0 && errno != EINTR) return false;
+  while (::poll(both, 2, -1) < 0)
+    if (errno != EINTR) return false;
   if (both[0].revents != 0) return true;
-  if (both[1].revents == 0) return true; // EINTR: the write says
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
   return ::poll(both, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0))) > 0;

@@ -354,6 +354,7 @@ TEST_CASE("limits that are edited while no daemon runs come into force with the 
   h.start_daemon();
   REQUIRE(h.daemon().await("event=limits_changed pod=default/edited"));
   CHECK(h.memory_limit(p) == "83886080");
+  h.barrier();
   const auto after = h.await_running("edited");
   CHECK(after.host_pid == p.host_pid);
   CHECK(after.restarts == 0);
@@ -388,6 +389,7 @@ TEST_CASE("what the cgroups have is made what the record says, should a daemon h
   REQUIRE(h.memory_limit(p) == "33554432");
   h.start_daemon();
   CHECK(await_file(limit, [](const auto& text) { return text == "67108864\n"; }));
+  h.barrier();
   CHECK(h.await_running("between").host_pid == p.host_pid);
   h.remove("between.yaml");
   h.await_gone("between");
