@@ -3,7 +3,7 @@
 /// Include it in .cpp files and in headers of actors; it pulls in all of CAF, so keep it out of
 /// headers that other rooms read. Conventions that make one source enough:
 ///   * actors are classes that derive from tank::role (role.hpp); no typed, no stateful actors
-///   * one plain struct per message, declared sendable in message_types.hpp; no atoms; sending one
+///   * one plain struct per message, declared sendable by its role's list; no atoms; sending one
 ///     that has no number there does not compile, on either line
 ///   * no links and no monitors: compat::watch() turns an end into a message of our own
 ///   * timers cannot be cancelled: a generation number in the message makes a stale one harmless
@@ -79,6 +79,42 @@
   }
 #endif
 
+// --- TANK_ROLE_MESSAGES(block, role, list): all that a message needs, from one list per role -----
+// `list(M, O, block)` names each message once: M(block, type, fields...) for a struct whose fields CAF
+// can inspect, O(block, type) for one that it cannot (a shared_ptr, a std::optional, a descriptor).
+// `role` is its number in compat::roles; the upper private_numbers of its range are for what its
+// actors tell only themselves. At global scope; the structs are in
+// namespace tank, and their enums are TANK_INSPECT_ENUM before.
+//
+//   #define MY_MESSAGES(M, O, b) M(b, door_opened, name, at) M(b, door_closed) O(b, picture_taken)
+//   TANK_ROLE_MESSAGES(tank_doors, compat::roles::doors, MY_MESSAGES)
+
+#define TANK_ROLE_MESSAGES(block, role, list)                                                      \
+  TANK_MESSAGE_BLOCK_(block, (role) * ::tank::compat::role_numbers,                                \
+                      ::tank::compat::role_numbers - ::tank::compat::private_numbers, list)
+/// The same for messages of one source file, which nobody else sends; registered before main().
+#define TANK_PRIVATE_MESSAGES(block, role, list)                                                   \
+  TANK_MESSAGE_BLOCK_(block,                                                                       \
+                      ((role) + 1) * ::tank::compat::role_numbers -                                \
+                          ::tank::compat::private_numbers,                                         \
+                      ::tank::compat::private_numbers, list);                                      \
+  [[maybe_unused]] static const bool block##_is_known =                                            \
+      ::tank::compat::init_types<::caf::id_block::block>()
+#define TANK_MESSAGE_BLOCK_(block, first, most, list)                                              \
+  namespace tank {                                                                                 \
+  list(TANK_LIST_INSPECT_, TANK_LIST_SKIP_, block)                                                 \
+  }                                                                                                \
+  list(TANK_LIST_SKIP_, TANK_LIST_OPAQUE_, block)                                                  \
+  CAF_BEGIN_TYPE_ID_BLOCK(block, TANK_TYPE_ID_BASE + (first))                                      \
+  list(TANK_LIST_NUMBER_, TANK_LIST_NUMBER_, block)                                                \
+  CAF_END_TYPE_ID_BLOCK(block)                                                                     \
+  static_assert(::caf::id_block::block::end <= TANK_TYPE_ID_BASE + (first) + (most),               \
+                "this role has more messages than numbers")
+#define TANK_LIST_SKIP_(b, ...)
+#define TANK_LIST_INSPECT_(b, ...) TANK_INSPECT(__VA_ARGS__)
+#define TANK_LIST_OPAQUE_(b, T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::T)
+#define TANK_LIST_NUMBER_(b, T, ...) CAF_ADD_TYPE_ID(b, (tank::T))
+
 // --- TANK_MESSAGES(block, types...): a program's own messages, at most 25 ------------------------
 // Gives them numbers behind tank's and registers them before main() runs. At global scope, behind
 // their TANK_INSPECT and before the first use. For a program of one source file, such as a test:
@@ -89,7 +125,8 @@
 //   TANK_MESSAGES(my_test, go)
 
 #define TANK_MESSAGES(block, ...)                                                                  \
-  CAF_BEGIN_TYPE_ID_BLOCK(block, ::caf::id_block::tank::end + __COUNTER__)                         \
+  CAF_BEGIN_TYPE_ID_BLOCK(                                                                         \
+      block, TANK_TYPE_ID_BASE + ::tank::compat::all_numbers + __COUNTER__)                        \
   TANK_EXPAND(TANK_NUMBER_(block, __VA_ARGS__))                                                    \
   CAF_END_TYPE_ID_BLOCK(block)                                                                     \
   [[maybe_unused]] static const bool block##_is_known =                                            \
@@ -101,6 +138,28 @@
 
 namespace tank::compat {
 
+/// Numbers of messages behind TANK_TYPE_ID_BASE: a range for each role, then those of programs.
+/// CAF >= 1.0 knows a message by its number, in one table of the process; two with one number abort.
+inline constexpr unsigned role_numbers = 64;
+inline constexpr unsigned private_numbers = 16; ///< of those
+enum class roles : unsigned {
+  supervision,
+  poller,
+  runtime,
+  run_registry,
+  reconcile,
+  janitor,
+  images,
+  manifests,
+  sessions,
+  network,
+  api,
+  count
+};
+constexpr unsigned operator*(roles r, unsigned n) { return static_cast<unsigned>(r) * n; }
+constexpr unsigned operator+(roles r, unsigned n) { return static_cast<unsigned>(r) + n; }
+inline constexpr unsigned all_numbers = roles::count * role_numbers;
+
 /// Whether T has a number, by which CAF >= 1.0 knows a message. Debian's CAF needs none, so what
 /// was forgotten would show only on the other line: everything here that sends asks for it.
 template <class T>
@@ -110,8 +169,8 @@ concept numbered = requires {
 
 template <class T>
 constexpr void check_numbered() {
-  static_assert(numbered<T>, "give this message a number: a line in the type-id block of "
-                             "actors/message_types.hpp, or TANK_MESSAGES in a test");
+  static_assert(numbered<T>, "give this message a line in its role's list (TANK_ROLE_MESSAGES), "
+                             "or TANK_MESSAGES in a test");
 }
 
 #if !TANK_CAF_LEGACY

@@ -1,7 +1,6 @@
 #include "actors/poller.hpp"
 
 #include "actors/caf_compat.hpp"
-#include "actors/message_types.hpp"
 #include "base/unique_fd.hpp"
 
 #include <array>

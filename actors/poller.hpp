@@ -2,14 +2,21 @@
 /// messages.
 #pragma once
 
+#include "actors/caf_compat.hpp"
 #include "base/error.hpp"
-
-#include <caf/actor.hpp>
 
 #include <cstdint>
 #include <memory>
 
 namespace tank {
+
+/// poller -> owner: the descriptor of subscription `id` is ready. `events` are those of epoll(7).
+/// Sent once per arm: read until EAGAIN, then rearm the subscription.
+struct fd_ready {
+  std::uint64_t id = 0;
+  std::uint32_t events = 0;
+  bool operator==(const fd_ready&) const = default;
+};
 
 namespace detail {
 /// What a subscription needs of its source; thread-safe.
@@ -77,3 +84,6 @@ class poller final : public fd_source {
 };
 
 } // namespace tank
+
+#define TANK_POLLER_MESSAGES(M, O, b) M(b, fd_ready, id, events)
+TANK_ROLE_MESSAGES(tank_poller, ::tank::compat::roles::poller, TANK_POLLER_MESSAGES);

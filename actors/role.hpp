@@ -2,7 +2,7 @@
 #pragma once
 
 #include "actors/caf_compat.hpp"
-#include "actors/stop_reason.hpp"
+#include "actors/supervision/stop_reason.hpp"
 
 #include <chrono>
 #include <utility>

@@ -1,8 +1,8 @@
 /// The CLI's end of the control socket (protocol: actors/api_protocol.hpp). Blocking.
 #pragma once
 
-#include "actors/api_protocol.hpp"
-#include "actors/pod_usage.hpp"
+#include "api/api_protocol.hpp"
+#include "api/pod_usage.hpp"
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 

@@ -1,5 +1,5 @@
 /// tank image import | load | save
-#include "actors/api.hpp"
+#include "api/api.hpp"
 #include "cli/client.hpp"
 #include "cli/image_store.hpp"
 #include "cli/usage.hpp"

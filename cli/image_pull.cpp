@@ -1,6 +1,6 @@
 #include "cli/image_pull.hpp"
 
-#include "actors/image_store.hpp"
+#include "actors/images/image_store.hpp"
 #include "cli/image_store.hpp"
 #include "cli/pull_view.hpp"
 #include "cli/registries.hpp"

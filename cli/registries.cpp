@@ -1,6 +1,6 @@
 #include "cli/registries.hpp"
 
-#include "actors/layers_in_use.hpp"
+#include "pod/layers_in_use.hpp"
 
 #include <chrono>
 #include <random>

@@ -1,7 +1,7 @@
 /// What `tank up` shows while it runs: a live table on a terminal, plain lines otherwise.
 #pragma once
 
-#include "actors/start.hpp"
+#include "api/start.hpp"
 #include "cli/context.hpp"
 
 #include <map>

@@ -1,6 +1,6 @@
 #include "cli/serve.hpp"
 
-#include "actors/registry_pull.hpp"
+#include "oci/registry_pull.hpp"
 #include "cli/line_writer.hpp"
 #include "cli/registries.hpp"
 #include "cli/tables.hpp"

@@ -1,7 +1,7 @@
 /// What `up` and `daemon` have in common.
 #pragma once
 
-#include "actors/start.hpp"
+#include "api/start.hpp"
 #include "base/unique_fd.hpp"
 #include "cli/invocation.hpp"
 

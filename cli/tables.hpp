@@ -1,7 +1,7 @@
 /// What people see of pods: pure text from values.
 #pragma once
 
-#include "actors/messages.hpp"
+#include "pod/model.hpp"
 
 #include <cstddef>
 #include <string>

@@ -1,4 +1,4 @@
-#include "actors/pod_usage.hpp"
+#include "api/pod_usage.hpp"
 #include "cli/chosen.hpp"
 #include "cli/client.hpp"
 #include "cli/invocation.hpp"

@@ -1,7 +1,7 @@
 /// When `tank up` is done, and how it ends. Pure.
 #pragma once
 
-#include "actors/start.hpp"
+#include "api/start.hpp"
 
 #include <optional>
 #include <string>

@@ -1,7 +1,7 @@
 /// What `tank top` shows: pure text from values.
 #pragma once
 
-#include "actors/pod_usage.hpp"
+#include "api/pod_usage.hpp"
 
 #include <cstddef>
 #include <string>

@@ -1,9 +1,9 @@
 // Pods inside a CAF program. Usage: embed DIRECTORY ROOTFS, as root; both absolute. The pods' image
 // is the directory ROOTFS, which has /bin/busybox; all that Tank writes goes below DIRECTORY.
-#include <tank/actors/message_types.hpp>
+#include <tank/actors/messages.hpp>
 #include <tank/actors/role.hpp>
-#include <tank/actors/runtime_supervisor.hpp>
-#include <tank/actors/start.hpp>
+#include <tank/actors/runtime/runtime_supervisor.hpp>
+#include <tank/api/start.hpp>
 
 #include <cstdio>
 #include <string>

@@ -1,7 +1,7 @@
 // OTP supervision in a CAF program: no pods, no root, nothing else of Tank.
 #include <tank/actors/role.hpp>
-#include <tank/actors/supervisor.hpp>
-#include <tank/actors/supervisor_messages.hpp>
+#include <tank/actors/supervision/supervisor.hpp>
+#include <tank/actors/supervision/messages.hpp>
 
 #include <chrono>
 #include <cstdio>

@@ -1,8 +1,8 @@
-#include "actors/api.hpp"
+#include "api/api.hpp"
 
-#include "actors/api_protocol.hpp"
-#include "actors/message_types.hpp"
-#include "actors/pod_usage.hpp"
+#include "api/api_protocol.hpp"
+#include "actors/messages.hpp"
+#include "api/pod_usage.hpp"
 #include "actors/role.hpp"
 
 #include <doctest/doctest.h>

@@ -147,7 +147,7 @@ TEST_CASE("destroy while in each state, with an attach where there can be one") 
     }
     p.happen(kernel::session_down_event{"closed"});
     p.check_nothing_left();
-    CHECK(p.ended->value().what == "stopped");
+    CHECK(p.ended->value().cause == stop_cause::stopped);
     CHECK(me.heard->ended.size() == (depth >= 5 ? 1 : 0));
     CHECK(p.actors() == before - 1); // the runtime
   }

@@ -1,7 +1,7 @@
 /// An attach, played: somebody who attaches, and a runtime whose workload has a terminal.
 #pragma once
 
-#include "actors/attach_session.hpp"
+#include "actors/sessions/attach_session.hpp"
 #include "tests/actor/stage_play.hpp"
 
 #include <caf/actor_registry.hpp>

@@ -85,10 +85,10 @@ TEST_CASE("an exit during an attach: the attacher hears it, and the restart poli
       {kernel::exited_event{"main", 0, 9}, {attach_end::exited, 0, ""}, {}},
       {kernel::exited_event{"main", 3, 9},
        {attach_end::exited, 3, ""},
-       {stop_class::shutdown, "workload_exited", 3, "exited with code 3"}},
+       {stop_class::shutdown, stop_cause::workload_exited, 3, "exited with code 3"}},
       {kernel::signaled_event{"main", 9, false, 9},
        {attach_end::signaled, 9, ""},
-       {stop_class::shutdown, "workload_signaled", 9, "killed by signal 9"}},
+       {stop_class::shutdown, stop_cause::workload_signaled, 9, "killed by signal 9"}},
   };
   for (const auto& r : rows) {
     attach_play p;
@@ -124,7 +124,7 @@ TEST_CASE("what the attach session has read before it was killed is known all th
   CHECK(p.last_call() == "shutdown");
   p.happen(kernel::session_down_event{"closed"});
   p.check_nothing_left();
-  CHECK(p.ended->value().what == "workload_exited");
+  CHECK(p.ended->value().cause == stop_cause::workload_exited);
   CHECK(p.ended->value().code == 5);
 }
 
@@ -151,7 +151,7 @@ TEST_CASE("the shim goes away while attached") {
         std::vector{attach_ended{attach_end::lost, 0, "the shim was killed by signal 9"}});
   p.check_nothing_left();
   CHECK(p.ended->value().cls == stop_class::abnormal);
-  CHECK(p.ended->value().what == "session_down");
+  CHECK(p.ended->value().cause == stop_cause::session_down);
   CHECK(p.ended->value().text == "its shim went away: the shim was killed by signal 9");
 }
 
@@ -247,7 +247,7 @@ TEST_CASE("stop_pod while attached: the attacher sees the end of it") {
     CHECK(me.heard->ended.size() == 1);
   }
   p.check_nothing_left();
-  CHECK(p.ended->value().what == "stopped");
+  CHECK(p.ended->value().cause == stop_cause::stopped);
 }
 
 TEST_CASE("the runtime fails while attached: the attacher is told, nothing stays lent") {

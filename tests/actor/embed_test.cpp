@@ -1,10 +1,11 @@
 // Tank as a guest in somebody else's actor system.
 #include "actors/caf_compat.hpp"
-#include "actors/manifest_set.hpp"
-#include "actors/message_types.hpp"
-#include "actors/roles.hpp"
-#include "actors/runtime_supervisor.hpp"
-#include "actors/start.hpp"
+#include "pod/manifest_set.hpp"
+#include "actors/messages.hpp"
+#include "actors/supervision/stop_reason.hpp"
+#include "api/roles.hpp"
+#include "actors/runtime/runtime_supervisor.hpp"
+#include "api/start.hpp"
 #include "tests/actor/live_port.hpp"
 
 #include <algorithm>
@@ -342,7 +343,7 @@ TEST_CASE("whichever way a runtime ends, its owner hears one terminal event") {
   s.hear<workload_running>();
   SUBCASE("its actor is killed") {
     compat::send_exit(*runtime, caf::make_error(caf::exit_reason::kill));
-    CHECK(s.hear<workload_error>().why.what == "killed");
+    CHECK(s.hear<workload_error>().why.cause == stop_cause::killed);
   }
   SUBCASE("its supervisor was told to terminate it") {
     const auto done = s.ask<child_done>(s.tank->runtimes().actor(), terminate_dynamic{*runtime});
@@ -372,7 +373,7 @@ TEST_CASE("a pod that cannot be brought up is an error event") {
   REQUIRE(s.spawn().has_value());
   const auto event = s.hear<workload_error>();
   CHECK(event.why.cls == stop_class::abnormal);
-  CHECK(event.why.what == "bring_up_failed");
+  CHECK(event.why.cause == stop_cause::bring_up_failed);
 }
 
 TEST_CASE("stop is for the single ones too, and refuses later ones") {

@@ -1,4 +1,4 @@
-#include "actors/image_store.hpp"
+#include "actors/images/image_store.hpp"
 
 #include "tests/actor/script.hpp"
 

@@ -1,4 +1,4 @@
-#include "actors/manifest_watcher.hpp"
+#include "actors/manifests/manifest_watcher.hpp"
 
 #include "actors/poller.hpp"
 #include "tests/actor/fake_port.hpp"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "actors/role.hpp"
-#include "actors/supervisor.hpp"
+#include "actors/supervision/supervisor.hpp"
 #include "tests/actor/script.hpp"
 
 #include <map>
@@ -36,7 +36,7 @@ inline constexpr auto transient = child_restart::transient;
 inline constexpr auto temporary = child_restart::temporary;
 
 inline stop_reason abnormal() {
-  return {stop_class::abnormal, "abnormal", 0, {}};
+  return {stop_class::abnormal, stop_cause::error, 0, "abnormal"};
 }
 
 class test_child : public role {

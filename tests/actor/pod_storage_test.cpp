@@ -1,4 +1,5 @@
-#include "actors/pod_storage.hpp"
+#include "actors/reconcile/janitor.hpp"
+#include "pod/pod_storage.hpp"
 
 #include "tests/actor/fake_port.hpp"
 #include "tests/actor/script.hpp"

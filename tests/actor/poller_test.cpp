@@ -1,5 +1,5 @@
 #include "actors/caf_compat.hpp"
-#include "actors/message_types.hpp"
+#include "actors/messages.hpp"
 #include "actors/poller.hpp"
 #include "base/unique_fd.hpp"
 

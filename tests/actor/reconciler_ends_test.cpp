@@ -125,7 +125,7 @@ TEST_CASE("a reconciler that fails leaves the runs to its successor") {
   // it ends while nobody listens: the next one learns of it, and the policy counts
   compat::send_exit(f.rec, caf::make_error(caf::exit_reason::kill));
   f.s.settle();
-  f.ends(server, {stop_class::shutdown, "workload_exited", 3, "exited with code 3"});
+  f.ends(server, {stop_class::shutdown, stop_cause::workload_exited, 3, "exited with code 3"});
   next();
   CHECK(f.status().state == pod_state::backing_off);
   CHECK(f.status().last->exit_code == 3);

@@ -1,7 +1,7 @@
 /// A reconciler with runtimes that do as the test says.
 #pragma once
 
-#include "actors/reconciler.hpp"
+#include "actors/reconcile/reconciler.hpp"
 #include "actors/role.hpp"
 #include "config/pod.hpp"
 #include "tests/actor/script.hpp"

@@ -1,8 +1,8 @@
-#include "actors/runtime.hpp"
+#include "actors/runtime/runtime.hpp"
 
-#include "actors/image_store.hpp"
-#include "actors/prepare_launch.hpp"
-#include "actors/stop_reason.hpp"
+#include "actors/images/image_store.hpp"
+#include "pod/prepare_launch.hpp"
+#include "actors/supervision/stop_reason.hpp"
 #include "config/pod.hpp"
 #include "tests/actor/stage_play.hpp"
 
@@ -43,9 +43,9 @@ TEST_CASE("a workload's end: the shim goes, the disk is cleaned, the reason matc
   const std::vector<row> rows{
       {kernel::exited_event{"main", 0, 9}, {}},
       {kernel::exited_event{"main", 3, 9},
-       {stop_class::shutdown, "workload_exited", 3, "exited with code 3"}},
+       {stop_class::shutdown, stop_cause::workload_exited, 3, "exited with code 3"}},
       {kernel::signaled_event{"main", 9, false, 9},
-       {stop_class::shutdown, "workload_signaled", 9, "killed by signal 9"}},
+       {stop_class::shutdown, stop_cause::workload_signaled, 9, "killed by signal 9"}},
   };
   for (const auto& r : rows) {
     stage_play p;
@@ -75,15 +75,15 @@ TEST_CASE("an end for want of memory is told as such, and only that") {
   struct row {
     std::uint64_t kills;
     kernel::session_event end;
-    std::string what;
+    stop_cause cause;
     std::string text;
   };
   const std::vector<row> rows{
-      {1, kernel::signaled_event{"main", 9, false, 9}, "oom_killed",
+      {1, kernel::signaled_event{"main", 9, false, 9}, stop_cause::oom_killed,
        "OOMKilled: killed by signal 9"},
-      {2, kernel::exited_event{"main", 3, 9}, "oom_killed", "OOMKilled: exited with code 3"},
-      {1, kernel::exited_event{"main", 0, 9}, "normal", ""},
-      {0, kernel::signaled_event{"main", 9, false, 9}, "workload_signaled", "killed by signal 9"},
+      {2, kernel::exited_event{"main", 3, 9}, stop_cause::oom_killed, "OOMKilled: exited with code 3"},
+      {1, kernel::exited_event{"main", 0, 9}, stop_cause::normal, ""},
+      {0, kernel::signaled_event{"main", 9, false, 9}, stop_cause::workload_signaled, "killed by signal 9"},
   };
   for (const auto& r : rows) {
     stage_play p{30, false, some_cgroups()};
@@ -92,7 +92,7 @@ TEST_CASE("an end for want of memory is told as such, and only that") {
     p.happen(r.end);
     p.happen(kernel::session_down_event{"closed"});
     p.check_nothing_left();
-    CHECK(p.ended->value().what == r.what);
+    CHECK(p.ended->value().cause == r.cause);
     CHECK(p.ended->value().text == r.text);
   }
 }
@@ -107,7 +107,7 @@ TEST_CASE("the cgroups are there before the shim, and without them there is none
   q.image();
   CHECK(q.session->calls.empty());
   q.check_nothing_left();
-  CHECK(q.ended->value().what == "bring_up_failed");
+  CHECK(q.ended->value().cause == stop_cause::bring_up_failed);
   CHECK(q.ended->value().text == "cannot limit 'main': why");
 }
 
@@ -245,14 +245,14 @@ TEST_CASE("the shim vanishes: abnormal session_down") {
   p.happen(kernel::session_down_event{"connection closed"});
   p.check_nothing_left();
   CHECK(p.ended->value().cls == stop_class::abnormal);
-  CHECK(p.ended->value().what == "session_down");
+  CHECK(p.ended->value().cause == stop_cause::session_down);
 }
 
 TEST_CASE("an image that is not here says how to get it") {
   stage_play p;
   p.image(false);
   p.check_nothing_left();
-  CHECK(p.ended->value().what == "bring_up_failed");
+  CHECK(p.ended->value().cause == stop_cause::bring_up_failed);
   CHECK(p.ended->value().text ==
         "cannot find image 'web:1': not in the local store (load it with: tank image load "
         "ARCHIVE, or tank image import ROOTFS.tar web:1)");
@@ -267,7 +267,7 @@ TEST_CASE("a command that does not exist is named, and what to change") {
   p.happen(kernel::session_down_event{"closed"});
   p.check_nothing_left();
   CHECK(p.ended->value() ==
-        stop_reason{stop_class::abnormal, "bring_up_failed", 0,
+        stop_reason{stop_class::abnormal, stop_cause::bring_up_failed, 0,
                     "cannot execute 'foo': No such file or directory (no such program in the "
                     "image's PATH; check command)"});
 }
@@ -279,7 +279,7 @@ TEST_CASE("each failure on the way ends clean") {
     *p.prepare_error = boom;
     p.image();
     p.check_nothing_left();
-    CHECK(p.ended->value().what == "bring_up_failed");
+    CHECK(p.ended->value().cause == stop_cause::bring_up_failed);
   }
   SUBCASE("starting the shim") {
     stage_play p;
@@ -309,7 +309,7 @@ TEST_CASE("each failure on the way ends clean") {
     CHECK(p.last_call() == "shutdown");
     p.happen(kernel::session_down_event{"closed"});
     p.check_nothing_left();
-    CHECK(p.ended->value().what == "bring_up_failed");
+    CHECK(p.ended->value().cause == stop_cause::bring_up_failed);
   }
 }
 
@@ -340,7 +340,7 @@ TEST_CASE("a graceful stop: the image's signal, the grace period, then a kill") 
   p.happen(kernel::session_down_event{"closed"});
   p.check_nothing_left();
   CHECK(p.ended->value() ==
-        stop_reason{stop_class::shutdown, "stopped", 137, "killed by signal 9"});
+        stop_reason{stop_class::shutdown, stop_cause::stopped, 137, "killed by signal 9"});
 }
 
 TEST_CASE("a stop in every state of the bring-up") {
@@ -388,7 +388,7 @@ TEST_CASE("a stop in every state of the bring-up") {
     p.stop();
     p.happen(kernel::session_down_event{"closed"});
     p.check_nothing_left();
-    CHECK(p.ended->value().what == "stopped");
+    CHECK(p.ended->value().cause == stop_cause::stopped);
   }
 }
 

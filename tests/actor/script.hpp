@@ -1,7 +1,7 @@
 /// The installed fixture, with our own messages.
 #pragma once
 
-#include "actors/message_types.hpp"
+#include "actors/messages.hpp"
 #include "testing/script.hpp"
 
 namespace tank::testing {

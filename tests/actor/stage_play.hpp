@@ -2,11 +2,11 @@
 /// owner, and time.
 #pragma once
 
-#include "actors/image_store.hpp"
-#include "actors/message_types.hpp"
-#include "actors/prepare_launch.hpp"
-#include "actors/runtime.hpp"
-#include "actors/stop_reason.hpp"
+#include "actors/images/image_store.hpp"
+#include "actors/messages.hpp"
+#include "pod/prepare_launch.hpp"
+#include "actors/runtime/runtime.hpp"
+#include "actors/supervision/stop_reason.hpp"
 #include "config/pod.hpp"
 #include "tests/actor/fake_port.hpp"
 #include "tests/actor/script.hpp"

@@ -1,8 +1,8 @@
-#include "actors/start.hpp"
+#include "api/start.hpp"
 
 #include "actors/caf_compat.hpp"
-#include "actors/message_types.hpp"
-#include "actors/roles.hpp"
+#include "actors/messages.hpp"
+#include "api/roles.hpp"
 #include "tests/actor/live_port.hpp"
 
 #include <doctest/doctest.h>

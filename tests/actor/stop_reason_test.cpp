@@ -1,5 +1,5 @@
 #include "actors/role.hpp"
-#include "actors/worker.hpp"
+#include "base/worker.hpp"
 #include "tests/actor/script.hpp"
 
 #include <stdexcept>
@@ -64,16 +64,16 @@ TEST_CASE("a normal end is normal") {
 
 TEST_CASE("an exception keeps its text") {
   CHECK(fixture{}.after(1) ==
-        stop_reason{stop_class::abnormal, "exception", 0, "the cable is loose"});
+        stop_reason{stop_class::abnormal, stop_cause::exception, 0, "the cable is loose"});
 }
 
 TEST_CASE("a thrown object without text is still an exception") {
-  CHECK(fixture{}.after(2).what == "exception");
+  CHECK(fixture{}.after(2).cause == stop_cause::exception);
 }
 
 TEST_CASE("a structured stop reason arrives whole") {
-  CHECK(fixture{}.after(3) == stop_reason{stop_class::shutdown, "workload_exited", 3, ""});
-  CHECK(fixture{}.after(4) == stop_reason{stop_class::abnormal, "bring_up_failed", 5,
+  CHECK(fixture{}.after(3) == stop_reason{stop_class::shutdown, stop_cause::workload_exited, 3, ""});
+  CHECK(fixture{}.after(4) == stop_reason{stop_class::abnormal, stop_cause::bring_up_failed, 5,
                                           "cannot mount '/x': Input/output error"});
 }
 
@@ -88,12 +88,12 @@ TEST_CASE("exit signals are classified") {
     fixture f;
     caf::anon_send_exit(f.it, caf::exit_reason::kill);
     f.s.step(f.it);
-    CHECK(f.s.take<ended>(f.watcher).why.what == "killed");
+    CHECK(f.s.take<ended>(f.watcher).why.cause == stop_cause::killed);
   }
   SUBCASE("an actor nobody refers to is unreachable") {
     fixture f;
     f.it = nullptr;
-    CHECK(f.s.take<ended>(f.watcher).why.what == "unreachable");
+    CHECK(f.s.take<ended>(f.watcher).why.cause == stop_cause::unreachable);
   }
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("a job that throws ends its actor with the text") {
   run_job(jobs, f.it, []() -> end_now { throw std::runtime_error("disk on fire"); });
   f.s.step(f.it);
   CHECK(f.s.take<ended>(f.watcher).why ==
-        stop_reason{stop_class::abnormal, "exception", 0, "disk on fire"});
+        stop_reason{stop_class::abnormal, stop_cause::exception, 0, "disk on fire"});
 }
 
 TEST_CASE("the thread pool runs jobs of many and answers each") {

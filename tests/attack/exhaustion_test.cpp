@@ -1,5 +1,5 @@
 // Clients and workloads that use up what the host and the daemon have: classes 19 and 21.
-#include "actors/api_protocol.hpp"
+#include "api/api_protocol.hpp"
 #include "tests/attack/attack_fixture.hpp"
 
 #include <cstring>

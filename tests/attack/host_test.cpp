@@ -1,5 +1,5 @@
 // What of the daemon is in reach of pods and of the host's other users: classes 17 and 18.
-#include "actors/api_protocol.hpp"
+#include "api/api_protocol.hpp"
 #include "tests/attack/attack_fixture.hpp"
 
 #include <cstddef>

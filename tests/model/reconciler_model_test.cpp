@@ -1,7 +1,7 @@
 // The reconciler's core against a second opinion: in random worlds both must do the same for each
 // pod at the same time, and show the same. A failure prints its seed and the smallest history
 // found. README.md has the mutants that this finds.
-#include "actors/reconciler_core.hpp"
+#include "pod/reconciler_core.hpp"
 #include "config/pod.hpp"
 #include "tests/model/reconciler_world.hpp"
 
@@ -77,7 +77,7 @@ class subject {
           core_.down(w_.key_of(gone->run), generation(gone->run), endings()[gone->how].why, now()));
     if (const auto* lost = std::get_if<lost_event>(&e))
       return carry_out(core_.down(w_.key_of(lost->run), generation(lost->run),
-                                  {stop_class::abnormal, "exception", 0, "boom"}, now()));
+                                  {stop_class::abnormal, stop_cause::exception, 0, "boom"}, now()));
     if (const auto* due = std::get_if<due_event>(&e))
       return carry_out(core_.due(w_.key_of(due->run), generation(due->run), now()));
     if (const auto* limits = std::get_if<changed_event>(&e))

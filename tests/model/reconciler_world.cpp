@@ -1,6 +1,6 @@
 #include "tests/model/reconciler_world.hpp"
 
-#include "actors/stop_reason.hpp"
+#include "actors/supervision/stop_reason.hpp"
 
 namespace tank::model {
 
@@ -51,8 +51,8 @@ const std::vector<ending>& endings() {
       {stop_exited(3), 3, true},
       {stop_signaled(9), 137, true},
       {stop_session_down("gone"), 137, true},
-      {{stop_class::abnormal, "bring_up_failed", 0, "no"}, 128, true},
-      {{stop_class::abnormal, "killed", 0, {}}, 137, true},
+      {{stop_class::abnormal, stop_cause::bring_up_failed, 0, "no"}, 128, true},
+      {{stop_class::abnormal, stop_cause::killed, 0, {}}, 137, true},
       {stop_requested(""), 137, false},
   };
   return all;

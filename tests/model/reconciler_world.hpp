@@ -3,7 +3,7 @@
 /// late or twice, and a clock.
 #pragma once
 
-#include "actors/backoff.hpp"
+#include "pod/backoff.hpp"
 #include "tests/model/kit.hpp"
 
 #include <chrono>

@@ -1,7 +1,7 @@
 // The supervisor's core against a second opinion: in random worlds both must do the same at the
 // same time. A failure prints its seed and the smallest scenario found. README.md has the mutants
 // that this finds.
-#include "actors/supervisor_core.hpp"
+#include "actors/supervision/supervisor_core.hpp"
 #include "tests/model/supervisor_world.hpp"
 
 #include <algorithm>

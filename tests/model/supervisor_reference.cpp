@@ -94,7 +94,7 @@ class reference {
     if (dynamic()) return;
     for (const auto& spec : s_.specs)
       kids_.push_back({++last_key_, spec.id, spec});
-    if (!start_from(0, true)) finish({stop_class::abnormal, "start_failed", 0, {}});
+    if (!start_from(0, true)) finish({stop_class::abnormal, stop_cause::start_failed, 0, {}});
   }
 
   bool start_from(std::size_t first, bool initial) {

@@ -3,8 +3,8 @@
 /// supervisors that do the same in equal worlds are equal as far as anybody can see.
 #pragma once
 
-#include "actors/stop_reason.hpp"
-#include "actors/supervisor_spec.hpp"
+#include "actors/supervision/stop_reason.hpp"
+#include "actors/supervision/supervisor_spec.hpp"
 #include "tests/model/kit.hpp"
 
 #include <map>

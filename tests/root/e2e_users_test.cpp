@@ -2,7 +2,7 @@
 // daemons.
 #include "tests/root/host_fixture.hpp"
 
-#include "actors/id_ranges.hpp"
+#include "pod/id_ranges.hpp"
 #include "base/capability.hpp"
 #include "base/file.hpp"
 

@@ -1,6 +1,6 @@
 #include "tests/root/host_fixture.hpp"
 
-#include "actors/api_protocol.hpp"
+#include "api/api_protocol.hpp"
 #include "config/pod.hpp"
 #include "kernel/cgroup_probe.hpp"
 #include "kernel/port.hpp"

@@ -2,7 +2,7 @@
 /// child processes, and waiting for what they say: output, ends, the control socket's stream.
 #pragma once
 
-#include "actors/messages.hpp"
+#include "pod/model.hpp"
 #include "base/paths.hpp"
 #include "base/unique_fd.hpp"
 #include "tests/root/host_snapshot.hpp"

@@ -138,8 +138,8 @@ TEST_CASE("installed headers need no directory of an embedder's include path but
 TEST_CASE("the supervisor's header knows nothing of pods") {
   const auto& to = installed();
   const auto probe = to.root / "probe.cpp";
-  std::ofstream(probe) << "#include <tank/actors/role.hpp>\n#include <tank/actors/supervisor.hpp>\n"
-                          "#include <tank/actors/supervisor_messages.hpp>\n";
+  std::ofstream(probe) << "#include <tank/actors/role.hpp>\n#include <tank/actors/supervision/supervisor.hpp>\n"
+                          "#include <tank/actors/supervision/messages.hpp>\n";
   const auto all = to.must_run(
       {"g++", "-std=c++20", "-M", "-I", (to.prefix / "include").string(), probe.string()});
   for (const auto* not_ours : {"tank/config/", "tank/kernel/", "tank/oci/", "actors/messages.hpp",

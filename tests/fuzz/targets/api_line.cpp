@@ -2,7 +2,7 @@
 // that was read is written and read again as the same.
 #include "../fuzz.hpp"
 
-#include "actors/api_protocol.hpp"
+#include "api/api_protocol.hpp"
 
 #include <algorithm>
 

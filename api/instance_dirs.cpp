@@ -1,0 +1,167 @@
+#include "api/instance_dirs.hpp"
+
+#include "base/log.hpp"
+#include "pod/sweep.hpp"
+#include "base/file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <set>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+namespace tank {
+
+namespace fs = std::filesystem;
+
+instance_dirs::instance_dirs(directories dirs, std::shared_ptr<kernel::port> port, log_ptr log,
+                             bool adopt, std::shared_ptr<id_ranges> ids)
+    : dirs_{std::move(dirs)}
+    , port_{std::move(port)}
+    , log_{log_or_none(std::move(log))}
+    , adopt_{adopt}
+    , ids_{std::move(ids)} {}
+
+result<std::unique_ptr<instance_dirs>> instance_dirs::open(const directories& dirs,
+                                                           std::shared_ptr<kernel::port> port,
+                                                           log_ptr log, bool adopt,
+                                                           std::shared_ptr<id_ranges> ids) {
+  std::unique_ptr<instance_dirs> own{
+      new instance_dirs{dirs, std::move(port), std::move(log), adopt, std::move(ids)}};
+  if (adopt) own->boot_ = TANK_TRY(boot_id());
+  TANK_TRY(make_directories(dirs.state_dir));
+  TANK_TRY(make_directories(dirs.pod_logs()));
+  TANK_TRY(own->make(dirs.run_dir));
+  TANK_TRY(own->lock());
+  TANK_TRY(own->make(dirs.pod_runs()));
+  TANK_TRY(own->make(dirs.pod_states()));
+  if (adopt) TANK_TRY(own->make(dirs.pod_records()));
+  TANK_TRY(own->open_cgroups());
+  own->sweep();
+  return own;
+}
+
+result<void> instance_dirs::make(const fs::path& dir) {
+  std::vector<fs::path> missing;
+  struct stat st {};
+  for (auto at = dir; at.has_relative_path() && ::lstat(at.c_str(), &st) != 0 && errno == ENOENT;
+       at = at.parent_path())
+    missing.insert(missing.begin(), at);
+  TANK_TRY(make_directories(dir));
+  made_.insert(made_.end(), missing.begin(), missing.end());
+  return {};
+}
+
+/// Those that predecessors made are in a file, one path a line: whoever is last removes them.
+result<void> instance_dirs::open_cgroups() {
+  if (dirs_.cgroups.version == cgroup_version::none) return {};
+  auto opened = port_->open_cgroups(dirs_.cgroups, dirs_.instance());
+  if (!opened && dirs_.cgroups.chosen) return failure{std::move(opened).error()};
+  if (!opened) {
+    log_->warn("event=no_cgroups error=\"{}\"", opened.error().message());
+    dirs_.cgroups = {};
+    return {};
+  }
+  auto text = read_file(dirs_.cgroups_file(), std::size_t{1} << 20).value_or("");
+  for (const auto& dir : *opened)
+    text += dir.string() + "\n";
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    cgroups_.emplace_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return opened->empty() ? result<void>{} : write_file_atomic(dirs_.cgroups_file(), text, 0600);
+}
+
+/// Parents come before their children; a line that comes twice does no harm.
+void instance_dirs::close_cgroups() {
+  bool all = true;
+  for (auto dir = cgroups_.rbegin(); dir != cgroups_.rend(); ++dir)
+    all = (::rmdir(dir->c_str()) == 0 || errno == ENOENT) && all;
+  if (all) ::unlink(dirs_.cgroups_file().c_str());
+}
+
+/// Whether the process whose number is in the lock file is gone.
+static bool owner_is_gone(const unique_fd& file) {
+  char text[16] = {};
+  if (::pread(file.get(), text, sizeof text - 1, 0) <= 0) return false;
+  const auto pid = std::atoi(text);
+  return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+/// A daemon that is killed while it starts a shim leaves a process that has not come to its exec
+/// yet, and holds a copy of every descriptor until then, the lock's too. No event tells of a lock's
+/// end in a bounded time, so it is tried again.
+static bool lock_of_the_dead(const unique_fd& file) {
+  for (int tries = 0; tries < 1000 && owner_is_gone(file); ++tries) {
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK) return false;
+    ::poll(nullptr, 0, 5);
+  }
+  return false;
+}
+
+result<void> instance_dirs::lock() {
+  const auto path = dirs_.lock_file();
+  for (;;) {
+    unique_fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    if (!fd) return fail_errno(errno, "open", path);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return fail_errno(errno, "lock", path);
+      if (!lock_of_the_dead(fd))
+        return fail(errc::conflict, "lock", path, "another tank runs with this run directory",
+                    "stop it, or choose another --run-dir");
+    }
+    // Its last owner removes it: only the file that is still there counts.
+    struct stat ours {};
+    struct stat there {};
+    if (::fstat(fd.get(), &ours) == 0 && ::stat(path.c_str(), &there) == 0 &&
+        ours.st_ino == there.st_ino && ours.st_dev == there.st_dev) {
+      const auto pid = std::to_string(::getpid());
+      if (::ftruncate(fd.get(), 0) != 0 ||
+          ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
+        return fail_errno(errno, "write", path);
+      lock_ = std::move(fd);
+      return {};
+    }
+  }
+}
+
+void instance_dirs::sweep() {
+  auto failed = std::vector<error>{};
+  if (adopt_) {
+    const auto found = find_leftovers(dirs_, boot_);
+    auto plan = plan_adoption(found);
+    failed = sweep_orphans(dirs_, plan, *port_);
+    failed.insert(failed.begin(), found.troubles.begin(), found.troubles.end());
+    restored_ = std::move(plan.restore);
+  } else {
+    failed = sweep_pods(dirs_, *port_);
+  }
+  std::set<std::string> left;
+  for (const auto& record : restored_)
+    left.insert(record.what.uid);
+  // What could not be removed still has files of its ids.
+  if (ids_ && failed.empty())
+    if (auto kept = ids_->keep_only(left); !kept) failed.push_back(std::move(kept).error());
+  for (const auto& why : failed)
+    log_->error("event=sweep error=\"{}\"", why.message());
+}
+
+instance_dirs::~instance_dirs() {
+  if (lock_) { // else all of it belongs to another one
+    sweep();
+    ::unlink(dirs_.control_socket().c_str());
+    close_cgroups();
+    ::unlink(dirs_.lock_file().c_str());
+  }
+  for (auto dir = made_.rbegin(); dir != made_.rend(); ++dir)
+    ::rmdir(dir->c_str());
+}
+
+} // namespace tank

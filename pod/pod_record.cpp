@@ -1,0 +1,179 @@
+#include "pod/pod_record.hpp"
+
+#include "pod/manifest_set.hpp"
+#include "pod/pod_instance.hpp"
+#include "config/manifest.hpp"
+#include "config/restart_rules.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace tank {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int record_version = 1;
+
+json to_json(const last_exit& e) {
+  return {{"reason", e.reason},   {"exitCode", e.exit_code},   {"signal", e.signal},
+          {"message", e.message}, {"startedNs", e.started_ns}, {"finishedNs", e.finished_ns}};
+}
+
+last_exit exit_from(const json& j) {
+  return {j.at("reason"),  j.at("exitCode"),  j.at("signal"),
+          j.at("message"), j.at("startedNs"), j.at("finishedNs")};
+}
+
+json to_json(const stop_reason& r) {
+  return {{"class", static_cast<int>(r.cls)}, {"what", to_string(r.cause)}, {"code", r.code}, {"text", r.text}};
+}
+
+template <class Enum>
+Enum enum_from(const json& j, Enum last) {
+  const auto n = j.get<std::int64_t>();
+  if (n < 0 || n > static_cast<std::int64_t>(last)) throw std::out_of_range{"an unknown word"};
+  return static_cast<Enum>(n);
+}
+
+stop_reason reason_from(const json& j) {
+  const auto cause = stop_cause_of(j.at("what").get_ref<const std::string&>());
+  return {enum_from(j.at("class"), stop_class::abnormal), cause.value_or(stop_cause::error),
+          j.at("code"), j.at("text")};
+}
+
+json to_json(const phase_times& t) {
+  return {t.image.count(),   t.spawn.count(),  t.rootfs.count(),
+          t.network.count(), t.limits.count(), t.proceed.count()};
+}
+
+phase_times phases_from(const json& j) {
+  const auto at = [&](std::size_t n) {
+    return std::chrono::microseconds{j.at(n).get<std::int64_t>()};
+  };
+  return {at(0), at(1), at(2), at(3), at(4), at(5)};
+}
+
+json to_json(const run_record& r) {
+  json j{{"number", r.number},          {"phase", static_cast<int>(r.phase)},
+         {"releasedAt", r.released_at}, {"stopSignal", r.facts.stop_signal},
+         {"env", r.facts.env},          {"workingDir", r.facts.working_dir}};
+  if (r.phases != phase_times{}) j["phasesUs"] = to_json(r.phases);
+  if (r.end) j["end"] = {{"why", to_json(r.end->why)}, {"how", to_json(r.end->how)}};
+  return j;
+}
+
+run_record run_from(const json& j) {
+  run_record r;
+  r.number = j.at("number");
+  r.phase = enum_from(j.at("phase"), run_phase::ended);
+  r.released_at = j.at("releasedAt");
+  auto& f = r.facts;
+  f.stop_signal = j.at("stopSignal");
+  if (f.stop_signal < 1 || f.stop_signal > 64) throw std::out_of_range{"no signal's number"};
+  f.env = j.at("env").get<std::vector<std::string>>();
+  f.working_dir = j.at("workingDir");
+  if (j.contains("phasesUs")) r.phases = phases_from(j.at("phasesUs"));
+  if (j.contains("end"))
+    r.end = run_end{reason_from(j.at("end").at("why")), exit_from(j.at("end").at("how"))};
+  if ((r.phase == run_phase::ended) != r.end.has_value())
+    throw std::out_of_range{"an end that is not told"};
+  return r;
+}
+
+json to_json(const desired_pod& d) {
+  return {{"uid", d.uid},
+          {"file", d.file},
+          {"warnings", d.warnings},
+          {"manifest", config::to_json(*d.pod, -1)}};
+}
+
+desired_pod desired_from(const json& j, const std::string& key) {
+  desired_pod d;
+  d.uid = j.at("uid");
+  d.file = j.at("file");
+  d.warnings = j.at("warnings").get<std::vector<std::string>>();
+  if (!is_safe_uid(d.uid)) throw std::out_of_range{"a uid that names no directory"};
+  const auto parsed = config::parse_manifest(j.at("manifest").get_ref<const std::string&>(),
+                                             {.max_bytes = max_record_bytes});
+  // What it is judged as now does not matter: it runs.
+  if (parsed.pods.size() != 1 || parsed.pods[0].pod.spec.containers.empty())
+    throw std::out_of_range{"no pod"};
+  d.pod = std::make_shared<const config::pod>(parsed.pods[0].pod);
+  if (d.pod->metadata.ns + "/" + d.pod->metadata.name != key)
+    throw std::out_of_range{"another pod"};
+  d.hash = config::content_hash(*d.pod);
+  d.instance = instance_hash(*d.pod);
+  return d;
+}
+
+pod_record record_from(const json& j) {
+  pod_record r;
+  r.key = j.at("key");
+  r.what = desired_from(j.at("what"), r.key);
+  if (j.contains("next")) r.next = desired_from(j.at("next"), r.key);
+  r.state = enum_from(j.at("state"), pod_state::terminal);
+  if (r.state == pod_state::pending) throw std::out_of_range{"a state that is never kept"};
+  r.leaving = j.at("leaving");
+  r.restarts = j.at("restarts");
+  r.retries = j.at("retries");
+  r.crashes = j.at("crashes");
+  r.created_ns = j.at("createdNs");
+  r.restart_at = j.at("restartAt");
+  r.restart_at_ns = j.at("restartAtNs");
+  // Not in the first records of this version.
+  r.limits_edited = j.value("limitsEdited", false);
+  r.stop_by = j.value("stopBy", std::int64_t{0});
+  r.ends = j.value("ends", std::vector<std::int64_t>{});
+  if (r.ends.size() > config::give_up_rule::most_runs) throw std::out_of_range{"too many ends"};
+  if (j.contains("last")) r.last = exit_from(j.at("last"));
+  r.message = j.at("message");
+  r.run = run_from(j.at("run"));
+  return r;
+}
+
+} // namespace
+
+std::string encode_record(const pod_record& r, std::string_view boot) {
+  json j{{"version", record_version},
+         {"boot", boot},
+         {"key", r.key},
+         {"what", to_json(r.what)},
+         {"state", static_cast<int>(r.state)},
+         {"leaving", r.leaving},
+         {"limitsEdited", r.limits_edited},
+         {"restarts", r.restarts},
+         {"retries", r.retries},
+         {"crashes", r.crashes},
+         {"createdNs", r.created_ns},
+         {"restartAt", r.restart_at},
+         {"restartAtNs", r.restart_at_ns},
+         {"stopBy", r.stop_by},
+         {"ends", r.ends},
+         {"message", r.message},
+         {"run", to_json(r.run)}};
+  if (r.next) j["next"] = to_json(*r.next);
+  if (r.last) j["last"] = to_json(*r.last);
+  // Texts of workloads and of the kernel are in it: whatever their bytes, it is a whole line.
+  return j.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+result<pod_record> decode_record(std::string_view text, std::string_view boot) {
+  const auto broken = [](const std::string& why) {
+    return fail(errc::corrupt, "read", "a pod's record", why);
+  };
+  if (text.size() > max_record_bytes) return broken("it is too large");
+  const auto j = json::parse(text, nullptr, false);
+  if (!j.is_object()) return broken("it is no JSON object");
+  try { // the library's accessors throw; what they read is a file
+    if (j.at("version") != record_version)
+      return fail(errc::unsupported, "read", "a pod's record", "it is of another version of tank");
+    if (j.at("boot") != boot)
+      return fail(errc::conflict, "read", "a pod's record", "it is from before the last boot");
+    return record_from(j);
+  } catch (const std::exception& e) {
+    return broken(e.what());
+  }
+}
+
+} // namespace tank

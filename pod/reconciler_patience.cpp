@@ -1,0 +1,57 @@
+// How long things may take and how often they may fail: the watch over stops, and giving up.
+#include "pod/reconciler_core.hpp"
+#include "pod/runtime_machine.hpp"
+#include "config/pod.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tank {
+
+std::chrono::seconds reconciler_core::grace_of(const entry& e,
+                                               std::optional<std::chrono::seconds> override_) {
+  const auto manifests =
+      e.what.pod ? e.what.pod->spec.termination_grace_period_seconds.value_or(30) : 30;
+  return effective_grace(std::chrono::seconds{manifests}, override_);
+}
+
+/// Another runtime serves the stop: the workload's time goes on where it was.
+void reconciler_core::halt_again(entry& e, const instant& now, reconcile_effects& out) {
+  if (!e.stop_by) e.stop_by = now.mono + grace_of(e, std::nullopt);
+  const auto left = std::chrono::ceil<std::chrono::seconds>(*e.stop_by - now.mono);
+  out.emplace_back(stop_run{e.status.key, e.generation, std::max(left, std::chrono::seconds{0})});
+  expect_end(e, now, out);
+}
+
+void reconciler_core::expect_end(entry& e, const instant& now, reconcile_effects& out) {
+  e.overdue_at = std::max(*e.stop_by, now.mono) + stop_margin_;
+  out.emplace_back(
+      wake_run{e.status.key, e.generation,
+               std::chrono::ceil<std::chrono::milliseconds>(*e.overdue_at - now.mono)});
+}
+
+void reconciler_core::overdue(entry& e, const instant& now, reconcile_effects& out) {
+  if (!e.overdue_at || *e.overdue_at > now.mono) return;
+  if (std::exchange(e.killed, true)) {
+    e.overdue_at.reset();
+    e.status.message = "stuck: what supervises it in tank does not even end when killed";
+    out.emplace_back(status_changed{e.status.key});
+    return;
+  }
+  e.crashes = std::max(e.crashes, max_crashes - 1); // it is followed once, not for minutes on end
+  out.emplace_back(kill_run{e.status.key, e.generation});
+  expect_end(e, now, out);
+}
+
+backoff_profile reconciler_core::profile(const entry& e) const {
+  return e.what.pod ? profile_of(*e.what.pod, profile_) : profile_;
+}
+
+void reconciler_core::give_up(entry& e, const backoff_profile& profile, const std::string& said) {
+  e.status.state = pod_state::terminal;
+  e.status.message = "CrashLoopGiveUp: " + std::to_string(e.ends.size()) + " runs ended within " +
+                     seconds_text(profile.give_up.period) + ", the last: " + said;
+  e.ends.clear();
+}
+
+} // namespace tank
