@@ -1,7 +1,7 @@
 /// The cgroup driver: pods' cgroups, their limits, what they used, and their end.
 ///
-/// Reached through kernel::port. Names are relative to the directories of a cgroup_tree, and made
-/// in each of its hierarchies:
+/// Reached through the interface `cgroups` of kernel::port. Names are relative to the directories
+/// of a cgroup_tree, and made in each of its hierarchies:
 ///
 ///     <directory>/<instance>/<pod>/<container>
 ///
@@ -88,7 +88,41 @@ result<void> remove_cgroup(const cgroup_tree& tree, const std::filesystem::path&
 /// Of a pod or of one container: "<instance>/<pod>[/<container>]". errc::not_found. A few reads.
 result<cgroup_stats> read_cgroup(const cgroup_tree& tree, const std::filesystem::path& name);
 
-/// cgroup_stats::oom_kills alone; 0 when nobody counts, or there is no such cgroup.
+/// Makes the cgroup of one container below its pod's, which exists: for a container that runs again
+/// inside its sandbox. One that is there already is that of an earlier attempt: whatever still runs
+/// in it is killed, and it is removed first, so that what the new one counts is its own. Limits as
+/// in make_cgroup; on failure there is none. Blocking, up to cgroup_patience_ms.
+result<void> make_container_cgroup(const cgroup_tree& tree, const std::filesystem::path& pod,
+                                   const pod_cgroup::member& container);
+
+/// Kills whatever is in one container's cgroup and removes it; a missing one is success. The pod's
+/// stays. Blocking, up to cgroup_patience_ms.
+result<void> remove_container_cgroup(const cgroup_tree& tree, const std::filesystem::path& pod,
+                                     const std::string& container);
+
+/// cgroup_stats::oom_kills alone; 0 when nobody counts, or there is no such cgroup. A shim counts
+/// for itself; this is for the containers of shims of protocol 1, which do not. A few reads.
 std::uint64_t count_oom_kills(const cgroup_tree& tree, const std::filesystem::path& name);
+
+/// The part of the port that makes, changes and removes cgroups: each the function of its name. All
+/// but read_cgroup are blocking. Thread-safe for different pods.
+class cgroups {
+ public:
+  virtual ~cgroups() = default;
+  virtual result<std::vector<std::filesystem::path>> open_cgroups(const cgroup_tree& tree,
+                                                                  const std::string& instance) = 0;
+  virtual result<void> make_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) = 0;
+  virtual result<void> update_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) = 0;
+  virtual result<void> remove_cgroup(const cgroup_tree& tree,
+                                     const std::filesystem::path& name) = 0;
+  virtual result<void> make_container_cgroup(const cgroup_tree& tree,
+                                             const std::filesystem::path& pod,
+                                             const pod_cgroup::member& container) = 0;
+  virtual result<void> remove_container_cgroup(const cgroup_tree& tree,
+                                               const std::filesystem::path& pod,
+                                               const std::string& container) = 0;
+  virtual result<cgroup_stats> read_cgroup(const cgroup_tree& tree,
+                                           const std::filesystem::path& name) = 0;
+};
 
 } // namespace tank::kernel

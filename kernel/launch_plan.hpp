@@ -183,7 +183,8 @@ struct log_spec {
 
 /// One container, complete.
 struct launch_plan {
-  std::string container;     ///< its name; the id in every event of the session
+  std::string container;     ///< its name, 1 to 127 bytes; with `attempt` the id in every event
+  std::uint32_t attempt = 0; ///< higher than that of every earlier one of this name in the sandbox
   bool new_pid_ns = true;    ///< false: the pod's or the host's
   bool new_cgroup_ns = true; ///< its root is the cgroup that the container is in
   /// Where the container lives from its first instruction on: a directory in each cgroup hierarchy.

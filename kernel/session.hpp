@@ -1,94 +1,91 @@
-/// The daemon's end of a shim's connection. Private to kernel/: others see kernel::session.
+/// The daemon's end of one shim.
 #pragma once
 
-#include "base/unique_fd.hpp"
-#include "kernel/port.hpp"
-#include "kernel/protocol.hpp"
+#include "base/error.hpp"
+#include "kernel/instance.hpp"
+#include "kernel/launch_plan.hpp"
+#include "kernel/session_events.hpp"
+#include "kernel/terminal_stream.hpp"
 
 #include <memory>
-#include <mutex>
-#include <span>
+#include <optional>
+#include <vector>
+
+#include <sys/types.h>
 
 namespace tank::kernel {
 
-/// Shims whose session was destroyed before they ended are still this process's children; somebody
-/// must reap them. Thread-safe.
-class graveyard {
+/// Owned by one runtime actor; not thread-safe.
+///
+/// A verb queues a request and returns; what becomes of it is an event. When this end knows already
+/// that the request cannot be carried out, by the events it has read, the verb says so at once:
+///     errc::not_found    the shim holds no such instance
+///     errc::exists       create: an attempt of that name lives, or this one or a later one was
+///     made errc::limit        create: the shim holds 64 containers; signal: 64 wait already
+///     errc::conflict     the stage does not allow it; the cause is to_string(refusal)
+///     errc::invalid      the plan or the signal's number
+///     errc::unavailable  the shim reads no requests at present
+///     errc::unsupported  a shim of protocol 1 can not do it
+/// What only the shim can know it says by refused_event.
+///
+/// Destroying a session closes the connection and leaves the shim alone: workloads run on.
+class session {
  public:
-  void add(unique_fd pidfd);
-  /// Reaps those that ended meanwhile. Never blocks.
-  void sweep();
+  virtual ~session() = default;
 
- private:
-  std::mutex mutex_;
-  std::vector<unique_fd> pidfds_;
+  /// Readable when `next_event` has something; for the poller. Valid as long as the session.
+  [[nodiscard]] virtual int poll_fd() const noexcept = 0;
+
+  /// The next event, or nullopt when there is none now. Never blocks.
+  virtual result<std::optional<session_event>> next_event() = 0;
+
+  /// Clones the container's process and parks it: -> ready | failed | refused. Takes the place of
+  /// an ended earlier attempt of the same name, which the shim then forgets.
+  virtual result<void> create(const launch_plan& plan) = 0;
+  /// Lets the parked process carry out its steps: -> built | failed. May be sent before `ready`.
+  virtual result<void> build(const instance& who) = 0;
+  /// Lets it go: -> running | failed.
+  virtual result<void> proceed(const instance& who) = 0;
+  /// Ends it at the checkpoint: -> aborted. Waits for `ready`; refused once it runs.
+  virtual result<void> abort(const instance& who) = 0;
+  /// Signals its first process; before it runs: kept, and delivered in order when it does. 1..64.
+  virtual result<void> signal(const instance& who, int signum) = 0;
+  /// SIGKILLs every process of the container (the pid namespace's init, or the first process).
+  virtual result<void> kill(const instance& who) = 0;
+  /// Opens the stream of its terminal, which gets that size: -> terminal_opened | refused, with the
+  /// first of these that is so: no_process (it has ended), no_pty (it has no terminal), not_running
+  /// (not yet). Always an event: an error here only says that nothing could be asked. No shim makes
+  /// terminals so far: a container that has not ended answers no_pty.
+  virtual result<void> open_terminal(const instance& who, const window_size& size) = 0;
+
+  /// Kills what still runs, then the shim exits: -> session_down.
+  virtual result<void> shutdown() = 0;
+  /// For a `shutdown` that was refused or is not obeyed: SIGKILLs the shim and, with it, what runs:
+  /// -> session_down once it is reaped. Does nothing when the shim is gone, or another daemon's.
+  virtual void end() noexcept = 0;
+
+  /// As of the last event read; of an adopted session empty until its adopted_event.
+  [[nodiscard]] virtual std::vector<container_info> info() const = 0;
+  /// The session_down_event, if next_event() has returned it; for callers that do not read events
+  /// themselves.
+  [[nodiscard]] virtual std::optional<session_down_event> down() const = 0;
+  [[nodiscard]] virtual pid_t shim_pid() const noexcept = 0;
 };
 
-class shim_session final : public session {
+/// The part of the port that starts and finds shims.
+class shims {
  public:
-  /// `connection` is a SEQPACKET socket to the shim; `pidfd` refers to it.
-  static result<std::unique_ptr<shim_session>> make(unique_fd connection, unique_fd pidfd,
-                                                    pid_t pid, std::shared_ptr<graveyard> graves);
-  ~shim_session() override;
+  virtual ~shims() = default;
 
-  [[nodiscard]] int poll_fd() const noexcept override { return poll_.get(); }
-  result<std::optional<session_event>> next_event() override;
-  result<void> create(const launch_plan& plan) override;
-  result<void> build(const std::string& container) override;
-  result<void> proceed(const std::string& container) override;
-  result<void> abort(const std::string& container) override;
-  result<void> signal(const std::string& container, int signum) override;
-  result<void> kill(const std::string& container) override;
-  result<void> pty_listen(const std::string& container, bool on) override;
-  result<std::size_t> pty_write(const std::string& container, std::string_view bytes) override;
-  result<void> pty_resize(const std::string& container, const window_size& size) override;
-  result<void> shutdown() override;
-  void end() noexcept override;
-  [[nodiscard]] std::vector<container_info> info() const override;
-  [[nodiscard]] std::optional<session_down_event> down() const override { return down_; }
-  [[nodiscard]] pid_t shim_pid() const noexcept override { return pid_; }
-
-  /// What the shim says first, up to the end of its greeting, is an adoption: -> adopted_event.
-  void expect_greeting() noexcept { adopting_ = true; }
-
- private:
-  /// One container as this end has seen it, and what it has asked for and not yet seen done.
-  struct entry {
-    container_info known;
-    bool build_sent = false;
-    bool proceed_sent = false;
-    unsigned held_signals = 0;
-    unique_fd process; ///< pidfd, while it lives
-  };
-
-  shim_session() = default;
-  entry* find(const std::string& container);
-  result<entry*> allowed(verb what, const char* doing, const std::string& container);
-  result<void> request(protocol::frame_type type, const std::string& container, int value,
-                       const char* doing);
-  result<void> send(std::span<const char> bytes, int fd, const char* doing,
-                    const std::string& container);
-  long receive(std::span<char> packet, unique_fd& beside);
-  std::optional<session_event> take(std::span<const char> packet, unique_fd beside);
-  std::optional<session_event> take_container(const protocol::container_frame& frame,
-                                              unique_fd process);
-  std::optional<session_event> take_error(const protocol::error_frame& frame);
-  std::optional<session_event> take_end();
-  void drop_connection();
-  void end_processes();
-  [[nodiscard]] bool shim_stays() const;
-
-  unique_fd poll_; ///< epoll over the next two
-  unique_fd connection_;
-  unique_fd pidfd_; ///< empty once reaped
-  pid_t pid_ = 0;
-  std::shared_ptr<graveyard> graves_;
-  std::vector<entry> containers_;
-  bool adopting_ = false;
-  unique_fd closing_; ///< timerfd, from the end of the connection on
-  bool replaced_ = false;
-  std::optional<session_down_event> down_; ///< told
-  std::string last_error_;
+  /// Starts a shim for one pod (vfork + exec of the static helper) and connects to it:
+  /// -> sandbox_ready, or session_down with the reason. errc::exists when one serves `run_dir`
+  /// already.
+  virtual result<std::unique_ptr<session>> start_session(const sandbox_spec& sandbox) = 0;
+  /// Connects to the shim that already serves `run_dir`: -> sandbox_ready, then adopted. A shim of
+  /// protocol 1 is spoken to in its own language: it holds one attempt, 0, of each container, and
+  /// takes no new ones. errc::not_found when there is none, errc::timeout when it takes no
+  /// connection. A shim that accepts and says nothing is the caller's to give up on, by `end`.
+  virtual result<std::unique_ptr<session>> adopt_session(const std::filesystem::path& run_dir) = 0;
 };
 
 } // namespace tank::kernel
