@@ -94,10 +94,9 @@
                       ::tank::compat::role_numbers - ::tank::compat::private_numbers, list)
 /// The same for messages of one source file, which nobody else sends; registered before main().
 #define TANK_PRIVATE_MESSAGES(block, role, list)                                                   \
-  TANK_MESSAGE_BLOCK_(block,                                                                       \
-                      ((role) + 1) * ::tank::compat::role_numbers -                                \
-                          ::tank::compat::private_numbers,                                         \
-                      ::tank::compat::private_numbers, list);                                      \
+  TANK_MESSAGE_BLOCK_(                                                                             \
+      block, ((role) + 1) * ::tank::compat::role_numbers - ::tank::compat::private_numbers,        \
+      ::tank::compat::private_numbers, list);                                                      \
   [[maybe_unused]] static const bool block##_is_known =                                            \
       ::tank::compat::init_types<::caf::id_block::block>()
 #define TANK_MESSAGE_BLOCK_(block, first, most, list)                                              \
@@ -105,11 +104,11 @@
   list(TANK_LIST_INSPECT_, TANK_LIST_SKIP_, block)                                                 \
   }                                                                                                \
   list(TANK_LIST_SKIP_, TANK_LIST_OPAQUE_, block)                                                  \
-  CAF_BEGIN_TYPE_ID_BLOCK(block, TANK_TYPE_ID_BASE + (first))                                      \
-  list(TANK_LIST_NUMBER_, TANK_LIST_NUMBER_, block)                                                \
-  CAF_END_TYPE_ID_BLOCK(block)                                                                     \
-  static_assert(::caf::id_block::block::end <= TANK_TYPE_ID_BASE + (first) + (most),               \
-                "this role has more messages than numbers")
+      CAF_BEGIN_TYPE_ID_BLOCK(block, TANK_TYPE_ID_BASE + (first))                                  \
+          list(TANK_LIST_NUMBER_, TANK_LIST_NUMBER_, block)                                        \
+              CAF_END_TYPE_ID_BLOCK(block) static_assert(                                          \
+                  ::caf::id_block::block::end <= TANK_TYPE_ID_BASE + (first) + (most),             \
+                  "this role has more messages than numbers")
 #define TANK_LIST_SKIP_(b, ...)
 #define TANK_LIST_INSPECT_(b, ...) TANK_INSPECT(__VA_ARGS__)
 #define TANK_LIST_OPAQUE_(b, T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tank::T)
@@ -125,8 +124,7 @@
 //   TANK_MESSAGES(my_test, go)
 
 #define TANK_MESSAGES(block, ...)                                                                  \
-  CAF_BEGIN_TYPE_ID_BLOCK(                                                                         \
-      block, TANK_TYPE_ID_BASE + ::tank::compat::all_numbers + __COUNTER__)                        \
+  CAF_BEGIN_TYPE_ID_BLOCK(block, TANK_TYPE_ID_BASE + ::tank::compat::all_numbers + __COUNTER__)    \
   TANK_EXPAND(TANK_NUMBER_(block, __VA_ARGS__))                                                    \
   CAF_END_TYPE_ID_BLOCK(block)                                                                     \
   [[maybe_unused]] static const bool block##_is_known =                                            \
@@ -156,8 +154,12 @@ enum class roles : unsigned {
   api,
   count
 };
-constexpr unsigned operator*(roles r, unsigned n) { return static_cast<unsigned>(r) * n; }
-constexpr unsigned operator+(roles r, unsigned n) { return static_cast<unsigned>(r) + n; }
+constexpr unsigned operator*(roles r, unsigned n) {
+  return static_cast<unsigned>(r) * n;
+}
+constexpr unsigned operator+(roles r, unsigned n) {
+  return static_cast<unsigned>(r) + n;
+}
 inline constexpr unsigned all_numbers = roles::count * role_numbers;
 
 /// Whether T has a number, by which CAF >= 1.0 knows a message. Debian's CAF needs none, so what

@@ -1,12 +1,14 @@
-/// File descriptors meet actors here, and only here: one epoll thread turns readiness into
+/// File descriptors and times meet actors here, and only here: one epoll thread turns both into
 /// messages.
 #pragma once
 
 #include "actors/caf_compat.hpp"
 #include "base/error.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace tank {
 
@@ -18,7 +20,20 @@ struct fd_ready {
   bool operator==(const fd_ready&) const = default;
 };
 
+/// timer_source -> owner: the time of timer `id` has come.
+struct timer_fired {
+  std::uint64_t id = 0;
+  bool operator==(const timer_fired&) const = default;
+};
+
 namespace detail {
+/// What a timer needs of its source; thread-safe.
+class timer_registry {
+ public:
+  virtual ~timer_registry() = default;
+  virtual void cancel(std::uint64_t key) noexcept = 0;
+};
+
 /// What a subscription needs of its source; thread-safe.
 class fd_registry {
  public:
@@ -64,9 +79,44 @@ class fd_source {
   virtual result<fd_subscription> watch(int fd, std::uint32_t events, const caf::actor& owner) = 0;
 };
 
+/// One pending time; ends with this object, and leaves nothing behind. A timer_fired that was
+/// already under way may still arrive: compare its id.
+class timer {
+ public:
+  timer() noexcept = default;
+  timer(std::shared_ptr<detail::timer_registry> of, std::uint64_t key) noexcept
+      : of_(std::move(of))
+      , key_(key) {}
+  timer(timer&& other) noexcept : of_(std::move(other.of_)), key_(other.key_) {}
+  timer& operator=(timer&& other) noexcept {
+    reset();
+    of_ = std::move(other.of_);
+    key_ = other.key_;
+    return *this;
+  }
+  ~timer() { reset(); }
+  void reset() noexcept {
+    if (const auto of = std::exchange(of_, nullptr)) of->cancel(key_);
+  }
+
+ private:
+  std::shared_ptr<detail::timer_registry> of_;
+  std::uint64_t key_ = 0;
+};
+
+/// Where an actor gets times from that it may give up: CAF's own clock keeps a message, and with it
+/// its receiver, until it is due. Tests hand in one that follows their virtual clock.
+class timer_source {
+ public:
+  virtual ~timer_source() = default;
+  /// Sends `owner` one timer_fired{id} after `delay`. The owner is held weakly.
+  virtual timer after(std::chrono::milliseconds delay, const caf::actor& owner,
+                      std::uint64_t id) = 0;
+};
+
 /// The epoll thread. Takes no signals. Destroy it after the actor_system whose actors it serves;
 /// subscriptions may outlive it (they then do nothing).
-class poller final : public fd_source {
+class poller final : public fd_source, public timer_source {
  public:
   static result<std::unique_ptr<poller>> create();
   poller(const poller&) = delete;
@@ -74,6 +124,7 @@ class poller final : public fd_source {
   ~poller() override;
 
   result<fd_subscription> watch(int fd, std::uint32_t events, const caf::actor& owner) override;
+  timer after(std::chrono::milliseconds delay, const caf::actor& owner, std::uint64_t id) override;
   /// What the destructor does, for a poller that others still point at: later watches are refused.
   void stop();
 
@@ -85,5 +136,5 @@ class poller final : public fd_source {
 
 } // namespace tank
 
-#define TANK_POLLER_MESSAGES(M, O, b) M(b, fd_ready, id, events)
+#define TANK_POLLER_MESSAGES(M, O, b) M(b, fd_ready, id, events) M(b, timer_fired, id)
 TANK_ROLE_MESSAGES(tank_poller, ::tank::compat::roles::poller, TANK_POLLER_MESSAGES);

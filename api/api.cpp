@@ -1,12 +1,12 @@
 #include "api/api.hpp"
 
+#include "actors/manifests/messages.hpp"
+#include "actors/reconcile/messages.hpp"
+#include "actors/role.hpp"
+#include "actors/run_job.hpp"
 #include "api/api_protocol.hpp"
 #include "api/pod_usage.hpp"
 #include "base/log.hpp"
-#include "actors/manifests/messages.hpp"
-#include "actors/reconcile/messages.hpp"
-#include "actors/run_job.hpp"
-#include "actors/role.hpp"
 
 #include <array>
 #include <cstring>
@@ -30,8 +30,7 @@ struct usage_read {
 
 } // namespace tank
 
-#define TANK_CONTROL_MESSAGES(M, O, b) \
-  O(b, usage_read)
+#define TANK_CONTROL_MESSAGES(M, O, b) O(b, usage_read)
 TANK_PRIVATE_MESSAGES(tank_control, ::tank::compat::roles::api, TANK_CONTROL_MESSAGES);
 
 namespace tank {

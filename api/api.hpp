@@ -6,9 +6,9 @@
 #pragma once
 
 #include "actors/poller.hpp"
-#include "base/worker.hpp"
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
+#include "base/worker.hpp"
 #include "kernel/cgroup.hpp"
 
 #include <caf/actor.hpp>

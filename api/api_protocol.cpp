@@ -1,5 +1,8 @@
 #include "api/api_protocol.hpp"
 
+#include "api/container_json.hpp"
+#include "pod/pod_phase.hpp"
+
 #include "config/manifest.hpp"
 
 #include <array>
@@ -66,7 +69,9 @@ json to_json(const pod_status& p, bool full) {
            {"message", p.message},
            // never 0: to `kill`, that is the caller's own process group
            {"pid", p.host_pid > 0 ? json(p.host_pid) : json(nullptr)},
-           {"restarts", p.restarts},
+           {"phase", to_string(phase_of(p))},
+           {"conditions", conditions_json(p)},
+           {"restarts", total_restarts(p)},
            {"retries", p.retries},
            {"createdAt", or_null(format_time(p.created_ns))},
            {"startedAt", or_null(format_time(p.started_ns))},
@@ -75,7 +80,8 @@ json to_json(const pod_status& p, bool full) {
            {"phasesMs", to_json(p.phases)},
            {"warnings", p.warnings},
            {"file", p.file},
-           {"containers", std::move(containers)}};
+           {"containers", std::move(containers)},
+           {"containerStatuses", container_statuses_json(p)}};
   if (full && p.pod) row["pod"] = json::parse(config::to_json(*p.pod, -1));
   return row;
 }
@@ -161,6 +167,7 @@ pod_status status_of(const json& j) {
   p.phases = phases_of(j.value("phasesMs", json::object()));
   p.message = j.value("message", "");
   p.warnings = j.value("warnings", std::vector<std::string>{});
+  p.containers = container_statuses_from(j.value("containerStatuses", json::array()));
   p.pod = pod_of(j);
   return p;
 }

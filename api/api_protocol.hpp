@@ -20,8 +20,8 @@
 /// fields are added, never renamed.
 #pragma once
 
-#include "pod/model.hpp"
 #include "base/error.hpp"
+#include "pod/model.hpp"
 
 #include <cstddef>
 #include <string>

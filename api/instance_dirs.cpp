@@ -1,8 +1,8 @@
 #include "api/instance_dirs.hpp"
 
+#include "base/file.hpp"
 #include "base/log.hpp"
 #include "pod/sweep.hpp"
-#include "base/file.hpp"
 
 #include <algorithm>
 #include <cerrno>

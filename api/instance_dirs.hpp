@@ -2,12 +2,12 @@
 /// an instance whose pods it took over, made them.
 #pragma once
 
-#include "pod/id_ranges.hpp"
-#include "pod/pod_record.hpp"
 #include "base/error.hpp"
 #include "base/paths.hpp"
 #include "base/unique_fd.hpp"
 #include "kernel/port.hpp"
+#include "pod/id_ranges.hpp"
+#include "pod/pod_record.hpp"
 
 #include <filesystem>
 #include <memory>

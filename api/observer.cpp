@@ -2,8 +2,8 @@
 
 #include "actors/manifests/messages.hpp"
 #include "actors/reconcile/messages.hpp"
-#include "api/messages.hpp"
 #include "actors/role.hpp"
+#include "api/messages.hpp"
 
 #include <chrono>
 #include <optional>

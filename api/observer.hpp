@@ -1,9 +1,9 @@
 /// What another thread sees of the pods: a board, and the actor that keeps it.
 #pragma once
 
-#include "pod/model.hpp"
 #include "api/start.hpp"
 #include "base/unique_fd.hpp"
+#include "pod/model.hpp"
 
 #include <caf/actor.hpp>
 

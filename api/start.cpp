@@ -1,29 +1,29 @@
 #include "api/start.hpp"
 
-#include "api/api.hpp"
-#include "oci/image_room.hpp"
 #include "actors/images/image_store.hpp"
-#include "api/instance_dirs.hpp"
-#include "pod/layers_in_use.hpp"
-#include "base/log.hpp"
-#include "pod/manifest_set.hpp"
 #include "actors/manifests/manifest_watcher.hpp"
 #include "actors/messages.hpp"
-#include "api/messages.hpp"
-#include "api/observer.hpp"
-#include "actors/reconcile/janitor.hpp"
-#include "pod/pod_storage.hpp"
 #include "actors/poller.hpp"
+#include "actors/reconcile/janitor.hpp"
 #include "actors/reconcile/reconciler.hpp"
-#include "api/roles.hpp"
-#include "actors/runtime/runtime.hpp"
 #include "actors/runtime/run_registry.hpp"
+#include "actors/runtime/runtime.hpp"
 #include "actors/runtime/runtime_supervisor.hpp"
 #include "actors/supervision/stop_reason.hpp"
 #include "actors/supervision/supervisor.hpp"
+#include "api/api.hpp"
+#include "api/instance_dirs.hpp"
+#include "api/messages.hpp"
+#include "api/observer.hpp"
+#include "api/roles.hpp"
+#include "base/log.hpp"
 #include "base/worker.hpp"
+#include "oci/image_room.hpp"
 #include "oci/image_source.hpp"
 #include "oci/store.hpp"
+#include "pod/layers_in_use.hpp"
+#include "pod/manifest_set.hpp"
+#include "pod/pod_storage.hpp"
 
 #include <exception>
 #include <map>
@@ -136,7 +136,7 @@ result<void> instance::parts::open(caf::actor_system& system) {
     pulls = std::make_shared<thread_pool>(options.images.parallel_pulls, std::nullopt);
   // While the manifests are read, lest the first pod wait for its filter.
   jobs->submit([port = options.port, held = options.host.capabilities] {
-    static_cast<void>(port->seccomp({.capabilities = default_capabilities & held}));
+    static_cast<void>(port->compile_filter({.capabilities = default_capabilities & held}));
   });
   if (options.adopt) records = std::make_shared<pod_records>(dirs, own->boot(), own->restored());
   memory = std::make_shared<reconciler_memory>(options.backoff, records, own->restored());
@@ -244,6 +244,9 @@ runtime_factory instance::parts::make_runtimes(std::shared_ptr<pod_storage> stor
   runtimes.port = options.port;
   runtimes.jobs = jobs;
   runtimes.fds = fds;
+  runtimes.timers = fds;
+  runtimes.backoff = options.backoff;
+  runtimes.wall_clock = options.wall_clock;
   runtimes.image_store = current("image_store");
   runtimes.host = std::make_shared<const kernel::host_facts>(options.host);
   runtimes.storage = std::move(storage);

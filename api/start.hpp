@@ -9,15 +9,15 @@
 /// name. Instances with directories of their own may run side by side in one system.
 #pragma once
 
-#include "pod/backoff.hpp"
-#include "pod/id_ranges.hpp"
-#include "oci/image_pull.hpp"
-#include "pod/model.hpp"
-#include "pod/plan_launch.hpp"
 #include "base/error.hpp"
 #include "base/paths.hpp"
 #include "kernel/port.hpp"
+#include "oci/image_pull.hpp"
 #include "oci/store.hpp"
+#include "pod/backoff.hpp"
+#include "pod/id_ranges.hpp"
+#include "pod/model.hpp"
+#include "pod/sandbox.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -1,10 +1,10 @@
 #include "cli/serve.hpp"
 
-#include "oci/registry_pull.hpp"
 #include "cli/line_writer.hpp"
 #include "cli/registries.hpp"
 #include "cli/tables.hpp"
 #include "kernel/cgroup_probe.hpp"
+#include "oci/registry_pull.hpp"
 
 #include <cstdint>
 #include <memory>

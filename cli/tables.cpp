@@ -1,6 +1,7 @@
 #include "cli/tables.hpp"
 
 #include "config/pod.hpp"
+#include "pod/pod_phase.hpp"
 
 #include <algorithm>
 #include <array>
@@ -47,7 +48,10 @@ std::string exit_text(const last_exit& how) {
 
 std::string image_of(const pod_status& pod) {
   if (!pod.pod || pod.pod->spec.containers.empty()) return "-";
-  return printable(pod.pod->spec.containers.front().image);
+  std::string images;
+  for (const auto& c : pod.pod->spec.containers)
+    images += (images.empty() ? "" : ",") + printable(c.image);
+  return images;
 }
 
 std::string reason_of(const pod_status& pod) {
@@ -161,7 +165,7 @@ std::string pod_table(const std::vector<pod_status>& pods, std::int64_t now_ns,
     auto state = state_text(pod, style.absolute ? 0 : now_ns);
     if (style.absolute && pod.state == pod_state::backing_off && pod.restart_at_ns != 0)
       state += " until " + time_of_day(pod.restart_at_ns);
-    row r{short_name(pod.key), std::move(state), std::to_string(pod.restarts)};
+    row r{short_name(pod.key), std::move(state), std::to_string(total_restarts(pod))};
     if (style.absolute && !style.wide) {
       r.push_back(time_of_day(pod.started_ns != 0 ? pod.started_ns : pod.created_ns));
     } else {
@@ -199,6 +203,20 @@ std::string file_table(const std::vector<file_status>& files) {
   return text;
 }
 
+/// "running, pid 812, 2 restarts", "waiting: CrashLoopBackOff: back-off 10s: exited with code 1".
+static std::string container_text(const container_status& c) {
+  std::string text{to_string(c.state)};
+  if (c.host_pid > 0) text += ", pid " + std::to_string(c.host_pid);
+  if (c.terminated) text += ": " + exit_text(*c.terminated) + " (" + c.terminated->reason + ")";
+  if (c.state == container_phase::waiting && !c.reason.empty()) {
+    text += ": " + c.reason;
+    if (!c.message.empty()) text += ": " + printable(c.message);
+  }
+  if (c.restarts > 0)
+    text += ", " + std::to_string(c.restarts) + (c.restarts == 1 ? " restart" : " restarts");
+  return text;
+}
+
 std::string describe_pod(const pod_status& pod, std::int64_t now_ns) {
   const auto slash = pod.key.find('/');
   std::vector<row> rows;
@@ -212,12 +230,15 @@ std::string describe_pod(const pod_status& pod, std::int64_t now_ns) {
   if (pod.pod) {
     for (const auto& c : pod.pod->spec.containers)
       add("Container:", c.name + ", image " + printable(c.image));
+    if (pod.containers.size() > 1)
+      for (const auto& c : pod.containers)
+        add("  " + c.name + ":", container_text(c));
     add("Restart policy:", std::string{pod.pod->spec.restart_policy});
   }
   add("State:", state_text(pod, now_ns));
   add("Message:", printable(pod.message));
   add("PID:", pod.host_pid > 0 ? std::to_string(pod.host_pid) : "");
-  add("Restarts:", std::to_string(pod.restarts));
+  add("Restarts:", std::to_string(total_restarts(pod)));
   add("Created:", clock_text(pod.created_ns));
   add("Started:", clock_text(pod.started_ns));
   if (pod.last) {

@@ -61,9 +61,9 @@ milliseconds backoff_delay(const backoff_profile& profile, std::uint32_t retries
 restart_verdict restart_decision(restart_policy policy, const stop_reason& why,
                                  const restart_history& history, const backoff_profile& profile,
                                  std::chrono::steady_clock::time_point now) {
-  const bool failed =
-      why.cls == stop_class::abnormal ||
-      (why.cls == stop_class::shutdown && why.cause != stop_cause::shutdown && why.cause != stop_cause::stopped);
+  const bool failed = why.cls == stop_class::abnormal ||
+                      (why.cls == stop_class::shutdown && why.cause != stop_cause::shutdown &&
+                       why.cause != stop_cause::stopped);
   const bool again =
       policy == restart_policy::always || (policy == restart_policy::on_failure && failed);
   if (!again) return stay_terminal{};

@@ -1,9 +1,9 @@
 /// Whether and when a pod that ended runs again. Pure: time comes in as a value.
 #pragma once
 
-#include "pod/model.hpp"
 #include "base/stop_reason.hpp"
 #include "config/restart_rules.hpp"
+#include "pod/model.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "pod/plan_launch.hpp"
+#include "pod/container.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
+#include "config/manifest.hpp"
 #include "pod/manifest_set.hpp"
 #include "pod/pod_instance.hpp"
-#include "config/manifest.hpp"
 
 #include <set>
 

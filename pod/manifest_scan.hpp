@@ -2,8 +2,8 @@
 /// runs in a worker.
 #pragma once
 
-#include "pod/manifest_set.hpp"
 #include "base/error.hpp"
+#include "pod/manifest_set.hpp"
 
 #include <cstdint>
 #include <filesystem>

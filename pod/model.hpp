@@ -24,6 +24,12 @@ struct pod;
 
 namespace tank {
 
+/// Both clocks at one instant.
+struct instant {
+  std::chrono::steady_clock::time_point mono;
+  std::int64_t wall_ns = 0;
+};
+
 /// How the workload of the last run ended, for status.
 struct last_exit {
   std::string reason; ///< kubelet's words: Completed, Error, OOMKilled, StartError, ImagePullError
@@ -33,6 +39,33 @@ struct last_exit {
   std::int64_t started_ns = 0; ///< CLOCK_REALTIME, 0 = never started
   std::int64_t finished_ns = 0;
   bool operator==(const last_exit&) const = default;
+};
+
+// --- containers ----------------------------------------------------------------------------------
+
+enum class container_kind : std::uint8_t { init, sidecar, main };
+std::string_view to_string(container_kind k) noexcept;
+
+enum class container_phase : std::uint8_t { waiting, running, terminated };
+std::string_view to_string(container_phase p) noexcept;
+
+/// One container of a pod, as the Kubernetes API shows it.
+struct container_status {
+  std::string name;
+  container_kind kind = container_kind::main;
+  std::uint32_t attempt = 0; ///< of its present run, from 0
+  container_phase state = container_phase::waiting;
+  std::string reason;          ///< of waiting, kubelet's word: ContainerCreating, CrashLoopBackOff
+  std::string message;         ///< of waiting
+  pid_t host_pid = 0;          ///< of its first process, when running
+  std::int64_t started_ns = 0; ///< CLOCK_REALTIME, when running
+  std::int64_t restart_at_ns = 0;      ///< when waiting for its back-off; CLOCK_REALTIME
+  std::optional<last_exit> terminated; ///< how its last attempt ended, when terminated
+  std::optional<last_exit> last;       ///< how the attempt before ended
+  bool started = false;
+  bool ready = false;
+  std::uint32_t restarts = 0; ///< of this content of the pod, ever
+  bool operator==(const container_status&) const = default;
 };
 
 // --- desired state: manifest_watcher -> reconciler ----------------------------------------------
@@ -77,14 +110,23 @@ struct phase_times {
   bool operator==(const phase_times&) const = default;
 };
 
-/// Configured and running.
+/// Configured and running: each container has come to run, or has ended already.
 struct pod_running {
   std::string key;
   std::uint64_t generation = 0;
-  pid_t host_pid = 0;
+  pid_t host_pid = 0; ///< of the first container
   std::int64_t started_ns = 0;
   phase_times phases;
+  std::vector<container_status> containers; ///< `restarts` counts within this run
   bool operator==(const pod_running&) const = default;
+};
+
+/// Containers started, ended or wait; of a pod of several.
+struct containers_changed {
+  std::string key;
+  std::uint64_t generation = 0;
+  std::vector<container_status> containers; ///< as in pod_running
+  bool operator==(const containers_changed&) const = default;
 };
 
 /// Terminal: sent once, before the runtime stops with the matching stop_reason.
@@ -92,6 +134,7 @@ struct pod_ended {
   std::string key;
   std::uint64_t generation = 0;
   last_exit how;
+  std::vector<container_status> containers; ///< as in pod_running
   bool operator==(const pod_ended&) const = default;
 };
 
@@ -132,7 +175,8 @@ struct pod_status {
   std::int64_t restart_at_ns = 0; ///< when backing off
   std::optional<last_exit> last;
   phase_times phases;
-  std::string message; ///< progress or the reason of the state
+  std::vector<container_status> containers; ///< in the order of the spec
+  std::string message;                      ///< progress or the reason of the state
   std::vector<std::string> warnings;
   std::shared_ptr<const config::pod> pod;
 };

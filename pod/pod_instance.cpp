@@ -1,7 +1,7 @@
 #include "pod/pod_instance.hpp"
 
-#include "pod/plan_cgroup.hpp"
 #include "config/manifest.hpp"
+#include "pod/plan_cgroup.hpp"
 
 #include <vector>
 

@@ -1,9 +1,9 @@
 #include "pod/pod_record.hpp"
 
-#include "pod/manifest_set.hpp"
-#include "pod/pod_instance.hpp"
 #include "config/manifest.hpp"
 #include "config/restart_rules.hpp"
+#include "pod/manifest_set.hpp"
+#include "pod/pod_instance.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -13,7 +13,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int record_version = 1;
+constexpr int record_version = 2;
+constexpr int first_version = 1; ///< that is read
 
 json to_json(const last_exit& e) {
   return {{"reason", e.reason},   {"exitCode", e.exit_code},   {"signal", e.signal},
@@ -26,7 +27,10 @@ last_exit exit_from(const json& j) {
 }
 
 json to_json(const stop_reason& r) {
-  return {{"class", static_cast<int>(r.cls)}, {"what", to_string(r.cause)}, {"code", r.code}, {"text", r.text}};
+  return {{"class", static_cast<int>(r.cls)},
+          {"what", to_string(r.cause)},
+          {"code", r.code},
+          {"text", r.text}};
 }
 
 template <class Enum>
@@ -54,12 +58,79 @@ phase_times phases_from(const json& j) {
   return {at(0), at(1), at(2), at(3), at(4), at(5)};
 }
 
+json to_json(const run_end& e) {
+  return {{"why", to_json(e.why)}, {"how", to_json(e.how)}};
+}
+
+run_end end_from(const json& j) {
+  return {reason_from(j.at("why")), exit_from(j.at("how"))};
+}
+
+run_facts facts_from(const json& j) {
+  run_facts f;
+  f.stop_signal = j.at("stopSignal");
+  if (f.stop_signal < 1 || f.stop_signal > 64) throw std::out_of_range{"no signal's number"};
+  f.env = j.at("env").get<std::vector<std::string>>();
+  f.working_dir = j.at("workingDir");
+  return f;
+}
+
+std::vector<std::int64_t> ends_from(const json& j) {
+  auto ends = j.get<std::vector<std::int64_t>>();
+  if (ends.size() > config::give_up_rule::most_runs) throw std::out_of_range{"too many ends"};
+  return ends;
+}
+
+json to_json(const container_record& c) {
+  json j{{"name", c.name},
+         {"attempt", c.attempt},
+         {"phase", static_cast<int>(c.phase)},
+         {"stopSignal", c.facts.stop_signal},
+         {"env", c.facts.env},
+         {"workingDir", c.facts.working_dir},
+         {"restarts", c.restarts},
+         {"retries", c.retries},
+         {"releasedAt", c.released_at}};
+  if (c.restart_at != 0) {
+    j["restartAt"] = c.restart_at;
+    j["restartAtNs"] = c.restart_at_ns;
+    j["waiting"] = c.waiting;
+  }
+  if (c.last) j["last"] = to_json(*c.last);
+  if (!c.ends.empty()) j["ends"] = c.ends;
+  if (c.end) j["end"] = to_json(*c.end);
+  return j;
+}
+
+container_record container_from(const json& j) {
+  container_record c;
+  c.name = j.at("name");
+  c.attempt = j.at("attempt");
+  c.phase = enum_from(j.at("phase"), run_phase::ended);
+  c.facts = facts_from(j);
+  c.restarts = j.at("restarts");
+  c.retries = j.at("retries");
+  c.released_at = j.at("releasedAt");
+  c.restart_at = j.value("restartAt", std::int64_t{0});
+  c.restart_at_ns = j.value("restartAtNs", std::int64_t{0});
+  c.waiting = j.value("waiting", "");
+  if (j.contains("last")) c.last = exit_from(j.at("last"));
+  if (j.contains("ends")) c.ends = ends_from(j.at("ends"));
+  if (j.contains("end")) c.end = end_from(j.at("end"));
+  if ((c.phase == run_phase::ended) != c.end.has_value())
+    throw std::out_of_range{"an end that is not told"};
+  return c;
+}
+
 json to_json(const run_record& r) {
-  json j{{"number", r.number},          {"phase", static_cast<int>(r.phase)},
-         {"releasedAt", r.released_at}, {"stopSignal", r.facts.stop_signal},
-         {"env", r.facts.env},          {"workingDir", r.facts.working_dir}};
+  json j{{"number", r.number},
+         {"phase", static_cast<int>(r.phase)},
+         {"releasedAt", r.released_at},
+         {"containers", json::array()}};
+  for (const auto& c : r.containers)
+    j["containers"].push_back(to_json(c));
   if (r.phases != phase_times{}) j["phasesUs"] = to_json(r.phases);
-  if (r.end) j["end"] = {{"why", to_json(r.end->why)}, {"how", to_json(r.end->how)}};
+  if (r.end) j["end"] = to_json(*r.end);
   return j;
 }
 
@@ -68,17 +139,23 @@ run_record run_from(const json& j) {
   r.number = j.at("number");
   r.phase = enum_from(j.at("phase"), run_phase::ended);
   r.released_at = j.at("releasedAt");
-  auto& f = r.facts;
-  f.stop_signal = j.at("stopSignal");
-  if (f.stop_signal < 1 || f.stop_signal > 64) throw std::out_of_range{"no signal's number"};
-  f.env = j.at("env").get<std::vector<std::string>>();
-  f.working_dir = j.at("workingDir");
   if (j.contains("phasesUs")) r.phases = phases_from(j.at("phasesUs"));
-  if (j.contains("end"))
-    r.end = run_end{reason_from(j.at("end").at("why")), exit_from(j.at("end").at("how"))};
+  if (j.contains("end")) r.end = end_from(j.at("end"));
   if ((r.phase == run_phase::ended) != r.end.has_value())
     throw std::out_of_range{"an end that is not told"};
+  for (const auto& c : j.value("containers", json::array())) // none in version 1
+    r.containers.push_back(container_from(c));
   return r;
+}
+
+/// Version 1 knew pods of one container, whose facts were the run's.
+void add_container_of_v1(run_record& r, const json& j, const std::string& name) {
+  container_record c;
+  c.name = name;
+  c.phase = r.phase == run_phase::released ? run_phase::released : run_phase::starting;
+  c.facts = facts_from(j);
+  c.released_at = r.released_at;
+  r.containers = {std::move(c)};
 }
 
 json to_json(const desired_pod& d) {
@@ -124,11 +201,14 @@ pod_record record_from(const json& j) {
   // Not in the first records of this version.
   r.limits_edited = j.value("limitsEdited", false);
   r.stop_by = j.value("stopBy", std::int64_t{0});
-  r.ends = j.value("ends", std::vector<std::int64_t>{});
-  if (r.ends.size() > config::give_up_rule::most_runs) throw std::out_of_range{"too many ends"};
+  if (j.contains("ends")) r.ends = ends_from(j.at("ends"));
+  if (j.contains("containerRestarts"))
+    r.container_restarts = j.at("containerRestarts").get<std::vector<std::uint32_t>>();
   if (j.contains("last")) r.last = exit_from(j.at("last"));
   r.message = j.at("message");
   r.run = run_from(j.at("run"));
+  if (j.at("version") == first_version)
+    add_container_of_v1(r.run, j.at("run"), r.what.pod->spec.containers.front().name);
   return r;
 }
 
@@ -152,6 +232,7 @@ std::string encode_record(const pod_record& r, std::string_view boot) {
          {"ends", r.ends},
          {"message", r.message},
          {"run", to_json(r.run)}};
+  if (!r.container_restarts.empty()) j["containerRestarts"] = r.container_restarts;
   if (r.next) j["next"] = to_json(*r.next);
   if (r.last) j["last"] = to_json(*r.last);
   // Texts of workloads and of the kernel are in it: whatever their bytes, it is a whole line.
@@ -166,7 +247,7 @@ result<pod_record> decode_record(std::string_view text, std::string_view boot) {
   const auto j = json::parse(text, nullptr, false);
   if (!j.is_object()) return broken("it is no JSON object");
   try { // the library's accessors throw; what they read is a file
-    if (j.at("version") != record_version)
+    if (j.at("version") != record_version && j.at("version") != first_version)
       return fail(errc::unsupported, "read", "a pod's record", "it is of another version of tank");
     if (j.at("boot") != boot)
       return fail(errc::conflict, "read", "a pod's record", "it is from before the last boot");

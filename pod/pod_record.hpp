@@ -5,9 +5,10 @@
 /// run directory's tmpfs: a reboot ends the pods, and their records with them.
 #pragma once
 
-#include "pod/model.hpp"
 #include "base/error.hpp"
 #include "base/stop_reason.hpp"
+#include "pod/model.hpp"
+#include "pod/run_steps.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -33,20 +34,33 @@ struct run_end {
   bool operator==(const run_end&) const = default;
 };
 
-/// What is decided when a run is prepared, and asked for as long as it runs.
-struct run_facts {
-  int stop_signal = 15;
-  std::vector<std::string> env; ///< "K=V"
-  std::string working_dir;      ///< in the container
-  bool operator==(const run_facts&) const = default;
+using run_facts = run::facts;
+
+/// One container of a run.
+struct container_record {
+  std::string name;
+  std::uint32_t attempt = 0; ///< the present one, or the next when it waits for its back-off
+  run_phase phase = run_phase::starting; ///< of the attempt; `ended`: it will not run again
+  run_facts facts;                       ///< of the attempt, once prepared
+  std::uint32_t restarts = 0;            ///< in this run
+  std::uint32_t retries = 0;             ///< since its last stable attempt
+  std::int64_t released_at = 0;          ///< of the attempt; CLOCK_MONOTONIC in ns
+  std::int64_t restart_at = 0;           ///< when it waits for its back-off; CLOCK_MONOTONIC in ns
+  std::int64_t restart_at_ns = 0;        ///< the same for the eye; CLOCK_REALTIME
+  std::string waiting;                   ///< why it waits, for status: kubelet's word
+  std::optional<last_exit> last;         ///< of the attempt before
+  std::vector<std::int64_t> ends; ///< of attempts, that giving up counts; CLOCK_MONOTONIC in ns
+  std::optional<run_end> end;     ///< when `phase` is ended
+  bool operator==(const container_record&) const = default;
 };
 
 /// What a runtime needs to take over a run.
 struct run_record {
-  std::uint64_t number = 0; ///< of this run among those of its pod, from 1
-  run_phase phase = run_phase::starting;
-  std::int64_t released_at = 0; ///< CLOCK_MONOTONIC in ns: it goes on over daemons, not over boots
-  run_facts facts;
+  std::uint64_t number = 0;              ///< of this run among those of its pod, from 1
+  run_phase phase = run_phase::starting; ///< released: something of a workload may have run
+  /// The first time; CLOCK_MONOTONIC in ns: it goes on over daemons, not over boots.
+  std::int64_t released_at = 0;
+  std::vector<container_record> containers; ///< by the order of the spec
   std::optional<run_end> end;
   phase_times phases; ///< once it runs
   bool operator==(const run_record&) const = default;
@@ -70,6 +84,7 @@ struct pod_record {
   std::int64_t stop_by = 0;       ///< when stopping: the end of its grace period; CLOCK_MONOTONIC
   std::vector<std::int64_t> ends; ///< of runs, that giving up counts; CLOCK_MONOTONIC in ns
   std::optional<last_exit> last;
+  std::vector<std::uint32_t> container_restarts; ///< of earlier runs, inside their sandboxes
   std::string message;
   run_record run; ///< the present or last one
 };

@@ -30,8 +30,8 @@ static bool same_decision(const pod_record& a, const pod_record& b) {
          (!a.next || same_pod(*a.next, *b.next)) && a.state == b.state && a.leaving == b.leaving &&
          a.restarts == b.restarts && a.retries == b.retries && a.crashes == b.crashes &&
          a.created_ns == b.created_ns && a.restart_at == b.restart_at && a.stop_by == b.stop_by &&
-         a.ends == b.ends && a.last == b.last && a.message == b.message &&
-         a.run.number == b.run.number;
+         a.ends == b.ends && a.last == b.last && a.container_restarts == b.container_restarts &&
+         a.message == b.message && a.run.number == b.run.number;
 }
 
 result<void> pod_records::keep(pod_record record) {
@@ -55,40 +55,16 @@ result<void> pod_records::forget(const std::string& key) {
   return gone.empty() ? result<void>{} : remove(gone.mapped().record.what.uid);
 }
 
-template <class Change>
-result<void> pod_records::note(const std::string& key, std::uint64_t run, Change change) {
+result<void> pod_records::keep_run(const std::string& key, const run_record& run) {
   const std::lock_guard lock{mutex_};
   const auto it = entries_.find(key);
-  if (it == entries_.end() || it->second.record.run.number != run) return {};
-  change(it->second.record.run);
+  if (it == entries_.end() || it->second.record.run.number != run.number) return {};
+  if (it->second.written && it->second.record.run == run) return {};
+  it->second.record.run = run;
   it->second.written = false;
   TANK_TRY(write(it->second.record));
   it->second.written = true;
   return {};
-}
-
-result<void> pod_records::prepared(const std::string& key, std::uint64_t run,
-                                   const run_facts& facts) {
-  return note(key, run, [&](run_record& r) { r.facts = facts; });
-}
-
-result<void> pod_records::released(const std::string& key, std::uint64_t run, std::int64_t at) {
-  return note(key, run, [&](run_record& r) {
-    r.phase = run_phase::released;
-    r.released_at = at;
-  });
-}
-
-result<void> pod_records::brought_up(const std::string& key, std::uint64_t run,
-                                     const phase_times& phases) {
-  return note(key, run, [&](run_record& r) { r.phases = phases; });
-}
-
-result<void> pod_records::ended(const std::string& key, std::uint64_t run, const run_end& end) {
-  return note(key, run, [&](run_record& r) {
-    r.phase = run_phase::ended;
-    r.end = end;
-  });
 }
 
 run_record pod_records::run(const std::string& key, std::uint64_t number) const {

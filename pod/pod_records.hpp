@@ -5,8 +5,8 @@
 /// one. Nothing is synced to a disk: records need to outlive the daemon, not the kernel.
 #pragma once
 
-#include "pod/pod_record.hpp"
 #include "base/paths.hpp"
+#include "pod/pod_record.hpp"
 
 #include <map>
 #include <mutex>
@@ -29,21 +29,13 @@ class pod_records {
   result<void> keep(pod_record record);
   result<void> forget(const std::string& key);
 
-  /// A run is prepared; its shim comes next.
-  result<void> prepared(const std::string& key, std::uint64_t run, const run_facts& facts);
-  /// Its workload is let go next. `at` is CLOCK_MONOTONIC in ns.
-  result<void> released(const std::string& key, std::uint64_t run, std::int64_t at);
-  /// It runs.
-  result<void> brought_up(const std::string& key, std::uint64_t run, const phase_times& phases);
-  /// It has ended; its shim is told to go next.
-  result<void> ended(const std::string& key, std::uint64_t run, const run_end& end);
+  /// The runtime's part: how far the run `run.number` has come, kept before the runtime acts on it.
+  result<void> keep_run(const std::string& key, const run_record& run);
 
   /// How far this run has come; a fresh one when nothing is known of it.
   [[nodiscard]] run_record run(const std::string& key, std::uint64_t number) const;
 
  private:
-  template <class Change>
-  result<void> note(const std::string& key, std::uint64_t run, Change change);
   result<void> write(const pod_record& record) const;
   result<void> remove(const std::string& uid) const;
 

@@ -20,4 +20,28 @@ std::string_view to_string(pod_state s) noexcept {
   return "?";
 }
 
+std::string_view to_string(container_kind k) noexcept {
+  switch (k) {
+  case container_kind::init:
+    return "init";
+  case container_kind::sidecar:
+    return "sidecar";
+  case container_kind::main:
+    return "main";
+  }
+  return "?";
+}
+
+std::string_view to_string(container_phase p) noexcept {
+  switch (p) {
+  case container_phase::waiting:
+    return "waiting";
+  case container_phase::running:
+    return "running";
+  case container_phase::terminated:
+    return "terminated";
+  }
+  return "?";
+}
+
 } // namespace tank

@@ -6,12 +6,12 @@
 /// and no run of it is left, in either order.
 #pragma once
 
-#include "pod/id_ranges.hpp"
-#include "pod/pod_records.hpp"
 #include "base/error.hpp"
 #include "base/paths.hpp"
 #include "base/worker.hpp"
 #include "kernel/port.hpp"
+#include "pod/id_ranges.hpp"
+#include "pod/pod_records.hpp"
 
 #include <chrono>
 #include <functional>

@@ -1,8 +1,8 @@
 #include "pod/reconciler_core.hpp"
 
-#include "pod/runtime_machine.hpp"
 #include "base/stop_reason.hpp"
 #include "config/pod.hpp"
+#include "pod/container_machine.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -53,7 +53,7 @@ tracked_pods reconciler_core::tracked() const {
 }
 
 /// Makes `what` the content of the entry, with a clean history.
-void reconciler_core::adopt(entry& e, const desired_pod& what, const instant& now) {
+void reconciler_core::set_content(entry& e, const desired_pod& what, const instant& now) {
   auto key = std::move(e.status.key);
   e.what = what;
   e.status = {};
@@ -65,6 +65,8 @@ void reconciler_core::adopt(entry& e, const desired_pod& what, const instant& no
   e.status.created_ns = now.wall_ns;
   e.running_since.reset();
   e.ends.clear();
+  e.container_restarts.clear();
+  show_containers(e, {});
 }
 
 /// The same content may have moved to another file or gained a warning: no reason to touch the run.
@@ -72,7 +74,7 @@ void reconciler_core::refresh(entry& e, const desired_pod& what, reconcile_effec
   if (e.next) e.next = what;
   if (e.what.hash != what.hash) return;
   if (e.what.file == what.file && e.what.warnings == what.warnings) return;
-  take(e, what);
+  replace_content(e, what);
   out.emplace_back(status_changed{e.status.key});
 }
 
@@ -90,7 +92,8 @@ void reconciler_core::begin(entry& e, reconcile_effects& out) {
   e.status.restart_at_ns = 0;
   e.status.phases = {};
   e.status.message.clear();
-  attend(e, false, out);
+  show_containers(e, {});
+  start_runtime(e, false, out);
   out.emplace_back(status_changed{e.status.key});
 }
 
@@ -103,7 +106,7 @@ void reconciler_core::begin_again(entry& e, reconcile_effects& out) {
 }
 
 /// Gives the run a runtime.
-void reconciler_core::attend(entry& e, bool adopt, reconcile_effects& out) {
+void reconciler_core::start_runtime(entry& e, bool adopt, reconcile_effects& out) {
   e.generation = ++last_generation_;
   e.alive = true;
   e.killed = false;
@@ -116,16 +119,17 @@ void reconciler_core::attend(entry& e, bool adopt, reconcile_effects& out) {
 
 /// A runtime that failed has ended nothing but itself: another one takes its run over. False: it
 /// is the run that has ended, or its runtimes fail too often.
-bool reconciler_core::bequeath(entry& e, const stop_reason& why, const instant& now,
-                               reconcile_effects& out) {
-  const bool of_the_run = why.cause == stop_cause::bring_up_failed || why.cause == stop_cause::session_down;
+bool reconciler_core::hand_over_to_heir(entry& e, const stop_reason& why, const instant& now,
+                                        reconcile_effects& out) {
+  const bool of_the_run =
+      why.cause == stop_cause::bring_up_failed || why.cause == stop_cause::session_down;
   if (!adopts_ || why.cls != stop_class::abnormal || of_the_run || e.ended_told) return false;
   if (!e.killed && e.running_since && now.mono - *e.running_since >= profile(e).stable)
     e.crashes = 0;
   if (!e.has_heir) return false;
   ++e.crashes;
-  attend(e, true, out);
-  if (e.status.state == pod_state::stopping) halt_again(e, now, out);
+  start_runtime(e, true, out);
+  if (e.status.state == pod_state::stopping) resume_stop(e, now, out);
   return true;
 }
 
@@ -156,6 +160,7 @@ std::optional<pod_record> reconciler_core::record(const std::string& key) const 
   for (const auto& end : e.ends)
     r.ends.push_back(ns_of(end));
   r.last = e.status.last;
+  r.container_restarts = e.container_restarts;
   if (!e.alive) r.message = e.status.message; // that of a run is its runtime's
   r.run.number = e.run;
   // Whether it runs is the shim's to say, and worth no record of its own.
@@ -181,7 +186,7 @@ reconcile_effects reconciler_core::restore(const std::vector<pod_record>& record
   for (const auto& r : records) {
     auto& e = entries_[r.key];
     e.status.key = r.key;
-    adopt(e, r.what, now);
+    set_content(e, r.what, now);
     e.run = r.run.number;
     e.crashes = r.crashes;
     e.status.state = r.state;
@@ -190,6 +195,9 @@ reconcile_effects reconciler_core::restore(const std::vector<pod_record>& record
     e.status.created_ns = r.created_ns;
     e.status.last = r.last;
     e.status.message = r.message;
+    e.container_restarts = r.container_restarts;
+    show_containers(e, {});
+    show_no_run(e);
     for (const auto end : r.ends)
       e.ends.push_back(at_ns(end));
     if (r.state == pod_state::backing_off) {
@@ -213,10 +221,10 @@ void reconciler_core::restore_run(entry& e, const pod_record& r, const instant& 
   e.limits_edited = r.limits_edited;
   if (r.run.phase == run_phase::released) e.running_since = at_ns(r.run.released_at);
   if (e.status.state == pod_state::starting) e.status.message = "adopting"; // until its shim tells
-  attend(e, true, out);
+  start_runtime(e, true, out);
   if (e.status.state != pod_state::stopping) return;
   if (r.stop_by != 0) e.stop_by = at_ns(r.stop_by);
-  halt_again(e, now, out);
+  resume_stop(e, now, out);
 }
 
 void reconciler_core::halt(entry& e, std::optional<std::chrono::seconds> grace, const instant& now,
@@ -239,7 +247,7 @@ void reconciler_core::replace(entry& e, const desired_pod& what, const instant& 
     e.next = what;
     return halt(e, std::nullopt, now, out);
   }
-  adopt(e, what, now);
+  set_content(e, what, now);
   begin(e, out);
 }
 
@@ -281,11 +289,11 @@ void reconciler_core::follow_wishes(const std::map<std::string, desired_pod>& wa
     halt(it->second, std::nullopt, now, out);
   }
   for (const auto& key : plan.restart)
-    bring(entries_.at(key), want.at(key), now, out);
+    apply_change(entries_.at(key), want.at(key), now, out);
   for (const auto& key : plan.start) {
     auto& e = entries_[key];
     e.status.key = key;
-    adopt(e, want.at(key), now);
+    set_content(e, want.at(key), now);
     begin(e, out);
   }
 }
@@ -297,6 +305,7 @@ reconcile_effects reconciler_core::running(const pod_running& m, const instant& 
   e->status.host_pid = m.host_pid;
   e->status.started_ns = m.started_ns;
   e->status.phases = m.phases;
+  show_containers(*e, m.containers);
   if (e->status.state == pod_state::starting) {
     e->status.state = pod_state::running;
     e->status.message.clear();
@@ -318,6 +327,10 @@ reconcile_effects reconciler_core::ended(const pod_ended& m) {
   e->ended_told = true;
   e->status.last = m.how;
   e->status.host_pid = 0;
+  show_containers(*e, m.containers);
+  e->container_restarts.resize(m.containers.size());
+  for (std::size_t i = 0; i < m.containers.size(); ++i)
+    e->container_restarts[i] += m.containers[i].restarts;
   return {status_changed{m.key}};
 }
 
@@ -331,6 +344,12 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   auto profile = this->profile(e);
   if (e.no_restart) profile.first_at_once = false;
   const auto policy = e.no_restart ? restart_policy::always : policy_of(e.what);
+  if (why.cause == stop_cause::gave_up) {
+    e.status.state = pod_state::terminal;
+    e.status.message = why.text;
+    out.emplace_back(status_changed{e.status.key});
+    return;
+  }
   const auto verdict = restart_decision(policy, why, history, profile, now.mono);
   const auto said = e.status.last->message.empty() ? to_string(why) : e.status.last->message;
   const auto* again = std::get_if<restart_after>(&verdict);
@@ -367,7 +386,7 @@ reconcile_effects reconciler_core::down(const std::string& key, std::uint64_t ge
   auto* e = current(key, generation);
   if (e == nullptr || !e->alive) return out;
   e->alive = false;
-  if (bequeath(*e, why, now, out)) return out;
+  if (hand_over_to_heir(*e, why, now, out)) return out;
   e->status.host_pid = 0;
   if (!e->ended_told) {
     e->status.last = exit_of(why);
@@ -383,10 +402,10 @@ reconcile_effects reconciler_core::down(const std::string& key, std::uint64_t ge
   } else if (e->next) {
     const auto what = *std::exchange(e->next, std::nullopt);
     if (plan_change(e->what, what) == pod_change::other) {
-      adopt(*e, what, now);
+      set_content(*e, what, now);
       begin(*e, out);
     } else {
-      take(*e, what);
+      replace_content(*e, what);
       begin_again(*e, out);
     }
   } else if (e->limits_edited) {
@@ -394,6 +413,7 @@ reconcile_effects reconciler_core::down(const std::string& key, std::uint64_t ge
   } else {
     decide(*e, why, now, out);
   }
+  if (const auto it = entries_.find(key); it != entries_.end()) show_no_run(it->second);
   return out;
 }
 

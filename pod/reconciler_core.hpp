@@ -4,8 +4,8 @@
 
 #include "pod/backoff.hpp"
 #include "pod/model.hpp"
-#include "pod/reconcile_plan.hpp"
 #include "pod/pod_record.hpp"
+#include "pod/reconcile_plan.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -65,12 +65,6 @@ using reconcile_effect =
     std::variant<start_run, stop_run, wake_run, kill_run, change_run, status_changed>;
 using reconcile_effects = std::vector<reconcile_effect>;
 
-/// Both clocks at one instant.
-struct instant {
-  std::chrono::steady_clock::time_point mono;
-  std::int64_t wall_ns = 0;
-};
-
 /// Each call changes the state and returns what has to be done, in order. Events of a run that is
 /// no longer current (by generation) are ignored.
 class reconciler_core {
@@ -98,6 +92,7 @@ class reconciler_core {
 
   reconcile_effects running(const pod_running& m, const instant& now);
   reconcile_effects progress(const pod_progress& m);
+  reconcile_effects containers(const containers_changed& m);
   reconcile_effects ended(const pod_ended& m);
   /// What could not be changed in place begins anew.
   reconcile_effects changed(const limits_changed& m, const instant& now);
@@ -145,6 +140,8 @@ class reconciler_core {
     bool killed = false;   ///< the present runtime
     bool has_heir = false; ///< the present runtime: it was told so
     std::vector<std::chrono::steady_clock::time_point> ends; ///< that giving up counts
+    /// Of each container, in earlier runs of this content, inside their sandboxes.
+    std::vector<std::uint32_t> container_restarts;
     std::uint64_t run = 0;     ///< counts the runs of this pod, whatever their content
     std::uint32_t crashes = 0; ///< of runtimes of the present run
   };
@@ -152,16 +149,17 @@ class reconciler_core {
 
   entry* current(const std::string& key, std::uint64_t generation);
   [[nodiscard]] tracked_pods tracked() const;
-  void adopt(entry& e, const desired_pod& what, const instant& now);
+  void set_content(entry& e, const desired_pod& what, const instant& now);
   void refresh(entry& e, const desired_pod& what, reconcile_effects& out);
   void begin(entry& e, reconcile_effects& out);
-  void attend(entry& e, bool adopt, reconcile_effects& out);
+  void start_runtime(entry& e, bool adopt, reconcile_effects& out);
   [[nodiscard]] bool stopped_for_good(const entry& e) const;
-  bool bequeath(entry& e, const stop_reason& why, const instant& now, reconcile_effects& out);
+  bool hand_over_to_heir(entry& e, const stop_reason& why, const instant& now,
+                         reconcile_effects& out);
   void restore_run(entry& e, const pod_record& record, const instant& now, reconcile_effects& out);
   void halt(entry& e, std::optional<std::chrono::seconds> grace, const instant& now,
             reconcile_effects& out);
-  void halt_again(entry& e, const instant& now, reconcile_effects& out);
+  void resume_stop(entry& e, const instant& now, reconcile_effects& out);
   [[nodiscard]] static std::chrono::seconds grace_of(const entry& e,
                                                      std::optional<std::chrono::seconds> override_);
   void follow_wishes(const std::map<std::string, desired_pod>& want, const instant& now,
@@ -169,11 +167,13 @@ class reconciler_core {
   void look_at_times(const instant& now, reconcile_effects& out);
   void expect_end(entry& e, const instant& now, reconcile_effects& out);
   void overdue(entry& e, const instant& now, reconcile_effects& out);
+  void show_containers(entry& e, std::vector<container_status> now) const;
+  void show_no_run(entry& e) const;
   void give_up(entry& e, const backoff_profile& profile, const std::string& said);
   [[nodiscard]] backoff_profile profile(const entry& e) const;
   void replace(entry& e, const desired_pod& what, const instant& now, reconcile_effects& out);
-  void bring(entry& e, const desired_pod& what, const instant& now, reconcile_effects& out);
-  static void take(entry& e, const desired_pod& what);
+  void apply_change(entry& e, const desired_pod& what, const instant& now, reconcile_effects& out);
+  static void replace_content(entry& e, const desired_pod& what);
   void begin_again(entry& e, reconcile_effects& out);
   void forget(entries::iterator it, reconcile_effects& out);
   void decide(entry& e, const stop_reason& why, const instant& now, reconcile_effects& out);

@@ -6,7 +6,7 @@
 namespace tank {
 
 /// Another look of the same pod; whatever runs is not touched.
-void reconciler_core::take(entry& e, const desired_pod& what) {
+void reconciler_core::replace_content(entry& e, const desired_pod& what) {
   // A uid that an earlier version derived names the directories that are in use.
   auto uid = std::move(e.what.uid);
   e.what = what;
@@ -18,12 +18,12 @@ void reconciler_core::take(entry& e, const desired_pod& what) {
 
 /// Brings other content into force: in place when that can be done, and something runs to which it
 /// can be done.
-void reconciler_core::bring(entry& e, const desired_pod& what, const instant& now,
-                            reconcile_effects& out) {
+void reconciler_core::apply_change(entry& e, const desired_pod& what, const instant& now,
+                                   reconcile_effects& out) {
   const bool on_its_way_out = e.leaving || e.next || e.status.state == pod_state::stopping;
   if (on_its_way_out || plan_change(e.what, what) != pod_change::limits)
     return replace(e, what, now, out);
-  take(e, what);
+  replace_content(e, what);
   if (!e.alive) return begin_again(e, out);
   e.limits_edited = true;
   e.status.retries = 0;

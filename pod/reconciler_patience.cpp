@@ -1,7 +1,7 @@
 // How long things may take and how often they may fail: the watch over stops, and giving up.
-#include "pod/reconciler_core.hpp"
-#include "pod/runtime_machine.hpp"
 #include "config/pod.hpp"
+#include "pod/container_machine.hpp"
+#include "pod/reconciler_core.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -16,7 +16,7 @@ std::chrono::seconds reconciler_core::grace_of(const entry& e,
 }
 
 /// Another runtime serves the stop: the workload's time goes on where it was.
-void reconciler_core::halt_again(entry& e, const instant& now, reconcile_effects& out) {
+void reconciler_core::resume_stop(entry& e, const instant& now, reconcile_effects& out) {
   if (!e.stop_by) e.stop_by = now.mono + grace_of(e, std::nullopt);
   const auto left = std::chrono::ceil<std::chrono::seconds>(*e.stop_by - now.mono);
   out.emplace_back(stop_run{e.status.key, e.generation, std::max(left, std::chrono::seconds{0})});

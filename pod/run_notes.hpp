@@ -1,10 +1,11 @@
-/// What a runtime writes down for its heir, before it does it (pod_record.hpp).
+/// What a runtime writes down for its heir, before it acts on it (pod_record.hpp).
 #pragma once
 
 #include "pod/pod_records.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace spdlog {
@@ -21,19 +22,15 @@ class run_notes {
   run_notes(std::shared_ptr<pod_records> records, std::string key, std::uint64_t run,
             std::shared_ptr<spdlog::logger> log);
 
-  void prepared(const run_facts& facts) const;
-  void released(std::int64_t at) const; ///< CLOCK_MONOTONIC in ns
-  void brought_up(const phase_times& phases) const;
-  void ended(const run_end& end); ///< the first counts
+  /// Writes only what is other than before.
+  void keep(run_record record);
 
  private:
-  void check(const result<void>& kept) const;
-
   std::shared_ptr<pod_records> records_;
   std::string key_;
   std::uint64_t run_;
   std::shared_ptr<spdlog::logger> log_;
-  bool ended_ = false;
+  std::optional<run_record> kept_;
 };
 
 } // namespace tank

@@ -1,7 +1,7 @@
 #include "actors/images/image_store.hpp"
 
-#include "actors/run_job.hpp"
 #include "actors/role.hpp"
+#include "actors/run_job.hpp"
 #include "oci/reference.hpp"
 
 #include <algorithm>
@@ -33,9 +33,9 @@ struct image_user_down {
 
 } // namespace tank
 
-#define TANK_IMAGE_STORE_MESSAGES(M, O, b) \
-  O(b, image_landed) \
-  O(b, image_flight_progress) \
+#define TANK_IMAGE_STORE_MESSAGES(M, O, b)                                                         \
+  O(b, image_landed)                                                                               \
+  O(b, image_flight_progress)                                                                      \
   O(b, image_user_down)
 TANK_PRIVATE_MESSAGES(tank_image_store, ::tank::compat::roles::images, TANK_IMAGE_STORE_MESSAGES);
 

@@ -2,11 +2,11 @@
 /// name, and knows which layers are in use.
 #pragma once
 
-#include "oci/image_pull.hpp"
 #include "actors/images/messages.hpp"
-#include "base/worker.hpp"
 #include "base/error.hpp"
+#include "base/worker.hpp"
 #include "oci/image.hpp"
+#include "oci/image_pull.hpp"
 
 #include <functional>
 #include <memory>

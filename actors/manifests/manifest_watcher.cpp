@@ -1,11 +1,11 @@
 #include "actors/manifests/manifest_watcher.hpp"
 
-#include "base/directory_watch.hpp"
-#include "base/log.hpp"
 #include "actors/manifests/messages.hpp"
 #include "actors/reconcile/messages.hpp"
-#include "actors/run_job.hpp"
 #include "actors/role.hpp"
+#include "actors/run_job.hpp"
+#include "base/directory_watch.hpp"
+#include "base/log.hpp"
 
 #include <optional>
 #include <sys/epoll.h>
@@ -25,8 +25,8 @@ struct scan_done {
 
 } // namespace tank
 
-#define TANK_WATCHER_MESSAGES(M, O, b) \
-  M(b, scan_due, serial) \
+#define TANK_WATCHER_MESSAGES(M, O, b)                                                             \
+  M(b, scan_due, serial)                                                                           \
   O(b, scan_done)
 TANK_PRIVATE_MESSAGES(tank_watcher, ::tank::compat::roles::manifests, TANK_WATCHER_MESSAGES);
 

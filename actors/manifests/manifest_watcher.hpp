@@ -12,10 +12,10 @@
 /// reconciler learns it.
 #pragma once
 
-#include "pod/manifest_scan.hpp"
-#include "pod/manifest_set.hpp"
 #include "actors/poller.hpp"
 #include "base/worker.hpp"
+#include "pod/manifest_scan.hpp"
+#include "pod/manifest_set.hpp"
 
 #include <caf/actor.hpp>
 

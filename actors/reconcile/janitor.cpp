@@ -1,7 +1,7 @@
 #include "actors/reconcile/janitor.hpp"
 #include "actors/reconcile/messages.hpp"
-#include "pod/pod_storage.hpp"
 #include "actors/role.hpp"
+#include "pod/pod_storage.hpp"
 
 #include <map>
 #include <set>
@@ -19,8 +19,7 @@ struct janitor_due {
 
 } // namespace tank
 
-#define TANK_JANITOR_MESSAGES(M, O, b) \
-  M(b, janitor_due, down)
+#define TANK_JANITOR_MESSAGES(M, O, b) M(b, janitor_due, down)
 TANK_PRIVATE_MESSAGES(tank_janitor, ::tank::compat::roles::janitor, TANK_JANITOR_MESSAGES);
 
 namespace tank {

@@ -1,10 +1,11 @@
 #include "actors/reconcile/reconciler.hpp"
 
-#include "base/log.hpp"
 #include "actors/reconcile/messages.hpp"
-#include "actors/runtime/messages.hpp"
-#include "pod/reconciler_core.hpp"
 #include "actors/role.hpp"
+#include "actors/runtime/messages.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "pod/reconciler_core.hpp"
 
 #include <algorithm>
 
@@ -44,25 +45,15 @@ struct watcher_down {
 
 } // namespace tank
 
-#define TANK_RECONCILER_MESSAGES(M, O, b) \
-  M(b, runtime_down, key, generation, why) \
-  M(b, restart_due, key, generation) \
-  M(b, resync_due) \
-  M(b, pass_due) \
+#define TANK_RECONCILER_MESSAGES(M, O, b)                                                          \
+  M(b, runtime_down, key, generation, why)                                                         \
+  M(b, restart_due, key, generation)                                                               \
+  M(b, resync_due)                                                                                 \
+  M(b, pass_due)                                                                                   \
   M(b, watcher_down, who)
 TANK_PRIVATE_MESSAGES(tank_reconciler, ::tank::compat::roles::reconcile, TANK_RECONCILER_MESSAGES);
 
 namespace tank {
-
-namespace {
-
-std::int64_t system_wall_clock() {
-  timespec t{};
-  clock_gettime(CLOCK_REALTIME, &t);
-  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
-}
-
-} // namespace
 
 struct reconciler_memory::state {
   state(const backoff_profile& backoff, std::shared_ptr<pod_records> kept,
@@ -124,6 +115,7 @@ class reconciler : public role {
         },
         [this](const pod_running& m) { carry_out(memory_->core.running(m, at())); },
         [this](const pod_progress& m) { carry_out(memory_->core.progress(m)); },
+        [this](const containers_changed& m) { carry_out(memory_->core.containers(m)); },
         [this](const pod_ended& m) { carry_out(memory_->core.ended(m)); },
         [this](const limits_changed& m) { on_limits_changed(m); },
         [this](const runtime_down& m) { on_down(m); },
@@ -192,12 +184,13 @@ class reconciler : public role {
       const auto it = memory_->runtimes.find(run.generation);
       if (it == memory_->runtimes.end()) {
         // decided, and failed before it was done
-        compat::send(this, self(),
-                     runtime_down{run.key,
-                                  run.generation,
-                                  {stop_class::abnormal,
-                                   memory_->records ? stop_cause::unreachable : stop_cause::bring_up_failed, 0,
-                                   "never started"}});
+        compat::send(
+            this, self(),
+            runtime_down{run.key,
+                         run.generation,
+                         {stop_class::abnormal,
+                          memory_->records ? stop_cause::unreachable : stop_cause::bring_up_failed,
+                          0, "never started"}});
         continue;
       }
       watch_runtime(it->second, run.key, run.generation);
@@ -252,11 +245,11 @@ class reconciler : public role {
     if (e.adopt && memory_->records) args.adopt = memory_->records->run(e.key, e.run);
     auto runtime = options_.start_runtime(system(), std::move(args));
     if (!runtime) {
-      compat::send(
-          this, self(),
-          runtime_down{e.key,
-                       e.generation,
-                       {stop_class::abnormal, stop_cause::bring_up_failed, 0, "cannot start a runtime"}});
+      compat::send(this, self(),
+                   runtime_down{e.key,
+                                e.generation,
+                                {stop_class::abnormal, stop_cause::bring_up_failed, 0,
+                                 "cannot start a runtime"}});
       return;
     }
     watch_runtime(runtime, e.key, e.generation);

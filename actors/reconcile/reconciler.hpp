@@ -21,9 +21,9 @@
 /// Errors are answered as to_error(tank::error): see stop_reason.hpp.
 #pragma once
 
+#include "actors/runtime/runtime_args.hpp"
 #include "pod/backoff.hpp"
 #include "pod/pod_records.hpp"
-#include "actors/runtime/runtime_args.hpp"
 
 #include <chrono>
 #include <cstdint>

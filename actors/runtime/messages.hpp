@@ -50,6 +50,7 @@ struct stop_pod {
 /// -> host_pid, or errc::conflict with the cause "not_running" before its first instruction and
 /// from the moment it is killed or has ended. While it obeys a graceful stop it still counts.
 struct get_host_pid {
+  std::string container{}; ///< empty: the pod's first
   bool operator==(const get_host_pid&) const = default;
 };
 struct host_pid {
@@ -59,6 +60,7 @@ struct host_pid {
 
 /// -> exec_context; refused as get_host_pid is.
 struct get_exec_context {
+  std::string container{}; ///< empty: the pod's first
   bool operator==(const get_exec_context&) const = default;
 };
 /// What a command needs to enter the container and to find there what the workload found.
@@ -95,8 +97,9 @@ TANK_INSPECT(phase_times, image, spawn, rootfs, network, limits, proceed)
 } // namespace tank
 
 #define TANK_RUNTIME_MESSAGES(M, O, b)                                                             \
-  M(b, pod_running, key, generation, host_pid, started_ns, phases)                                 \
-  M(b, pod_ended, key, generation, how)                                                            \
+  O(b, pod_running)                                                                                \
+  O(b, pod_ended)                                                                                  \
+  O(b, containers_changed)                                                                         \
   M(b, pod_progress, key, generation, text)                                                        \
   M(b, limits_changed, key, generation, hash, why)                                                 \
   M(b, workload_running, pod, host_pid)                                                            \
@@ -104,9 +107,9 @@ TANK_INSPECT(phase_times, image, spawn, rootfs, network, limits, proceed)
   M(b, workload_signaled, pod, signal)                                                             \
   M(b, workload_error, pod, why)                                                                   \
   O(b, stop_pod)                                                                                   \
-  M(b, get_host_pid)                                                                               \
+  M(b, get_host_pid, container)                                                                    \
   M(b, host_pid, pid)                                                                              \
-  M(b, get_exec_context)                                                                           \
+  M(b, get_exec_context, container)                                                                \
   M(b, exec_context, host_pid, env, working_dir, cgroup)                                           \
   O(b, change_limits)                                                                              \
   M(b, own_runtime, owner)

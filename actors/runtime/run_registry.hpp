@@ -1,9 +1,9 @@
 /// What the runtimes of spawn_runtime share. Private to actors/.
 #pragma once
 
+#include "actors/runtime/runtime_args.hpp"
 #include "pod/model.hpp"
 #include "pod/pod_storage.hpp"
-#include "actors/runtime/runtime_args.hpp"
 
 #include <caf/actor.hpp>
 

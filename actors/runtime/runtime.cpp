@@ -1,33 +1,31 @@
 #include "actors/runtime/runtime.hpp"
 
-#include "actors/sessions/attach_desk.hpp"
-#include "base/log.hpp"
 #include "actors/images/messages.hpp"
+#include "actors/role.hpp"
 #include "actors/run_job.hpp"
 #include "actors/runtime/messages.hpp"
-#include "actors/sessions/messages.hpp"
-#include "actors/role.hpp"
-#include "pod/run_notes.hpp"
 #include "actors/runtime/runtime_events.hpp"
 #include "actors/runtime/runtime_jobs.hpp"
+#include "actors/sessions/attach_table.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "config/pod.hpp"
 #include "oci/image.hpp"
+#include "pod/container_end.hpp"
+#include "pod/run_notes.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <deque>
+#include <map>
 #include <optional>
 #include <sys/epoll.h>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace tank {
 
 namespace {
-
-using kind = runtime_event_kind;
-using act = runtime_action_kind;
-
-constexpr std::uint64_t the_ticket = 1; // a run asks for one image, once
 
 class runtime final : public role {
  public:
@@ -35,16 +33,15 @@ class runtime final : public role {
       : role(cfg)
       , options_(std::move(options))
       , args_(std::move(args))
-      , machine_(settings_for(args_, options_->patience))
-      , notes_(options_->records, args_.key, args_.run, options_->logger) {
+      , run_(run_settings_of(args_.key, *args_.what.pod, options_->backoff, options_->patience))
+      , notes_(options_->records, args_.key, args_.run, options_->logger)
+      , images_(run_.settings().containers.size())
+      , inputs_(run_.settings().containers.size()) {
     if (options_->storage) storage_ = options_->storage->hold(args_.what.uid);
     disk_ = options_->storage ? options_->storage->work_on(args_.what.uid) : options_->jobs;
     if (args_.ends_orderly)
       compat::trap_exit(this, [this](const caf::error& why) {
-        if (compat::is_normal(why)) return;
-        runtime_event e{.kind = kind::stop};
-        e.grace = std::chrono::seconds{0};
-        feed(std::move(e));
+        if (!compat::is_normal(why)) feed(run::stop{std::chrono::seconds{0}});
       });
   }
 
@@ -54,78 +51,70 @@ class runtime final : public role {
     mark_ = now();
     limits_edited_ = args_.limits_edited;
     if (args_.adopt) {
-      facts_ = args_.adopt->facts;
       phases_ = args_.adopt->phases;
+      perform(run_.begin_adoption(*args_.adopt, at()));
+    } else {
+      perform(run_.begin(at()));
     }
-    perform(args_.adopt ? machine_.begin_adoption(*args_.adopt) : machine_.begin());
     pump();
     return {
         [this](const image_resolved& m) { on_image(m); },
         [this](const image_progress& m) {
-          if (m.ticket == the_ticket && !image_ && !machine_.stop_asked()) progress(m.text);
+          if (asked_by(m.ticket) && !run_.stop_asked()) progress(m.text);
         },
         [this](const launch_prepared& m) { on_prepared(m); },
         [this](const launch_cleaned& m) { on_cleaned(m); },
-        [this](const change_limits& m) {
-          args_.what = m.what;
-          limits_edited_ = true;
-          if (machine_.state() == runtime_state::image)
-            tell_limits({}); // what is made is made with them
-          else
-            put_limits();
-        },
+        [this](const change_limits& m) { on_change_limits(m.what); },
         [this](const limits_put& m) { on_limits_put(m); },
         [this](const fd_ready& m) { on_fd(m); },
-        [this](const runtime_timer& m) {
-          runtime_event e{.kind = kind::timer};
-          e.serial = m.serial;
-          feed(std::move(e));
-        },
+        [this](const timer_fired& m) { feed(run::timer_due{m.id}); },
         [this](const own_runtime& m) {
           args_.owner = m.owner;
-          if (machine_.runs()) report_running();
+          if (run_.runs()) report_running();
         },
-        [this](const get_host_pid&) -> caf::result<host_pid> {
-          if (!machine_.runs()) return to_error(refusal("find the process of"));
-          return host_pid{machine_.host_pid()};
+        [this](const get_host_pid& m) -> caf::result<host_pid> {
+          const auto who = running_one(m.container, "find the process of");
+          if (!who) return to_error(who.error());
+          return host_pid{run_.container(*who).pid()};
         },
-        [this](const get_exec_context&) -> caf::result<exec_context> {
-          if (!machine_.runs()) return to_error(refusal("run a command in"));
-          return exec_context{machine_.host_pid(), facts_.env, facts_.working_dir, cgroup_dir()};
+        [this](const get_exec_context& m) -> caf::result<exec_context> {
+          const auto who = running_one(m.container, "run a command in");
+          if (!who) return to_error(who.error());
+          const auto& facts = run_.facts(*who);
+          return exec_context{run_.container(*who).pid(), facts.env, facts.working_dir,
+                              cgroup_dir(*who)};
         },
         [this](const begin_attach& m) { return on_begin_attach(m); },
         [this](const end_attach& m) { return on_end_attach(m); },
-        [this](const attach_down& m) {
-          if (desk_.lent() && m.serial == desk_.serial()) feed(plain_event(kind::attach_over));
-        },
+        [this](const attach_down& m) { attached_.down(m.serial); },
         [this](const stop_pod& m) {
-          if (!machine_.stop_asked()) progress("stopping");
-          runtime_event e{.kind = kind::stop};
-          e.grace = m.grace;
-          feed(std::move(e));
+          if (!run_.stop_asked()) progress("stopping");
+          feed(run::stop{m.grace});
         },
     };
   }
 
   void on_exit() override {
-    take_events_back("the pod's runtime has failed");
+    attached_.end_all({attach_end::lost, 0, "the pod's runtime has failed"},
+                      refusal("attach to", "not_running"));
     // Not the orderly way (then it is gone already): do not leave a workload without an owner.
     if (session_ && !args_.has_heir && !session_->shutdown()) session_->end();
     *abandoned_ = true;
     drop_session();
+    timers_.clear();
     storage_.reset();
     args_.owner = nullptr;
-    // A timer may keep this object for two minutes: what is large goes now.
-    notes_ = {nullptr, {}, 0, nullptr};
-    inputs_.reset();
-    image_.reset();
     options_.reset();
   }
 
  private:
+  [[nodiscard]] instant at() const {
+    return {now(), options_->wall_clock ? options_->wall_clock() : system_wall_clock()};
+  }
+
   // --- what happens, as events -------------------------------------------------------------------
 
-  void feed(runtime_event e) {
+  void feed(run::event e) {
     pending_.push_back(std::move(e));
     pump();
   }
@@ -135,34 +124,59 @@ class runtime final : public role {
     while (!pending_.empty()) {
       const auto e = std::move(pending_.front());
       pending_.pop_front();
-      note_time(e.kind);
-      perform(machine_.handle(e));
+      note_time(e);
+      perform(run_.handle(e, at()));
+      if (const auto* ended = std::get_if<run::child_ended>(&e)) tell_attacher(*ended);
       // A predecessor may have been killed between its record of other limits and the cgroups.
-      if (e.kind == kind::adopted) put_limits();
+      if (std::holds_alternative<run::adopted>(e)) put_limits();
     }
   }
 
+  /// Of one attempt of one container.
+  [[nodiscard]] std::uint64_t ticket_of(run::index who) const {
+    return (std::uint64_t{run_.container(who).attempt()} << 32U | who) + 1;
+  }
+  [[nodiscard]] std::optional<run::index> asked_by(std::uint64_t ticket) const {
+    const auto who = static_cast<run::index>((ticket - 1) & 0xffff'ffffU);
+    const bool waits = who < images_.size() && ticket == ticket_of(who) &&
+                       run_.container(who).state() == container_state::resolving;
+    return waits ? std::optional{who} : std::nullopt;
+  }
+
   void on_image(const image_resolved& m) {
-    if (m.ticket != the_ticket || image_) return;
-    image_ = m.image;
-    auto e = m.image ? plain_event(kind::image_ready) : failed_event(kind::image_failed, m.why);
-    e.code = static_cast<int>(m.problem);
-    feed(std::move(e));
+    const auto who = asked_by(m.ticket);
+    if (!who) return;
+    images_[*who] = m.image;
+    if (m.image)
+      feed(run::image_found{*who});
+    else
+      feed(run::image_missing{*who, m.why, m.problem});
   }
 
   void on_prepared(const launch_prepared& m) {
-    inputs_ = m.inputs;
-    phases_.limits = m.limits;
-    mark_ += m.limits; // counted there
-    if (inputs_) machine_.set_stop_signal(inputs_->stop_signal);
-    feed(m.inputs ? plain_event(kind::prepared) : failed_event(kind::prepare_failed, m.why));
+    if (m.sandbox) {
+      shared_ = m.shared;
+      phases_.limits = m.limits;
+      mark_ += m.limits; // counted there
+    }
+    if (m.sandbox && !shared_) pending_.emplace_back(run::sandbox_not_prepared{m.why});
+    for (const auto& c : m.containers) {
+      if (c.attempt != run_.container(c.who).attempt()) continue;
+      inputs_[c.who] = c.inputs;
+      if (c.inputs)
+        pending_.emplace_back(run::container_prepared{c.who, facts_of(*c.inputs)});
+      else
+        pending_.emplace_back(run::container_not_prepared{c.who, c.why});
+    }
+    if (m.sandbox && shared_) pending_.emplace_back(run::sandbox_prepared{});
+    pump();
   }
 
   void on_cleaned(const launch_cleaned& m) {
     if (m.why)
       log_or_none(options_->logger)
           ->error("event=clean_failed pod={} error=\"{}\"", args_.key, m.why->message());
-    feed(plain_event(kind::cleaned));
+    feed(run::cleaned{});
   }
 
   void on_fd(const fd_ready& m) {
@@ -170,214 +184,236 @@ class runtime final : public role {
     while (session_) { // a session_down drops it
       auto next = session_->next_event();
       if (!next) {
-        feed(failed_event(kind::session_down, std::move(next).error()));
+        feed(run::session_down{std::move(next).error(), false});
         break;
       }
       if (!*next) break;
-      if (auto e = to_event(**next, view())) feed(*std::move(e));
+      on_session_event(**next);
     }
     if (!session_) return;
-    if (const auto armed = watch_.rearm(EPOLLIN); !armed)
-      feed(failed_event(kind::session_down, armed.error()));
+    if (const auto armed = watch_.rearm(EPOLLIN); !armed) feed(run::session_failed{armed.error()});
   }
 
-  [[nodiscard]] run_view view() const { return {*options_, args_, inputs_.get(), session_.get()}; }
-
-  [[nodiscard]] std::string cgroup_dir() const {
-    const auto& all = options_->dirs.cgroups.hierarchies;
-    return all.empty() ? std::string{}
-                       : (all.front().directory / container_cgroup(view())).string();
+  void on_session_event(const kernel::session_event& e) {
+    if (const auto* up = std::get_if<kernel::sandbox_ready_event>(&e)) protocol_ = up->version;
+    if (const auto* opened = std::get_if<kernel::terminal_opened_event>(&e)) {
+      attached_.open(*opened, system(),
+                     {.fds = options_->fds, .limits = options_->attach, .runtime = self()});
+      return;
+    }
+    if (const auto* no = std::get_if<kernel::refused_event>(&e);
+        no != nullptr && no->about == kernel::request::open_terminal)
+      return attached_.refuse(no->who.container,
+                              refusal("attach to", std::string{to_string(no->why)}));
+    const run_view view{*options_, args_, run_, inputs_, *session_, protocol_};
+    if (auto event = to_event(e, view)) feed(*std::move(event));
   }
 
   // --- what to do --------------------------------------------------------------------------------
 
-  void perform(const std::vector<runtime_action>& actions) {
+  void perform(const run::actions& actions) {
     for (const auto& a : actions)
-      perform(a);
+      std::visit([this](const auto& one) { carry_out(one); }, a);
   }
 
-  void perform(const runtime_action& a) {
-    const auto& container = args_.what.pod->spec.containers.front().name;
-    switch (a.kind) {
-    case act::resolve_image:
-      return resolve();
-    case act::prepare:
-      return prepare();
-    case act::start_session:
-      return start_session();
-    case act::adopt_session:
-      return adopt_session();
-    case act::build:
-      return verb([&](auto& s) { return s.build(container); });
-    case act::proceed:
-      notes_.released(now().time_since_epoch() / std::chrono::nanoseconds{1});
-      return verb([&](auto& s) { return s.proceed(container); });
-    case act::abort:
-      return verb([&](auto& s) { return s.abort(container); });
-    case act::signal:
-      return verb([&](auto& s) { return s.signal(container, a.signum); });
-    case act::kill:
-      return verb([&](auto& s) { return s.kill(container); });
-    case act::shutdown:
-      notes_.ended({machine_.reason(), machine_.how()});
-      return shut_down();
-    case act::end_session:
-      if (session_) session_->end();
+  /// A successor finds what is done next.
+  void keep_record() {
+    auto record = run_.record();
+    record.phases = phases_;
+    notes_.keep(std::move(record));
+  }
+
+  void carry_out(const run::resolve_image& a) { resolve(a.who); }
+  void carry_out(const run::prepare& a) { prepare(a); }
+  void carry_out(const run::start_session&) { start_session(); }
+  void carry_out(const run::adopt_session&) { adopt_session(); }
+  void carry_out(const run::create& a) {
+    keep_record();
+    send_request([&](auto& s) -> result<void> {
+      const auto& plan = inputs_[a.who]->plan;
+      TANK_TRY(s.create(plan));
+      return s.build({plan.container, plan.attempt});
+    });
+  }
+  void carry_out(const run::build& a) {
+    send_request([&](auto& s) { return s.build(instance_of(a.who)); });
+  }
+  void carry_out(const run::proceed& a) {
+    keep_record();
+    send_request([&](auto& s) { return s.proceed(instance_of(a.who)); });
+  }
+  void carry_out(const run::abort& a) {
+    send_request([&](auto& s) { return s.abort(instance_of(a.who)); });
+  }
+  void carry_out(const run::signal& a) {
+    send_request([&](auto& s) { return s.signal(instance_of(a.who), a.number); });
+  }
+  void carry_out(const run::kill& a) {
+    send_request([&](auto& s) { return s.kill(instance_of(a.who)); });
+  }
+  void carry_out(const run::shut_down&) {
+    keep_record();
+    if (!session_) { // nothing to wait for
+      pending_.emplace_back(run::session_down{});
       return;
-    case act::arm_timer:
-      return compat::send_after(this, self(), a.after, runtime_timer{a.serial});
-    case act::drop_session:
-      return drop_session();
-    case act::clean:
-      notes_.ended({machine_.reason(), machine_.how()});
-      return clean();
-    case act::report_running:
-      return report_running();
-    case act::finish:
-      compat::send(this, args_.owner, pod_ended{args_.key, args_.generation, machine_.how()});
-      return stop(machine_.reason());
-    case act::begin_attach:
-      return lend_events();
-    case act::refuse_attach:
-      attach_answer_ = failure{
-          refusal("attach to", std::string{a.refusal},
-                  a.refusal == "not_a_tty" ? "its container has no 'tty: true'" : std::string{})};
-      return;
-    case act::end_attach:
-      return end_attach_session();
-    case act::reclaim:
-      return reclaim();
-    case act::unexpected:
-      return log_or_none(options_->logger)
-          ->warn("event=unexpected pod={} state={} what={}", args_.key, to_string(machine_.state()),
-                 to_string(a.about));
     }
+    if (!session_->shutdown()) session_->end(); // its directory may go only after the shim
+  }
+  void carry_out(const run::end_session&) {
+    if (session_) session_->end();
+  }
+  void carry_out(const run::drop_session&) { drop_session(); }
+  void carry_out(const run::arm_timer& a) {
+    timers_[a.of] = options_->timers->after(a.after, self(), a.serial);
+  }
+  void carry_out(const run::disarm_timer& a) { timers_.erase(a.of); }
+  void carry_out(const run::clean&) {
+    keep_record();
+    clean();
+  }
+  void carry_out(const run::report_running&) {
+    keep_record(); // with the times of the bring-up
+    report_running();
+  }
+  void carry_out(const run::report_containers&) {
+    keep_record();
+    compat::send(this, args_.owner,
+                 containers_changed{args_.key, args_.generation, run_.statuses()});
+  }
+  void carry_out(const run::finish&) {
+    compat::send(this, args_.owner,
+                 pod_ended{args_.key, args_.generation, run_.how(), run_.statuses()});
+    stop(run_.reason());
+  }
+  void carry_out(const run::unexpected& a) {
+    log_or_none(options_->logger)
+        ->warn("event=unexpected pod={} of={} state={} what={}", args_.key,
+               a.of ? run_.settings().containers[*a.of].name : "the sandbox", a.state, a.about);
   }
 
   // --- attach ------------------------------------------------------------------------------------
 
-  caf::result<attach_begun> on_begin_attach(const begin_attach& m) {
+  caf::response_promise on_begin_attach(const begin_attach& m) {
+    auto promise = make_response_promise();
+    const auto refuse = [&](const error& why) {
+      promise.deliver(to_error(why));
+      return promise;
+    };
     if (!m.attacher)
-      return to_error(fail(errc::invalid, "attach to", args_.key, "there is no attacher").value());
-    notice_end_of_attach();
-    attacher_ = m.attacher;
-    feed(plain_event(kind::begin_attach)); // answered in each state
-    attacher_ = nullptr;
-    if (!attach_answer_) return to_error(attach_answer_.error());
-    return *std::move(attach_answer_);
+      return refuse(fail(errc::invalid, "attach to", args_.key, "there is no attacher").value());
+    const auto who = running_one(m.container, "attach to");
+    if (!who) return refuse(who.error());
+    const auto& c = run_.settings().containers[*who];
+    if (run_.container(*who).state() != container_state::running || !session_)
+      return refuse(refusal("attach to", "not_running"));
+    if (!c.tty)
+      return refuse(refusal("attach to", "not_a_tty", "its container has no 'tty: true'"));
+    if (attached_.taken(c.name)) return refuse(refusal("attach to", "attached"));
+    attached_.begin(c.name, m.attacher, promise);
+    if (auto asked = session_->open_terminal(instance_of(*who), {}); !asked)
+      attached_.refuse(c.name, asked.error());
+    return promise;
   }
 
   caf::response_promise on_end_attach(const end_attach& m) {
     auto promise = make_response_promise();
-    notice_end_of_attach();
-    if (desk_.lent() && !desk_.is(m.attacher)) {
-      promise.deliver(to_error(refusal("end the attach to", "attached", "by another one")));
-      return promise;
-    }
-    end_waiters_.push_back(promise);
-    feed(plain_event(kind::end_attach));
+    const auto who = run_.find(m.container);
+    if (who)
+      attached_.end(run_.settings().containers[*who].name, m.attacher, promise,
+                    refusal("end the attach to", "attached", "by another one"));
+    else
+      promise.deliver(attach_finished{});
     return promise;
   }
 
-  /// The attach session gives its lease back before it tells its attacher, who may be here again
-  /// before the attach_down is.
-  void notice_end_of_attach() {
-    if (desk_.given_back()) feed(plain_event(kind::attach_over));
-  }
-
-  void lend_events() {
-    watch_.reset();
-    attach_answer_ = desk_.lend({.system = system(),
-                                 .lender = self(),
-                                 .attacher = attacher_,
-                                 .session = *session_,
-                                 .container = args_.what.pod->spec.containers.front().name,
-                                 .fds = *options_->fds,
-                                 .limits = options_->attach});
-    if (!attach_answer_) pending_.push_back(plain_event(kind::attach_over));
-  }
-
-  void end_attach_session() {
-    if (desk_.lent())
-      desk_.ask_to_leave();
-    else
-      answer_end_waiters();
-  }
-
-  void answer_end_waiters() {
-    for (auto& waiting : std::exchange(end_waiters_, {}))
-      waiting.deliver(attach_finished{});
-  }
-
-  void take_events_back(const char* why) {
-    desk_.take_back({attach_end::lost, 0, why});
-    answer_end_waiters();
-  }
-
-  /// Level-triggered: an end that the attach session has read does not come again, but is known.
-  void reclaim() {
-    if (!desk_.lent()) return;
-    take_events_back("the pod is being ended");
-    std::deque<runtime_event> news;
-    for (const auto& known : known_ends(*session_))
-      if (auto e = to_event(known, view())) news.push_back(*std::move(e));
-    if (!session_->down()) {
-      auto watching = options_->fds->watch(session_->poll_fd(), EPOLLIN, self());
-      if (watching)
-        watch_ = *std::move(watching);
-      else
-        news.push_back(failed_event(kind::session_failed, std::move(watching).error()));
-    }
-    pending_.insert(pending_.begin(), news.begin(), news.end());
+  void tell_attacher(const run::child_ended& e) {
+    const auto& name = run_.settings().containers[e.who].name;
+    attach_ended how{attach_end::lost, 0, describe(e.end)};
+    if (e.end.how == run::outcome::exited) how = {attach_end::exited, e.end.code, {}};
+    if (e.end.how == run::outcome::signaled) how = {attach_end::signaled, e.end.code, {}};
+    attached_.over(name, how, refusal("attach to", "not_running"));
   }
 
   // --- what to do, continued ---------------------------------------------------------------------
 
-  [[nodiscard]] error refusal(const char* step, std::string cause = "not_running",
-                              std::string hint = {}) const {
+  [[nodiscard]] error refusal(const char* step, std::string cause, std::string hint = {}) const {
     return fail(errc::conflict, step, args_.key, std::move(cause), std::move(hint)).value();
   }
 
+  /// The container of that name, or the pod's first, if it runs.
+  [[nodiscard]] result<run::index> running_one(const std::string& container,
+                                               const char* step) const {
+    const auto who = run_.find(container);
+    if (!who)
+      return fail(errc::not_found, step, args_.key, "it has no container '" + container + "'");
+    if (!run_.container(*who).runs()) return failure{refusal(step, "not_running")};
+    return *who;
+  }
+
+  [[nodiscard]] kernel::instance instance_of(run::index who) const {
+    return {run_.settings().containers[who].name, run_.container(who).attempt()};
+  }
+
+  [[nodiscard]] std::string cgroup_dir(run::index who) const {
+    const auto& all = options_->dirs.cgroups.hierarchies;
+    if (all.empty()) return {};
+    const auto name = container_cgroup(*options_, args_, run_.settings().containers[who].name);
+    return (all.front().directory / name).string();
+  }
+
   void report_running() {
+    const auto& first = run_.container(*run_.find({}));
     compat::send(this, args_.owner,
-                 pod_running{args_.key, args_.generation, machine_.host_pid(),
-                             machine_.started_ns(), phases_});
+                 pod_running{args_.key, args_.generation, first.pid(), first.started_ns(), phases_,
+                             run_.statuses()});
   }
 
   void progress(std::string text) {
     compat::send(this, args_.owner, pod_progress{args_.key, args_.generation, std::move(text)});
   }
 
-  void resolve() {
-    const auto& container = args_.what.pod->spec.containers.front();
-    const auto& image = container.image;
-    progress("resolving image '" + image + "'");
+  void resolve(run::index who) {
+    images_[who].reset();
+    inputs_[who].reset();
+    const auto& container = args_.what.pod->spec.containers[who];
+    const auto ticket = ticket_of(who);
+    progress("resolving image '" + container.image + "'");
     // The answer is a message; what is asked for here is to hear when there is nobody to give one.
     compat::ask(this, options_->image_store(),
-                resolve_image{image, the_ticket, self(), container.image_pull_policy})
+                resolve_image{container.image, ticket, self(), container.image_pull_policy})
         .then([] {},
-              [this, image](const caf::error&) {
+              [this, image = container.image, ticket](const caf::error&) {
                 on_image(
-                    {the_ticket, nullptr,
+                    {ticket, nullptr,
                      fail(errc::unavailable, "resolve image", image, "the image store has ended")
                          .value(),
                      image_problem::pull_failed});
               });
   }
 
-  void prepare() {
-    tell_limits({}); // they are of what is made now
-    run_job(*disk_, self(),
-            [request = request_for(args_, *options_, image_), options = options_,
-             abandoned = abandoned_] {
-              if (*abandoned) return launch_prepared{}; // its heir prepares the same directories
-              return prepare_run(request, *options);
-            });
+  void prepare(const run::prepare& a) {
+    if (a.sandbox) tell_limits({}); // they are of what is made now
+    prepare_job job{request_for(args_, *options_), a.sandbox, {}};
+    for (const auto who : a.containers)
+      job.containers.push_back({who, run_.container(who).attempt(), images_[who]});
+    run_job(*disk_, self(), [job = std::move(job), options = options_, abandoned = abandoned_] {
+      if (*abandoned) return launch_prepared{}; // its heir prepares the same directories
+      return prepare_run(job, *options);
+    });
+  }
+
+  void on_change_limits(const desired_pod& what) {
+    args_.what = what;
+    limits_edited_ = true;
+    if (run_.sandbox() == sandbox_state::idle)
+      tell_limits({}); // what is made is made with them
+    else
+      put_limits();
   }
 
   /// Behind the job that makes the cgroups, should that be on its way.
   void put_limits() {
-    if (!machine_.has_cgroups()) return;
+    if (!run_.has_cgroups()) return;
     auto wanted = cgroups_of(args_, *options_);
     if (!wanted) return on_limits_put({args_.what.hash, std::move(wanted).error()});
     if (wanted->name.empty()) return tell_limits({});
@@ -388,7 +424,7 @@ class runtime final : public role {
   }
 
   void on_limits_put(const limits_put& m) {
-    if (m.hash != args_.what.hash || !machine_.has_cgroups()) return;
+    if (m.hash != args_.what.hash || !run_.has_cgroups()) return;
     if (m.why && !limits_edited_)
       log_or_none(options_->logger)
           ->warn("event=limits_not_put pod={} error=\"{}\"", args_.key, m.why->message());
@@ -401,55 +437,41 @@ class runtime final : public role {
                  limits_changed{args_.key, args_.generation, args_.what.hash, std::move(why)});
   }
 
-  result<void> try_adopt_session() {
-    session_ = TANK_TRY(options_->port->adopt_session(options_->dirs.pod_run(args_.what.uid)));
+  // --- the session -------------------------------------------------------------------------------
+
+  result<void> open_session(result<std::unique_ptr<kernel::session>> opened) {
+    session_ = TANK_TRY(std::move(opened));
     watch_ = TANK_TRY(options_->fds->watch(session_->poll_fd(), EPOLLIN, self()));
     return {};
   }
 
   void adopt_session() {
-    if (auto adopted = try_adopt_session(); !adopted) {
+    const auto dir = options_->dirs.pod_run(args_.what.uid);
+    if (auto adopted = open_session(options_->port->adopt_session(dir)); !adopted) {
       drop_session();
-      pending_.push_back(failed_event(kind::session_failed, std::move(adopted).error()));
+      pending_.emplace_back(run::session_failed{std::move(adopted).error()});
     }
   }
 
-  result<void> try_start_session() {
-    session_ = TANK_TRY(options_->port->start_session(inputs_->sandbox));
-    watch_ = TANK_TRY(options_->fds->watch(session_->poll_fd(), EPOLLIN, self()));
-    TANK_TRY(session_->create(inputs_->plan));
-    return session_->build(inputs_->plan.container);
-  }
-
   void start_session() {
-    const auto& process = inputs_->plan.process;
-    facts_ = {inputs_->stop_signal, process.env, process.cwd};
-    notes_.prepared(facts_);
-    if (auto started = try_start_session(); !started)
-      pending_.push_back(failed_event(kind::session_failed, std::move(started).error()));
+    keep_record();
+    if (auto started = open_session(options_->port->start_session(shared_->spec)); !started)
+      pending_.emplace_back(run::session_failed{std::move(started).error()});
   }
 
-  template <class Verb>
-  void verb(Verb call) {
+  template <class Request>
+  void send_request(Request request) {
     if (!session_) return;
-    auto sent = [&] {
-      const auto held = desk_.lock();
-      return call(*session_);
-    }();
-    if (sent) return;
-    // Lent, the session may know an end that we do not: then that is why, and no news.
-    if (desk_.lent()) pending_.push_back(plain_event(kind::attach_over));
-    pending_.push_back(failed_event(kind::session_failed, std::move(sent).error()));
-  }
-
-  void shut_down() {
-    if (!session_)
-      return pending_.push_back(plain_event(kind::session_down)); // nothing to wait for
-    if (!session_->shutdown()) session_->end(); // its directory may go only after the shim
+    if (auto sent = request(*session_); !sent) {
+      // What crossed the end of the attempt is no failure of the session: its event is on the way.
+      if (sent.error().code == errc::conflict || sent.error().code == errc::not_found) return;
+      pending_.emplace_back(run::session_failed{std::move(sent).error()});
+    }
   }
 
   void drop_session() {
-    take_events_back("the pod's shim went away");
+    attached_.end_all({attach_end::lost, 0, "the pod's shim went away"},
+                      refusal("attach to", "not_running"));
     watch_.reset();
     session_.reset();
   }
@@ -462,39 +484,43 @@ class runtime final : public role {
         });
   }
 
-  /// Each phase lasts from the event before it to its own.
-  void note_time(kind k) {
-    auto* phase = k == kind::image_ready     ? &phases_.image
-                  : k == kind::child_ready   ? &phases_.spawn
-                  : k == kind::child_built   ? &phases_.rootfs
-                  : k == kind::child_running ? &phases_.proceed
-                                             : nullptr;
+  /// Each phase of the first container's bring-up lasts from the event before it to its own.
+  void note_time(const run::event& e) {
+    auto* phase = std::visit(
+        [this](const auto& one) -> std::chrono::microseconds* {
+          using type = std::decay_t<decltype(one)>;
+          if constexpr (requires { one.who; })
+            if (one.who != 0 || run_.container(0).attempt() != 0) return nullptr;
+          if constexpr (std::is_same_v<type, run::image_found>) return &phases_.image;
+          if constexpr (std::is_same_v<type, run::child_ready>) return &phases_.spawn;
+          if constexpr (std::is_same_v<type, run::child_built>) return &phases_.rootfs;
+          if constexpr (std::is_same_v<type, run::child_running>) return &phases_.proceed;
+          return nullptr;
+        },
+        e);
     if (phase == nullptr) return;
-    const auto at = now();
-    *phase = std::chrono::duration_cast<std::chrono::microseconds>(at - mark_);
-    mark_ = at;
-    if (k == kind::child_running) notes_.brought_up(phases_);
+    const auto time = now();
+    *phase = std::chrono::duration_cast<std::chrono::microseconds>(time - mark_);
+    mark_ = time;
   }
 
   std::shared_ptr<const runtime_options> options_;
   runtime_args args_;
-  runtime_machine machine_;
+  pod_run run_;
   pod_storage::hold_token storage_;
   std::shared_ptr<job_runner> disk_; ///< for jobs on the pod's directories
   std::shared_ptr<std::atomic<bool>> abandoned_ = std::make_shared<std::atomic<bool>>(false);
   run_notes notes_;
   bool limits_edited_ = false; ///< and what became of that not told
-  run_facts facts_;            ///< once prepared, or as a predecessor left them
-  std::deque<runtime_event> pending_;
-  std::shared_ptr<const oci::image> image_;
-  std::shared_ptr<const launch_inputs> inputs_;
+  std::deque<run::event> pending_;
+  std::vector<std::shared_ptr<const oci::image>> images_; ///< by container, of the present attempt
+  std::vector<std::shared_ptr<const container_inputs>> inputs_; ///< the same
+  std::shared_ptr<const sandbox_inputs> shared_;                ///< once prepared
   std::unique_ptr<kernel::session> session_;
   fd_subscription watch_; ///< of session_: declared after it, gone before it
-
-  attach_desk desk_;
-  caf::actor attacher_; ///< of the begin_attach at hand; its answer is the next
-  result<attach_begun> attach_answer_;
-  std::vector<caf::response_promise> end_waiters_;
+  std::uint32_t protocol_ = 2;
+  std::map<std::optional<run::index>, timer> timers_; ///< by owner, see run::arm_timer
+  attach_table attached_;
 
   std::chrono::steady_clock::time_point mark_;
   phase_times phases_;

@@ -1,6 +1,7 @@
 #include "actors/runtime/runtime_events.hpp"
 
-#include "pod/prepare_launch.hpp"
+#include "kernel/cgroup.hpp"
+#include "pod/plan_cgroup.hpp"
 
 #include <utility>
 #include <variant>
@@ -9,106 +10,148 @@ namespace tank {
 
 namespace {
 
-using kind = runtime_event_kind;
-
-const std::string& container_of(const run_view& run) {
-  return run.args.what.pod->spec.containers.front().name;
+/// Its cgroup is made for the attempt and stays until the next: what it counts is its own.
+bool counted_oom(const run_view& v, const std::string& container, bool ended_well) {
+  const auto& tree = v.options.dirs.cgroups;
+  if (v.protocol >= 2 || tree.version == cgroup_version::none) return false;
+  const auto stats =
+      v.options.port->read_cgroup(tree, container_cgroup(v.options, v.args, container));
+  return stats && is_oom_end(0, stats->oom_kills.value_or(0), ended_well);
 }
 
-/// Its cgroups are made for the run and stay until it is cleaned up: what they count is its own.
-bool ran_out_of_memory(const run_view& run, bool ended_well) {
-  const auto& tree = run.options.dirs.cgroups;
-  if (tree.version == cgroup_version::none) return false;
-  return is_oom_end(0, run.options.port->count_oom_kills(tree, container_cgroup(run)), ended_well);
-}
-
-error explain(const run_view& run, const kernel::failed_event& e) {
-  if (run.inputs != nullptr) return explain_failure(e, *run.inputs);
+error explain(const run_view& v, run::index who, const kernel::failed_event& e) {
+  if (const auto& inputs = v.inputs.at(who)) return explain_failure(e, *inputs);
   return fail_errno(e.sys, e.step, e.object).value();
 }
 
-runtime_event as_adopted(const run_view& run) {
-  runtime_event e{.kind = kind::adopted};
-  const auto& container = container_of(run);
-  for (const auto& c : run.session->info()) {
-    if (c.container != container) continue;
-    e.at = c.at;
-    e.pid = c.host_pid;
-    e.started_ns = c.started_ns;
-    e.at_ns = kernel::is_terminal(c.at) ? c.finished_ns : c.started_ns;
-    e.code = c.result;
-    e.out_of_memory = kernel::is_terminal(c.at) &&
-                      ran_out_of_memory(run, c.at == kernel::stage::exited && c.result == 0);
-    if (c.at == kernel::stage::failed)
-      e.why = explain(run, {container, c.sys, c.step, c.object, -1});
+run::held_container held(const run_view& v, run::index who, const kernel::container_info& c) {
+  run::held_container h;
+  h.who = who;
+  h.attempt = c.who.attempt;
+  h.at = c.at;
+  h.pid = c.host_pid;
+  h.started_ns = c.started_ns;
+  h.end.code = c.result;
+  h.end.finished_ns = c.finished_ns;
+  h.end.out_of_memory =
+      c.out_of_memory ||
+      (kernel::is_terminal(c.at) &&
+       counted_oom(v, c.who.container, c.at == kernel::stage::exited && c.result == 0));
+  switch (c.at) {
+  case kernel::stage::exited:
+    h.end.how = run::outcome::exited;
+    break;
+  case kernel::stage::signaled:
+    h.end.how = run::outcome::signaled;
+    break;
+  case kernel::stage::aborted:
+    h.end.how = run::outcome::aborted;
+    break;
+  case kernel::stage::failed:
+    h.end.how = run::outcome::failed;
+    h.end.why = explain(v, who, {c.who, c.code, c.sys, c.step, c.object, c.step_index});
+    break;
+  default:
+    break;
   }
-  return e;
+  return h;
 }
 
 struct translate {
-  const run_view& run;
+  const run_view& v;
 
-  runtime_event operator()(const kernel::ready_event& e) const {
-    return {.kind = kind::child_ready, .pid = e.host_pid};
+  /// The event `make(index)` of a container of this pod.
+  template <class Make>
+  std::optional<run::event> of(const kernel::instance& who, Make make) const {
+    const auto index = v.run.find(who.container);
+    if (!index || who.container.empty()) return std::nullopt;
+    return run::event{make(*index)};
   }
-  runtime_event operator()(const kernel::built_event&) const {
-    return plain_event(kind::child_built);
+
+  std::optional<run::event> operator()(const kernel::sandbox_ready_event&) const {
+    return run::sandbox_up{};
   }
-  runtime_event operator()(const kernel::running_event& e) const {
-    return {.kind = kind::child_running, .pid = e.host_pid, .at_ns = e.started_ns};
+  std::optional<run::event> operator()(const kernel::ready_event& e) const {
+    return of(e.who, [&](run::index i) { return run::child_ready{i, e.who.attempt, e.host_pid}; });
   }
-  runtime_event operator()(const kernel::exited_event& e) const {
-    return {.kind = kind::child_exited,
-            .code = e.code,
-            .at_ns = e.finished_ns,
-            .out_of_memory = ran_out_of_memory(run, e.code == 0)};
+  std::optional<run::event> operator()(const kernel::built_event& e) const {
+    return of(e.who, [&](run::index i) { return run::child_built{i, e.who.attempt}; });
   }
-  runtime_event operator()(const kernel::signaled_event& e) const {
-    return {.kind = kind::child_signaled,
-            .code = e.signal,
-            .at_ns = e.finished_ns,
-            .out_of_memory = ran_out_of_memory(run, false)};
+  std::optional<run::event> operator()(const kernel::running_event& e) const {
+    return of(e.who, [&](run::index i) {
+      return run::child_running{i, e.who.attempt, e.host_pid, e.started_ns};
+    });
   }
-  runtime_event operator()(const kernel::aborted_event&) const {
-    return plain_event(kind::child_aborted);
+  std::optional<run::event> operator()(const kernel::exited_event& e) const {
+    run::container_end end;
+    end.how = run::outcome::exited;
+    end.code = e.code;
+    end.finished_ns = e.finished_ns;
+    end.out_of_memory = e.out_of_memory || counted_oom(v, e.who.container, e.code == 0);
+    return ended(e.who, std::move(end));
   }
-  runtime_event operator()(const kernel::failed_event& e) const {
-    auto failed = failed_event(kind::child_failed, explain(run, e));
-    failed.out_of_memory = ran_out_of_memory(run, false);
-    return failed;
+  std::optional<run::event> operator()(const kernel::signaled_event& e) const {
+    run::container_end end;
+    end.how = run::outcome::signaled;
+    end.code = e.signal;
+    end.finished_ns = e.finished_ns;
+    end.out_of_memory = e.out_of_memory || counted_oom(v, e.who.container, false);
+    return ended(e.who, std::move(end));
   }
-  runtime_event operator()(const kernel::adopted_event&) const { return as_adopted(run); }
-  runtime_event operator()(const kernel::session_down_event& e) const {
-    auto down =
-        failed_event(kind::session_down,
-                     fail(errc::unavailable, "reach the shim of", run.args.key, e.why).value());
-    down.shim_lives = e.shim_lives;
-    return down;
+  std::optional<run::event> operator()(const kernel::aborted_event& e) const {
+    run::container_end end;
+    end.how = run::outcome::aborted;
+    return ended(e.who, std::move(end));
   }
-  // On its way when the last attach ended: nobody listens, and the log has it.
-  std::nullopt_t operator()(const kernel::pty_output_event&) const { return std::nullopt; }
-  std::nullopt_t operator()(const kernel::pty_input_dropped_event&) const { return std::nullopt; }
+  std::optional<run::event> operator()(const kernel::failed_event& e) const {
+    run::container_end end;
+    end.how = run::outcome::failed;
+    end.out_of_memory = e.out_of_memory || counted_oom(v, e.who.container, false);
+    if (const auto i = v.run.find(e.who.container)) end.why = explain(v, *i, e);
+    return ended(e.who, std::move(end));
+  }
+  std::optional<run::event> operator()(const kernel::refused_event& e) const {
+    // After a refused `create` there is no such instance; other refusals crossed its end.
+    if (e.about != kernel::request::create) return std::nullopt;
+    run::container_end end;
+    end.how = run::outcome::failed;
+    end.why = e.sys != 0 ? fail_errno(e.sys, "create", to_string(e.who)).value()
+                         : fail(errc::conflict, "create", to_string(e.who),
+                                e.text.empty() ? std::string{to_string(e.why)} : e.text)
+                               .value();
+    return ended(e.who, std::move(end));
+  }
+  std::optional<run::event> operator()(const kernel::adopted_event&) const {
+    run::adopted a;
+    for (const auto& c : v.session.info())
+      if (const auto i = v.run.find(c.who.container)) a.containers.push_back(held(v, *i, c));
+    return a;
+  }
+  std::optional<run::event> operator()(const kernel::session_down_event& e) const {
+    return run::session_down{
+        fail(errc::unavailable, "reach the shim of", v.args.key, e.why).value(), e.shim_lives};
+  }
+  /// That of an attach: the runtime sees to it.
+  std::optional<run::event> operator()(const kernel::terminal_opened_event&) const {
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] std::optional<run::event> ended(const kernel::instance& who,
+                                                run::container_end end) const {
+    return of(who, [&](run::index i) { return run::child_ended{i, who.attempt, std::move(end)}; });
+  }
 };
 
 } // namespace
 
-runtime_event plain_event(runtime_event_kind k) {
-  return {.kind = k};
+std::filesystem::path container_cgroup(const runtime_options& options, const runtime_args& args,
+                                       const std::string& container) {
+  return options.dirs.pod_cgroup(args.what.uid) / container;
 }
 
-runtime_event failed_event(runtime_event_kind k, error why) {
-  runtime_event e{.kind = k};
-  e.why = std::move(why);
-  return e;
-}
-
-std::filesystem::path container_cgroup(const run_view& run) {
-  return run.options.dirs.pod_cgroup(run.args.what.uid) / container_of(run);
-}
-
-std::optional<runtime_event> to_event(const kernel::session_event& e, const run_view& run) {
-  return std::visit(
-      [&run](const auto& one) -> std::optional<runtime_event> { return translate{run}(one); }, e);
+std::optional<run::event> to_event(const kernel::session_event& e, const run_view& run) {
+  return std::visit(translate{run}, e);
 }
 
 } // namespace tank

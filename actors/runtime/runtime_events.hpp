@@ -1,11 +1,15 @@
-/// What a session tells of its container, as events of the runtime's table. Pure but for looking
-/// whether the kernel killed for want of memory.
+/// What a session tells, as events of a run. Pure but for counting what a shim of protocol 1 does
+/// not count.
 #pragma once
 
 #include "actors/runtime/runtime.hpp"
+#include "kernel/session_events.hpp"
+#include "pod/container.hpp"
+#include "pod/run_steps.hpp"
 
-#include <filesystem>
+#include <memory>
 #include <optional>
+#include <vector>
 
 namespace tank {
 
@@ -13,17 +17,18 @@ namespace tank {
 struct run_view {
   const runtime_options& options;
   const runtime_args& args;
-  const launch_inputs* inputs;    ///< null: a predecessor began it
-  const kernel::session* session; ///< not null while events are read
+  const pod_run& run;
+  /// By container; null: a predecessor began it.
+  const std::vector<std::shared_ptr<const container_inputs>>& inputs;
+  const kernel::session& session;
+  std::uint32_t protocol = 2; ///< of the shim
 };
 
-/// Nothing for an event that changes nothing.
-std::optional<runtime_event> to_event(const kernel::session_event& e, const run_view& run);
+/// Nothing for an event that changes nothing, or is about a container that the pod has not.
+std::optional<run::event> to_event(const kernel::session_event& e, const run_view& run);
 
-/// Of the container: a name in a cgroup_tree.
-std::filesystem::path container_cgroup(const run_view& run);
-
-runtime_event plain_event(runtime_event_kind k);
-runtime_event failed_event(runtime_event_kind k, error why);
+/// Of a container: a name in a cgroup_tree.
+std::filesystem::path container_cgroup(const runtime_options& options, const runtime_args& args,
+                                       const std::string& container);
 
 } // namespace tank

@@ -1,22 +1,15 @@
 #include "actors/runtime/runtime_jobs.hpp"
 
-#include <chrono>
+#include "config/pod.hpp"
+#include "pod/plan_cgroup.hpp"
+
 #include <memory>
 #include <utility>
 
 namespace tank {
 
-runtime_settings settings_for(const runtime_args& args, runtime_settings s) {
-  s.name = args.key;
-  s.tty = args.what.pod->spec.containers.front().tty;
-  s.grace = std::chrono::seconds{args.what.pod->spec.termination_grace_period_seconds.value_or(30)};
-  return s;
-}
-
-prepare_request request_for(const runtime_args& args, const runtime_options& options,
-                            std::shared_ptr<const oci::image> image) {
+pod_request request_for(const runtime_args& args, const runtime_options& options) {
   return {.pod = args.what.pod,
-          .image = std::move(image),
           .host = options.host,
           .dirs = options.dirs,
           .uid = args.what.uid,
@@ -26,16 +19,32 @@ prepare_request request_for(const runtime_args& args, const runtime_options& opt
           .ids = options.ids};
 }
 
-launch_prepared prepare_run(const prepare_request& request, const runtime_options& options) {
-  auto made = options.prepare(request, *options.port);
-  if (!made) return {nullptr, std::move(made).error()};
-  auto inputs = std::make_shared<const launch_inputs>(*std::move(made));
-  if (inputs->cgroup.name.empty()) return {std::move(inputs), {}};
-  const auto begin = std::chrono::steady_clock::now();
-  if (auto done = options.port->make_cgroup(options.dirs.cgroups, inputs->cgroup); !done)
-    return {nullptr, std::move(done).error()};
-  const auto took = std::chrono::steady_clock::now() - begin;
-  return {std::move(inputs), {}, std::chrono::duration_cast<std::chrono::microseconds>(took)};
+static launch_prepared::container prepare_one(const prepare_job& job,
+                                              const prepare_job::container& c,
+                                              const runtime_options& options) {
+  auto made = options.prepare_container(job.pod, job.pod.pod->spec.containers.at(c.who), c.attempt,
+                                        *c.image, *options.port);
+  if (!made) return {c.who, c.attempt, nullptr, std::move(made).error()};
+  return {c.who, c.attempt, std::make_shared<const container_inputs>(*std::move(made)), {}};
+}
+
+launch_prepared prepare_run(const prepare_job& job, const runtime_options& options) {
+  launch_prepared out;
+  out.sandbox = job.sandbox;
+  if (job.sandbox) {
+    auto made = options.prepare_sandbox(job.pod, *options.port);
+    if (!made) {
+      out.why = std::move(made).error();
+      for (const auto& c : job.containers)
+        out.containers.push_back({c.who, c.attempt, nullptr, out.why});
+      return out;
+    }
+    out.limits = made->cgroups_took;
+    out.shared = std::make_shared<const sandbox_inputs>(std::move(made->inputs));
+  }
+  for (const auto& c : job.containers)
+    out.containers.push_back(prepare_one(job, c, options));
+  return out;
 }
 
 result<kernel::pod_cgroup> cgroups_of(const runtime_args& args, const runtime_options& options) {

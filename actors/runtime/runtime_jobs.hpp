@@ -1,23 +1,34 @@
 /// What a runtime has done by worker threads: all that blocks; and what it is asked for, pure.
 #pragma once
 
-#include "pod/prepare_launch.hpp"
-#include "actors/runtime/runtime.hpp"
-#include "actors/runtime/messages.hpp"
 #include "actors/runtime/private_messages.hpp"
+#include "actors/runtime/runtime.hpp"
+#include "pod/container.hpp"
+#include "pod/sandbox.hpp"
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace tank {
 
-runtime_settings settings_for(const runtime_args& args, runtime_settings patience);
-prepare_request request_for(const runtime_args& args, const runtime_options& options,
-                            std::shared_ptr<const oci::image> image);
+/// Of a run::prepare.
+struct prepare_job {
+  struct container {
+    run::index who = 0;
+    std::uint32_t attempt = 0;
+    std::shared_ptr<const oci::image> image;
+  };
+  pod_request pod;
+  bool sandbox = false;
+  std::vector<container> containers;
+};
 
-/// Everything of a run but its shim: its cgroups are there before the shim is, since the container
-/// is born in them.
-launch_prepared prepare_run(const prepare_request& request, const runtime_options& options);
+pod_request request_for(const runtime_args& args, const runtime_options& options);
+
+/// Everything of a sandbox and of containers but the shim: cgroups are there before the shim is,
+/// since containers are born in them.
+launch_prepared prepare_run(const prepare_job& job, const runtime_options& options);
 
 /// The cgroups of a run with the limits that its pod has now; no name: there are none to have.
 /// Pure.

@@ -1,11 +1,11 @@
 #include "actors/runtime/runtime_supervisor.hpp"
 
-#include "pod/manifest_set.hpp"
-#include "actors/runtime/messages.hpp"
 #include "actors/role.hpp"
+#include "actors/runtime/messages.hpp"
 #include "actors/runtime/run_registry.hpp"
 #include "actors/supervision/supervisor.hpp"
 #include "config/pod.hpp"
+#include "pod/manifest_set.hpp"
 
 #include <utility>
 
@@ -22,9 +22,9 @@ struct run_down {
 
 } // namespace tank
 
-#define TANK_RUN_LISTENER_MESSAGES(M, O, b) \
-  M(b, run_down, key, why)
-TANK_PRIVATE_MESSAGES(tank_run_listener, ::tank::compat::roles::run_registry, TANK_RUN_LISTENER_MESSAGES);
+#define TANK_RUN_LISTENER_MESSAGES(M, O, b) M(b, run_down, key, why)
+TANK_PRIVATE_MESSAGES(tank_run_listener, ::tank::compat::roles::run_registry,
+                      TANK_RUN_LISTENER_MESSAGES);
 
 namespace tank {
 
@@ -172,7 +172,8 @@ result<caf::actor> spawn_runtime(const runtime_supervisor& under, const desired_
   if (!supervisor) return fail(errc::unavailable, "start", key, "this Tank has ended");
   TANK_TRY(runs->claim(key, what.uid));
   auto& sys = supervisor->home_system();
-  const auto listener = sys.spawn<run_listener>(run_listener_options{runs, what.uid, std::move(options.owner)});
+  const auto listener =
+      sys.spawn<run_listener>(run_listener_options{runs, what.uid, std::move(options.owner)});
   runtime_args args{key, 0, what, 0, listener};
   args.ends_orderly = true;
   auto runtime = runs->make()(sys, std::move(args));

@@ -10,8 +10,8 @@
 /// too.
 #pragma once
 
-#include "pod/model.hpp"
 #include "base/error.hpp"
+#include "pod/model.hpp"
 
 #include <caf/actor.hpp>
 

@@ -2,17 +2,18 @@
 /// other.
 ///
 ///     attacher                      runtime                     attach session
-///     begin_attach       -->        lends the session's events  --> starts
+///     begin_attach       -->        opens the terminal's stream --> starts
 ///     attach_begun       <--
 ///     attach_input, attach_resize                               -->
 ///                                                               <-- attach_output, attach_dropped
 ///     attach_taken (of output)                                  -->
 ///     end_attach         -->        tells it                    --> ends
-///     attach_finished    <--        takes the events back, acts on an end that happened meanwhile
+///     attach_finished    <--
 ///                                                               <-- attach_ended, once, the last
 ///
-/// An attacher that ends, ends its attach. attach_leave to the attach session does what end_attach
-/// does.
+/// The runtime hears of everything else as if nobody were attached. It tells the attach session how
+/// the container ended (attach_over). An attacher that ends, ends its attach. attach_leave to the
+/// attach session does what end_attach does.
 #pragma once
 
 #include "actors/caf_compat.hpp"
@@ -24,9 +25,11 @@ namespace tank {
 
 /// -> attach_begun, or errc::conflict with one of these causes, looked for in this order:
 /// "not_running" (not yet, or it is being stopped), "not_a_tty" (the container has no `tty: true`),
-/// "attached" (somebody is). Pair each success with an end_attach or an attach_leave.
+/// "attached" (somebody is); errc::not_found for a container that the pod has not. Pair each success
+/// with an end_attach or an attach_leave.
 struct begin_attach {
   caf::actor attacher;
+  std::string container{}; ///< empty: the pod's first
   bool operator==(const begin_attach&) const = default;
 };
 struct attach_begun {
@@ -34,11 +37,12 @@ struct attach_begun {
   bool operator==(const attach_begun&) const = default;
 };
 
-/// -> attach_finished, once the runtime has its events back. What was sent to the attach session
-/// before still counts. Success also when there is no attach (any more); errc::conflict,
+/// -> attach_finished, once the terminal is free again. What was sent to the attach session before
+/// still counts. Success also when there is no attach (any more); errc::conflict,
 /// "attached", when it is another attacher's.
 struct end_attach {
   caf::actor attacher;
+  std::string container{}; ///< empty: the pod's first
   bool operator==(const end_attach&) const = default;
 };
 struct attach_finished {
@@ -97,10 +101,11 @@ struct attach_ended {
 
 // --- among themselves ----------------------------------------------------------------------------
 
-/// Runtime -> attach session: its events were taken back; the attacher shall hear this.
-struct attach_revoked {
-  attach_ended why;
-  bool operator==(const attach_revoked&) const = default;
+/// Runtime -> attach session: the container has ended, or its shim is lost. What its terminal
+/// printed before is in the stream already; behind it the attacher shall hear this.
+struct attach_over {
+  attach_ended how;
+  bool operator==(const attach_over&) const = default;
 };
 /// Runtime, to itself: the attach session with this number has ended.
 struct attach_down {
@@ -114,9 +119,9 @@ TANK_INSPECT_ENUM(attach_end)
 
 #define TANK_SESSION_MESSAGES(M, O, b)                                                             \
   M(b, attach_ended, how, code, text)                                                              \
-  M(b, begin_attach, attacher)                                                                     \
+  M(b, begin_attach, attacher, container)                                                          \
   M(b, attach_begun, session)                                                                      \
-  M(b, end_attach, attacher)                                                                       \
+  M(b, end_attach, attacher, container)                                                            \
   M(b, attach_finished)                                                                            \
   M(b, attach_input, bytes)                                                                        \
   M(b, attach_resize, rows, columns, x_pixels, y_pixels)                                           \
@@ -124,6 +129,6 @@ TANK_INSPECT_ENUM(attach_end)
   M(b, attach_leave)                                                                               \
   M(b, attach_output, bytes)                                                                       \
   M(b, attach_dropped, input, bytes)                                                               \
-  M(b, attach_revoked, why)                                                                        \
+  M(b, attach_over, how)                                                                           \
   M(b, attach_down, serial)
 TANK_ROLE_MESSAGES(tank_sessions, ::tank::compat::roles::sessions, TANK_SESSION_MESSAGES);

@@ -30,9 +30,11 @@ stop_reason classify(const caf::error& reason) {
   if (auto carried = compat::context_as<error>(reason))
     return {stop_class::abnormal, stop_cause::error, carried->sys, carried->message()};
   if (reason == caf::make_error(exit_reason::user_shutdown)) return stop_shutdown();
-  if (reason == caf::make_error(exit_reason::kill)) return {stop_class::abnormal, stop_cause::killed, 0, {}};
+  if (reason == caf::make_error(exit_reason::kill))
+    return {stop_class::abnormal, stop_cause::killed, 0, {}};
   if (reason == caf::make_error(exit_reason::unreachable))
-    return {stop_class::abnormal, stop_cause::unreachable, 0, "nobody referred to the actor any more"};
+    return {stop_class::abnormal, stop_cause::unreachable, 0,
+            "nobody referred to the actor any more"};
   return {stop_class::abnormal, stop_cause::error, 0, caf::to_string(reason)};
 }
 

@@ -1,8 +1,8 @@
 #include "actors/supervision/supervisor.hpp"
 
 #include "actors/role.hpp"
-#include "actors/supervision/supervisor_core.hpp"
 #include "actors/supervision/messages.hpp"
+#include "actors/supervision/supervisor_core.hpp"
 
 #include <atomic>
 #include <map>

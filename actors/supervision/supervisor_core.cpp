@@ -37,7 +37,8 @@ void supervisor_core::begin() {
   for (auto& spec : initial_)
     add(std::move(spec));
   initial_.clear();
-  if (!start_all(0, true)) shut_down({stop_class::abnormal, stop_cause::start_failed, 0, start_failure_});
+  if (!start_all(0, true))
+    shut_down({stop_class::abnormal, stop_cause::start_failed, 0, start_failure_});
 }
 
 // --- the mailbox ---------------------------------------------------------------------------------

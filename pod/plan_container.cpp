@@ -1,4 +1,4 @@
-#include "pod/plan_launch.hpp"
+#include "pod/container.hpp"
 
 #include "kernel/container_defaults.hpp"
 
@@ -13,7 +13,7 @@ using namespace kernel;
 
 // --- the root file system ------------------------------------------------------------------------
 
-static overlay_step root_of(const launch_request& r, const std::filesystem::path& upper_dir) {
+static overlay_step root_of(const container_request& r, const std::filesystem::path& upper_dir) {
   overlay_step root;
   root.lower.assign(r.image.layers.rbegin(), r.image.layers.rend());
   root.mapped = static_cast<bool>(r.users);
@@ -51,7 +51,7 @@ static std::uint32_t fs_group_of(const config::pod& pod) {
 
 /// Where `volume` is on the host; notes what has to be made or checked.
 static result<std::filesystem::path> source_of(const config::volume& volume,
-                                               const launch_request& r, launch_inputs& out) {
+                                               const container_request& r, container_inputs& out) {
   if (volume.host_path) {
     const auto& h = *volume.host_path;
     out.host_paths.push_back({volume.name, h.path, h.type.value_or("")});
@@ -62,10 +62,10 @@ static result<std::filesystem::path> source_of(const config::volume& volume,
     if (!e.medium.empty())
       return fail(errc::unsupported, "mount volume", volume.name,
                   "emptyDir.medium '" + e.medium + "' is not supported");
-    empty_dir dir{.path = r.dirs.pod_state(r.uid) / "volumes" / volume.name};
+    empty_dir dir{.path = r.pod.dirs.pod_state(r.pod.uid) / "volumes" / volume.name};
     dir.mode = static_cast<std::uint32_t>(e.mode.value_or(0777));
     dir.uid = dir.gid = r.users.first;
-    if (const auto group = fs_group_of(r.pod); group != 0) {
+    if (const auto group = fs_group_of(*r.pod.pod); group != 0) {
       dir.gid += group;
       dir.mode |= 02770; // as kubelet: the group owns it, and what is made in it
     }
@@ -76,13 +76,14 @@ static result<std::filesystem::path> source_of(const config::volume& volume,
               "only emptyDir and hostPath volumes are supported");
 }
 
-static result<std::vector<bind_step>> volumes_of(const launch_request& r, launch_inputs& out) {
+static result<std::vector<bind_step>> volumes_of(const container_request& r,
+                                                 container_inputs& out) {
   std::vector<bind_step> binds;
   for (const auto& m : r.container.volume_mounts) {
     TANK_TRY(check_mount(m));
-    const auto volume = std::find_if(r.pod.spec.volumes.begin(), r.pod.spec.volumes.end(),
+    const auto volume = std::find_if(r.pod.pod->spec.volumes.begin(), r.pod.pod->spec.volumes.end(),
                                      [&](const auto& v) { return v.name == m.name; });
-    if (volume == r.pod.spec.volumes.end())
+    if (volume == r.pod.pod->spec.volumes.end())
       return fail(errc::invalid, "mount volume", m.name, "the pod has no such volume");
     auto target = std::filesystem::path{m.mount_path}.lexically_normal();
     if (!target.has_filename()) target = target.parent_path();
@@ -108,12 +109,12 @@ static bool has_variable(const std::vector<std::string>& env, std::string_view n
   });
 }
 
-static void add_groups(process_spec& p, const launch_request& r) {
+static void add_groups(process_spec& p, const container_request& r) {
   const auto add = [&](std::uint32_t gid) {
     if (std::find(p.groups.begin(), p.groups.end(), gid) == p.groups.end()) p.groups.push_back(gid);
   };
   add(p.gid);
-  const auto& context = r.pod.spec.security_context;
+  const auto& context = r.pod.pod->spec.security_context;
   const bool strict = context && context->supplemental_groups_policy.value_or("Merge") == "Strict";
   if (!strict)
     for (const auto gid : r.user.groups)
@@ -125,7 +126,7 @@ static void add_groups(process_spec& p, const launch_request& r) {
 }
 
 /// What is not mapped is nobody, and nobody can become it.
-static result<void> check_ids(const process_spec& p, const launch_request& r) {
+static result<void> check_ids(const process_spec& p, const container_request& r) {
   const auto check = [&](const char* verb, std::uint32_t id) -> result<void> {
     if (id < r.users.count) return {};
     return fail(errc::invalid, verb, std::to_string(id),
@@ -138,7 +139,7 @@ static result<void> check_ids(const process_spec& p, const launch_request& r) {
   return {};
 }
 
-static result<process_spec> process_of(const launch_request& r, const std::string& hostname) {
+static result<process_spec> process_of(const container_request& r, const std::string& hostname) {
   process_spec p;
   p.argv = r.params.argv;
   p.env = r.params.env;
@@ -148,7 +149,7 @@ static result<process_spec> process_of(const launch_request& r, const std::strin
   p.create_cwd = r.params.cwd_from_image;
   p.uid = r.user.uid;
   p.gid = r.user.gid;
-  if (const auto& c = r.pod.spec.security_context; c && c->run_as_group)
+  if (const auto& c = r.pod.pod->spec.security_context; c && c->run_as_group)
     p.gid = static_cast<std::uint32_t>(*c->run_as_group);
   if (const auto& c = r.container.security_context) {
     if (c->run_as_group) p.gid = static_cast<std::uint32_t>(*c->run_as_group);
@@ -157,70 +158,43 @@ static result<process_spec> process_of(const launch_request& r, const std::strin
   add_groups(p, r);
   if (r.users) TANK_TRY(check_ids(p, r));
   // Those of a namespace of its own are complete, whatever Tank has itself.
-  const auto available = r.users ? all_capabilities : r.host.capabilities;
+  const auto available = r.users ? all_capabilities : r.pod.host->capabilities;
   p.capabilities = TANK_TRY(plan_capabilities(r.container, p.uid, available));
-  p.rlimits = default_rlimits(r.host);
+  p.rlimits = default_rlimits(*r.pod.host);
   return p;
-}
-
-// --- names and resolvers -------------------------------------------------------------------------
-
-static etc_files etc_of(const launch_request& r, const std::string& hostname) {
-  const auto& spec = r.pod.spec;
-  etc_files etc;
-  etc.hostname = hostname + "\n";
-  if (spec.host_network) {
-    etc.hosts = host_network_hosts_text(r.host.hosts_file, spec.host_aliases);
-  } else {
-    std::string domain;
-    if (!spec.subdomain.empty())
-      domain = spec.subdomain + "." + r.pod.metadata.ns + ".svc.cluster.local";
-    etc.hosts = hosts_text("127.0.0.1", hostname, domain, spec.host_aliases);
-  }
-  dns_settings base;
-  if (spec.dns_policy != "None")
-    base = {r.host.nameservers, r.host.searches, r.host.resolver_options};
-  dns_settings own;
-  if (spec.dns_config) {
-    own.nameservers = spec.dns_config->nameservers;
-    own.searches = spec.dns_config->searches;
-    for (const auto& o : spec.dns_config->options)
-      own.options.push_back(o.value ? o.name + ":" + *o.value : o.name);
-  }
-  etc.resolv_conf = resolv_conf_text(merge_dns(base, own));
-  return etc;
 }
 
 // --- limits --------------------------------------------------------------------------------------
 
-static result<void> plan_limits(const launch_request& r, launch_inputs& out) {
-  const auto resources = plan_resources(r.pod, r.host.memory, r.pids_limit);
+static void plan_limits(const container_request& r, container_inputs& out) {
+  const auto resources = plan_resources(*r.pod.pod, r.pod.host->memory, r.pod.pids_limit);
   const auto own = std::find_if(resources.containers.begin(), resources.containers.end(),
                                 [&](const auto& c) { return c.name == r.container.name; });
-  if (own == resources.containers.end()) return {};
-  out.plan.process.oom_score_adj = possible_oom_score(own->oom_score_adj, r.host);
-  out.cgroup = TANK_TRY(plan_cgroup(resources, r.dirs.cgroups, r.dirs.pod_cgroup(r.uid)));
-  for (const auto& h : r.dirs.cgroups.hierarchies)
-    out.plan.cgroups.push_back(h.directory / out.cgroup.name / own->name);
-  return {};
+  if (own == resources.containers.end()) return;
+  out.plan.process.oom_score_adj = possible_oom_score(own->oom_score_adj, *r.pod.host);
+  if (r.pod.dirs.cgroups.version == cgroup_version::none) return;
+  out.cgroup = kernel::pod_cgroup::member{own->name, own->limits};
+  for (const auto& h : r.pod.dirs.cgroups.hierarchies)
+    out.plan.cgroups.push_back(h.directory / r.pod.dirs.pod_cgroup(r.pod.uid) / own->name);
 }
 
 // --- all of it -----------------------------------------------------------------------------------
 
 /// What programs size their heaps and threads by.
-static void add_cgroup_view(const launch_request& r, default_mounts_options& options) {
-  const auto& tree = r.dirs.cgroups;
+static void add_cgroup_view(const container_request& r, default_mounts_options& options) {
+  const auto& tree = r.pod.dirs.cgroups;
   options.cgroup_fs = tree.version == cgroup_version::v2;
   if (tree.version != cgroup_version::v1 || r.container.resources.limits.empty()) return;
   for (const auto& h : tree.hierarchies)
     options.cgroup_parts.push_back(
-        {h.mount.filename().string(), h.directory / r.dirs.pod_cgroup(r.uid) / r.container.name});
+        {h.mount.filename().string(),
+         h.directory / r.pod.dirs.pod_cgroup(r.pod.uid) / r.container.name});
 }
 
-static result<std::vector<step>> steps_of(const launch_request& r, launch_inputs& out) {
+static result<std::vector<step>> steps_of(const container_request& r, container_inputs& out) {
   auto volumes = TANK_TRY(volumes_of(r, out));
   default_mounts_options options;
-  options.host_ipc = r.pod.spec.host_ipc;
+  options.host_ipc = r.pod.pod->spec.host_ipc;
   options.privileged = is_privileged(r.container);
   add_cgroup_view(r, options);
   options.devices = r.devices;
@@ -233,14 +207,14 @@ static result<std::vector<step>> steps_of(const launch_request& r, launch_inputs
     const auto target = std::string{"/etc/"} + name;
     const bool taken = std::any_of(volumes.begin(), volumes.end(),
                                    [&](const bind_step& b) { return b.target == target; });
-    return taken ? std::filesystem::path{} : out.etc_dir / name;
+    return taken ? std::filesystem::path{} : r.pod.dirs.pod_run(r.pod.uid) / "etc" / name;
   };
   options.hosts = own("hosts");
   options.hostname = own("hostname");
   options.resolv_conf = own("resolv.conf");
 
   std::vector<step> steps;
-  for (auto& s : TANK_TRY(plan_sysctls(r.pod)))
+  for (auto& s : TANK_TRY(plan_sysctls(*r.pod.pod)))
     steps.emplace_back(std::move(s));
   steps.emplace_back(root_of(r, out.upper_dir));
   for (auto& s : standard_mounts(options, {volumes.begin(), volumes.end()}))
@@ -248,67 +222,26 @@ static result<std::vector<step>> steps_of(const launch_request& r, launch_inputs
   return steps;
 }
 
-result<launch_inputs> plan_launch(const launch_request& r) {
+result<container_inputs> plan_container(const container_request& r) {
   if (r.image.layers.empty())
     return fail(errc::invalid, "run image", r.image.name, "it has no layers");
-  const auto& spec = r.pod.spec;
-  launch_inputs out;
-  const auto run_dir = r.dirs.pod_run(r.uid);
-  const auto hostname =
-      spec.host_network ? r.host.hostname : pod_hostname(spec.hostname, r.pod.metadata.name);
-  out.etc_dir = run_dir / "etc";
+  container_inputs out;
   if (!r.image.name.starts_with("rootfs:"))
-    out.upper_dir = r.dirs.pod_state(r.uid) / r.container.name;
+    out.upper_dir = r.pod.dirs.pod_state(r.pod.uid) / r.container.name;
   out.stop_signal = TANK_TRY(signal_number(r.params.stop_signal));
-  out.sandbox = {.uid = std::string{r.uid},
-                 .run_dir = run_dir,
-                 .host_network = spec.host_network,
-                 .host_ipc = spec.host_ipc,
-                 .hostname = spec.host_network ? std::string{} : hostname,
-                 .users = r.users};
-  out.etc = etc_of(r, hostname);
   out.plan.container = r.container.name;
-  out.plan.new_pid_ns = !spec.host_pid;
+  out.plan.attempt = r.attempt;
+  out.plan.new_pid_ns = !r.pod.pod->spec.host_pid;
   out.plan.steps = TANK_TRY(steps_of(r, out));
-  out.plan.process = TANK_TRY(process_of(r, hostname));
-  TANK_TRY(plan_limits(r, out));
-  out.seccomp = plan_seccomp(r.pod, r.container);
-  out.plan.log.path = r.dirs.pod_log(r.pod.metadata.ns, r.pod.metadata.name, r.uid) /
-                      r.container.name / (std::to_string(r.restart) + ".log");
-  out.plan.log.max_bytes = r.log.max_bytes;
-  out.plan.log.max_files = r.log.max_files;
+  out.plan.process = TANK_TRY(process_of(r, sandbox_hostname(*r.pod.pod, *r.pod.host)));
+  plan_limits(r, out);
+  out.seccomp = plan_seccomp(*r.pod.pod, r.container);
+  const auto& meta = r.pod.pod->metadata;
+  out.plan.log.path = r.pod.dirs.pod_log(meta.ns, meta.name, r.pod.uid) / r.container.name /
+                      (std::to_string(r.pod.restart + r.attempt) + ".log");
+  out.plan.log.max_bytes = r.pod.log.max_bytes;
+  out.plan.log.max_files = r.pod.log.max_files;
   return out;
-}
-
-error explain_failure(const kernel::failed_event& failed, const launch_inputs& inputs) {
-  auto e = fail_errno(failed.sys, failed.step, failed.object).value();
-  const auto& p = inputs.plan.process;
-  if (failed.step == "map the ids of")
-    e.hint = failed.sys == EINVAL
-                 ? "its filesystem has no idmapped mounts on this kernel: use ext4, xfs, btrfs or "
-                   "another that has, a newer kernel, or do without 'hostUsers: false'"
-                 : "Tank must be root of the host's user namespace for 'hostUsers: false'";
-  if (failed.step_index >= 0) return e; // a mount: step and object say it
-  if (failed.step == "find the command")
-    e.hint = "no such program in the image's PATH; check command";
-  else if (failed.step == "run the interpreter of")
-    e.hint = "the program is there, what should run it is not in the image";
-  else if (failed.step.starts_with("exec") && failed.sys == ENOENT)
-    e.hint = failed.object.find('/') == std::string::npos
-                 ? "no such program in the image's PATH; check command"
-                 : "no such program in the image; check command";
-  else if (failed.step.starts_with("exec") && failed.sys == EACCES)
-    e.hint =
-        "not an executable file for uid " + std::to_string(p.uid) + "; check command and runAsUser";
-  else if (failed.step.starts_with("exec") && failed.sys == EISDIR)
-    e.hint = "not a program; check command";
-  else if (failed.step.starts_with("exec") && failed.sys == ENOEXEC)
-    e.hint = "not a program for this machine: another architecture, or a script without #!";
-  else if (failed.object == p.cwd && !p.create_cwd && failed.sys == ENOENT)
-    e.hint = "the image has no such directory; check workingDir";
-  else if (failed.object == p.cwd && failed.sys == EACCES)
-    e.hint = "uid " + std::to_string(p.uid) + " may not enter it; check workingDir and runAsUser";
-  return e;
 }
 
 } // namespace tank

@@ -1,0 +1,128 @@
+#include "pod/container.hpp"
+
+#include "config/manifest.hpp"
+#include "pod/layers_in_use.hpp"
+#include "pod/log_retention.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <system_error>
+
+namespace tank {
+
+// --- hostPaths -----------------------------------------------------------------------------------
+
+result<void> check_host_path(const host_path& wanted, kernel::pod_files& files) {
+  using kernel::host_path_type;
+  static const std::map<std::string_view, host_path_type> types{
+      {"", host_path_type::anything},
+      {"Directory", host_path_type::directory},
+      {"DirectoryOrCreate", host_path_type::directory},
+      {"File", host_path_type::file},
+      {"FileOrCreate", host_path_type::file},
+      {"Socket", host_path_type::socket},
+      {"CharDevice", host_path_type::character_device},
+      {"BlockDevice", host_path_type::block_device}};
+  const auto type = types.find(wanted.type);
+  if (type == types.end())
+    return fail(errc::invalid, "mount volume", wanted.volume,
+                "unknown hostPath type '" + wanted.type + "'");
+  auto checked =
+      files.check_host_path(wanted.path, type->second, wanted.type.ends_with("OrCreate"));
+  if (checked) return {};
+  auto why = std::move(checked).error();
+  why.step = "use hostPath of volume '" + wanted.volume + "'";
+  if (why.code == errc::not_found && why.hint.empty())
+    why.hint = "create it, or set type: DirectoryOrCreate";
+  return failure{std::move(why)};
+}
+
+// --- logs ----------------------------------------------------------------------------------------
+
+/// n of "<n>.log".
+static std::optional<std::uint32_t> run_of_log(const std::filesystem::path& file) {
+  const std::string stem = file.stem().string();
+  std::uint32_t n = 0;
+  const auto [end, ec] = std::from_chars(stem.data(), stem.data() + stem.size(), n);
+  const bool whole = ec == std::errc{} && end == stem.data() + stem.size();
+  return whole && file.extension() == ".log" ? std::optional{n} : std::nullopt;
+}
+
+std::filesystem::path unused_log(const std::filesystem::path& wanted) {
+  auto n = run_of_log(wanted).value_or(0);
+  std::error_code ec;
+  for (std::filesystem::directory_iterator it{wanted.parent_path(), ec}, end; !ec && it != end;
+       it.increment(ec))
+    if (const auto there = run_of_log(it->path().filename()); there && *there < UINT32_MAX)
+      n = std::max(n, *there + 1);
+  return wanted.parent_path() / (std::to_string(n) + ".log");
+}
+
+// --- made, and removed ---------------------------------------------------------------------------
+
+static result<void> make_directories_of(const oci::image& image, const container_inputs& in,
+                                        kernel::user_range users, kernel::port& port) {
+  if (!in.upper_dir.empty()) {
+    TANK_TRY(port.remove_tree(in.upper_dir)); // of an attempt that came before
+    // First of all: from now on nobody removes the layers, and if they are gone already, the launch
+    // says so.
+    TANK_TRY(write_layers_in_use(in.upper_dir, image.layers));
+    TANK_TRY(port.make_upper(in.upper_dir, users.first));
+  }
+  for (const auto& dir : in.empty_dirs)
+    TANK_TRY(port.make_empty_dir(dir.path, dir.mode, dir.uid, dir.gid));
+  return port.make_directory(in.plan.log.path.parent_path(), 0700);
+}
+
+static result<void> add_filter(const pod_request& r, container_inputs& in,
+                               kernel::seccomp_filters& filters) {
+  if (in.seccomp.kind == seccomp_kind::unconfined) return {};
+  auto& process = in.plan.process;
+  process.seccomp =
+      TANK_TRY(filters.compile_filter({.directory = r.dirs.seccomp_dir,
+                                       .localhost = in.seccomp.profile,
+                                       .capabilities = process.capabilities.bounding}));
+  return {};
+}
+
+result<container_inputs> prepare_container(const pod_request& r, const config::container& container,
+                                           std::uint32_t attempt, const oci::image& image,
+                                           kernel::port& port) {
+  const auto env = TANK_TRY(container_env(*r.pod, container, *r.host, r.uid));
+  const auto params = TANK_TRY(oci::merge_run_params(container, env, image.config));
+  const auto text = TANK_TRY(user_text(*r.pod, container, image.config));
+  const auto user = TANK_TRY(oci::resolve_user(text, image.layers));
+  std::vector<kernel::device_step> devices;
+  if (is_privileged(container)) devices = TANK_TRY(port.probe_devices("/dev"));
+  const auto users = TANK_TRY(users_of(r));
+  auto inputs = TANK_TRY(plan_container({.pod = r,
+                                         .container = container,
+                                         .attempt = attempt,
+                                         .image = image,
+                                         .params = params,
+                                         .user = user,
+                                         .devices = std::move(devices),
+                                         .users = users}));
+  TANK_TRY(add_filter(r, inputs, port));
+  inputs.plan.log.path = unused_log(inputs.plan.log.path);
+  for (const auto& path : inputs.host_paths)
+    TANK_TRY(check_host_path(path, port));
+  TANK_TRY(make_directories_of(image, inputs, users, port));
+  if (attempt > 0 && inputs.cgroup)
+    TANK_TRY(port.make_container_cgroup(r.dirs.cgroups, r.dirs.pod_cgroup(r.uid), *inputs.cgroup));
+  remove_old_logs(inputs.plan.log.path);
+  return inputs;
+}
+
+result<void> clean_container(const config::container& container, const directories& dirs,
+                             const std::string& uid, kernel::pod_files& files) {
+  return files.remove_tree(dirs.pod_state(uid) / container.name);
+}
+
+run::facts facts_of(const container_inputs& inputs) {
+  return {inputs.stop_signal, inputs.plan.process.env, inputs.plan.process.cwd};
+}
+
+} // namespace tank

@@ -1,0 +1,119 @@
+/// One container of a pod: planned, prepared, and cleaned up.
+///
+/// plan_container is pure: the plan is decided there, and carried out by prepare_container
+/// (directories, files, its cgroup) and by the shim (steps). prepare_container and clean_container
+/// go through the kernel port; they block and are called from worker threads.
+///
+/// Decisions:
+///  * A workingDir of the image is made when missing; one of the manifest must exist.
+///  * Mounts go from the shallow to the deep, so that one below another one is never hidden.
+///  * With `hostUsers: false` the image's layers and hostPaths, which are others' too, are mapped
+///    when they are mounted.
+///  * runAsUser, runAsGroup: the container's word counts before the pod's, that before the image's.
+///  * Each attempt begins with an empty writable layer and a log file of its own; emptyDirs stay.
+#pragma once
+
+#include "base/error.hpp"
+#include "config/pod.hpp"
+#include "kernel/launch_plan.hpp"
+#include "kernel/port.hpp"
+#include "oci/image.hpp"
+#include "oci/run_params.hpp"
+#include "pod/plan_security.hpp"
+#include "pod/run_steps.hpp"
+#include "pod/sandbox.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tank {
+
+/// What a plan is made from; borrowed for the call.
+struct container_request {
+  const pod_request& pod;
+  const config::container& container;
+  std::uint32_t attempt = 0; ///< in this run
+  const oci::image& image;
+  const oci::run_params& params;
+  const oci::user_ids& user;                     ///< what `user_text` resolved to
+  std::vector<kernel::device_step> devices = {}; ///< of the host, for a privileged container
+  kernel::user_range users = {};                 ///< of a pod with `hostUsers: false`
+};
+
+/// An emptyDir to be made; exists as long as the pod, over its restarts.
+struct empty_dir {
+  std::filesystem::path path;
+  std::uint32_t mode = 0777;
+  std::uint32_t uid = 0; ///< as is the group: the host's ids
+  std::uint32_t gid = 0;
+  bool operator==(const empty_dir&) const = default;
+};
+
+/// A hostPath that must be there, and be of its type.
+struct host_path {
+  std::string volume;
+  std::filesystem::path path;
+  std::string type; ///< as in the manifest
+  bool operator==(const host_path&) const = default;
+};
+
+struct container_inputs {
+  kernel::launch_plan plan;
+  std::filesystem::path upper_dir; ///< parent of upper and work; empty: the image is used as it is
+  seccomp_choice seccomp;          ///< prepare_container puts the compiled filter into the plan
+  std::optional<kernel::pod_cgroup::member> cgroup; ///< of a pod that has cgroups
+  std::vector<empty_dir> empty_dirs;
+  std::vector<host_path> host_paths;
+  int stop_signal = 15;
+  bool operator==(const container_inputs&) const = default;
+};
+
+result<container_inputs> plan_container(const container_request& request);
+
+/// Resolves the user, decides the plan, checks hostPaths, makes the directories. What an earlier
+/// attempt has left is removed first: its writable layer, and with `attempt` above 0 its cgroup.
+/// On failure the caller cleans up with the run.
+result<container_inputs> prepare_container(const pod_request& pod,
+                                           const config::container& container,
+                                           std::uint32_t attempt, const oci::image& image,
+                                           kernel::port& port);
+
+/// Removes the writable layer of the container's last attempt.
+result<void> clean_container(const config::container& container, const directories& dirs,
+                             const std::string& uid, kernel::pod_files& files);
+
+/// What of a plan is asked for as long as the attempt runs.
+run::facts facts_of(const container_inputs& inputs);
+
+// --- the parts that come before, for prepare_container -------------------------------------------
+
+/// The container's own variables in order, fieldRefs resolved; `$(VAR)` is not expanded yet.
+result<std::vector<std::pair<std::string, std::string>>>
+container_env(const config::pod& pod, const config::container& container,
+              const kernel::host_facts& host, std::string_view uid);
+
+/// The user to run as, in the form of an image's USER, after runAsNonRoot had its say.
+result<std::string> user_text(const config::pod& pod, const config::container& container,
+                              const oci::image_config& image);
+
+/// "SIGTERM", "TERM", "15", "SIGRTMIN+3" -> the number.
+result<int> signal_number(std::string_view text);
+
+/// Puts a hint to a failure of a launch that says what to change in the manifest or the image.
+error explain_failure(const kernel::failed_event& failed, const container_inputs& inputs);
+
+/// `<n>.log` as `wanted`, with n raised over all that are there: an earlier Tank may have run the
+/// same content, and two attempts never share a log. Blocking.
+std::filesystem::path unused_log(const std::filesystem::path& wanted);
+
+/// Checks that the path exists and is of the wanted type, making it for the *OrCreate types.
+/// Blocking.
+result<void> check_host_path(const host_path& wanted, kernel::pod_files& files);
+
+} // namespace tank

@@ -1,0 +1,149 @@
+/// One run of a pod: a sandbox and its containers, with plan_pod as their supervisor. Pure: time
+/// comes in with each event.
+///
+/// The runtime actor feeds events and carries out the actions in order. Before an action that a
+/// successor must know of (create, proceed, shut_down, clean) it keeps record().
+#pragma once
+
+#include "pod/container_machine.hpp"
+#include "pod/model.hpp"
+#include "pod/plan_pod.hpp"
+#include "pod/pod_record.hpp"
+#include "pod/run_steps.hpp"
+#include "pod/sandbox_machine.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tank::config {
+struct pod;
+}
+
+namespace tank {
+
+struct run_container {
+  std::string name;
+  container_kind kind = container_kind::main;
+  bool tty = false;
+  bool operator==(const run_container&) const = default;
+};
+
+/// What a run needs to know of its pod, and its own patience.
+struct run_settings {
+  std::string name;                      ///< namespace/name, for messages
+  std::vector<run_container> containers; ///< at least one
+  restart_policy policy = restart_policy::always;
+  backoff_profile profile; ///< of containers that run again inside their sandbox
+  std::chrono::seconds grace{30};
+  run_limits limits;
+};
+
+run_settings run_settings_of(const std::string& key, const config::pod& pod,
+                             const backoff_profile& daemons, run_limits limits);
+
+class pod_run {
+ public:
+  explicit pod_run(run_settings settings);
+  pod_run(const pod_run&) = delete;
+  pod_run& operator=(const pod_run&) = delete;
+
+  /// Call one of these once, first.
+  run::actions begin(const instant& now);
+  /// The same for a run that a predecessor left. A record of a run that had ended only has its
+  /// remains removed.
+  run::actions begin_adoption(const run_record& record, const instant& now);
+  /// Takes one event. See container_machine::handle.
+  run::actions handle(const run::event& event, const instant& now);
+
+  // --- what it is ---------------------------------------------------------------------------------
+
+  [[nodiscard]] bool stop_asked() const noexcept { return stop_asked_; }
+  /// Some container is between its first instruction and its kill or end.
+  [[nodiscard]] bool runs() const noexcept;
+  /// Its cgroups are there, or being made, and it is not over.
+  [[nodiscard]] bool has_cgroups() const noexcept;
+  [[nodiscard]] sandbox_state sandbox() const noexcept { return sandbox_.state(); }
+  [[nodiscard]] const container_machine& container(run::index who) const {
+    return containers_[who].machine;
+  }
+  [[nodiscard]] const run::facts& facts(run::index who) const { return containers_[who].facts; }
+  [[nodiscard]] const run_settings& settings() const noexcept { return settings_; }
+  /// By name; the first main container for an empty one.
+  [[nodiscard]] std::optional<run::index> find(std::string_view name) const noexcept;
+  [[nodiscard]] std::vector<container_status> statuses() const;
+
+  /// Why it ended, and how its deciding container did; meaningful when it is over.
+  [[nodiscard]] stop_reason reason() const;
+  [[nodiscard]] last_exit how() const;
+
+  /// All that a successor needs but `number` and `phases`.
+  [[nodiscard]] run_record record() const;
+
+ private:
+  struct tracked {
+    container_machine machine;
+    run::facts facts;
+    run_phase phase = run_phase::starting; ///< of the attempt, for the record
+    std::int64_t released_at = 0;          ///< of the attempt; CLOCK_MONOTONIC in ns
+    std::uint32_t next_attempt = 0;
+    std::uint32_t restarts = 0;
+    restart_history history;
+    std::vector<std::chrono::steady_clock::time_point> ends;
+    std::optional<std::chrono::steady_clock::time_point> due;
+    std::int64_t due_ns = 0; ///< CLOCK_REALTIME
+    std::string waiting;     ///< why: kubelet's word
+    std::string message;
+    bool done = false;
+    std::optional<run_end> result; ///< when done
+    std::optional<last_exit> last;
+    std::uint64_t timer = 0; ///< of the back-off
+  };
+
+  [[nodiscard]] pod_view view() const;
+  void settle(const instant& now, run::actions& out);
+  void carry_out(const order::begin& o, const instant& now, run::actions& out);
+  void carry_out(const order::open_sandbox& o, const instant& now, run::actions& out);
+  void carry_out(const order::prepare& o, const instant& now, run::actions& out);
+  void carry_out(const order::create& o, const instant& now, run::actions& out);
+  void carry_out(const order::run_again& o, const instant& now, run::actions& out);
+  void carry_out(const order::leave_ended& o, const instant& now, run::actions& out);
+  void carry_out(const order::stop& o, const instant& now, run::actions& out);
+  void carry_out(const order::close_sandbox& o, const instant& now, run::actions& out);
+  void carry_out(const order::end_run& o, const instant& now, run::actions& out);
+
+  void take(const run::container_prepared& e, const instant& now, run::actions& out);
+  void take(const run::child_built& e, const instant& now, run::actions& out);
+  void take(const run::child_running& e, const instant& now, run::actions& out);
+  void take(const run::adopted& e, const instant& now, run::actions& out);
+  void take(const run::session_down& e, const instant& now, run::actions& out);
+  void take(const run::session_failed& e, const instant& now, run::actions& out);
+  void take(const run::stop& e, const instant& now, run::actions& out);
+  void take(const run::timer_due& e, const instant& now, run::actions& out);
+  template <class E>
+  void take(const E& e, const instant& now, run::actions& out);
+
+  void note_release(tracked& c, const instant& now);
+  void lose_containers(const error& why, run::actions& out);
+  void restore(tracked& c, const container_record& r, const instant& now, run::actions& out);
+  void report(run::actions& out);
+  [[nodiscard]] container_status status(run::index who) const;
+  [[nodiscard]] run::index deciding() const;
+
+  run_settings settings_;
+  std::unique_ptr<timer_serials> serials_;
+  sandbox_machine sandbox_;
+  std::vector<tracked> containers_;
+  bool stop_asked_ = false;
+  std::optional<std::chrono::seconds> grace_;
+  std::optional<order::end_run> over_; ///< set: the run is ending
+  std::optional<run_end> recorded_;    ///< told by a predecessor
+  std::int64_t released_at_ = 0;       ///< CLOCK_MONOTONIC in ns, the first time
+  bool reported_running_ = false;
+  std::vector<container_status> reported_;
+};
+
+} // namespace tank

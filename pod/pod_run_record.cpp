@@ -1,0 +1,236 @@
+// What a run tells of itself: status, records, and why it ended.
+#include "pod/container_end.hpp"
+#include "pod/pod_run.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+namespace tank {
+
+using steady = std::chrono::steady_clock::time_point;
+
+static std::int64_t ns_of(steady at) {
+  return at.time_since_epoch() / std::chrono::nanoseconds{1};
+}
+
+static steady at_ns(std::int64_t ns) {
+  return steady{std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::nanoseconds{ns})};
+}
+
+bool pod_run::runs() const noexcept {
+  return std::any_of(containers_.begin(), containers_.end(),
+                     [](const auto& c) { return c.machine.runs(); });
+}
+
+bool pod_run::has_cgroups() const noexcept {
+  const auto s = sandbox_.state();
+  return !over_ && (s == sandbox_state::preparing || s == sandbox_state::starting ||
+                    s == sandbox_state::up || s == sandbox_state::adopting);
+}
+
+std::optional<run::index> pod_run::find(std::string_view name) const noexcept {
+  for (run::index i = 0; i < settings_.containers.size(); ++i) {
+    const auto& c = settings_.containers[i];
+    if (name.empty() ? c.kind == container_kind::main : c.name == name) return i;
+  }
+  return std::nullopt;
+}
+
+// --- status --------------------------------------------------------------------------------------
+
+std::vector<container_status> pod_run::statuses() const {
+  std::vector<container_status> all;
+  for (run::index i = 0; i < containers_.size(); ++i)
+    all.push_back(status(i));
+  return all;
+}
+
+container_status pod_run::status(run::index who) const {
+  const auto& c = containers_[who];
+  container_status s;
+  s.name = settings_.containers[who].name;
+  s.kind = settings_.containers[who].kind;
+  s.attempt = c.machine.attempt();
+  s.restarts = c.restarts;
+  s.last = c.last;
+  if (c.machine.runs()) {
+    s.state = container_phase::running;
+    s.host_pid = c.machine.pid();
+    s.started_ns = c.machine.started_ns();
+    s.started = s.ready = true; // what is not probed is ready as soon as it runs
+  } else if (c.done) {
+    s.state = container_phase::terminated;
+    s.terminated = c.result->how;
+  } else if (const auto* end = c.machine.end(); end != nullptr) {
+    s.state = container_phase::terminated;
+    s.terminated = exit_of(*end);
+  } else if (c.machine.state() == container_state::killing && c.machine.started_ns() != 0) {
+    s.state = container_phase::running;
+    s.host_pid = c.machine.pid();
+    s.started_ns = c.machine.started_ns();
+  } else {
+    s.reason = c.waiting.empty() ? "ContainerCreating" : c.waiting;
+    s.message = c.message;
+    s.restart_at_ns = c.due_ns;
+  }
+  return s;
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+/// The container whose end is the run's: the one that was named, else the first that failed, else
+/// the first.
+run::index pod_run::deciding() const {
+  if (over_ && (over_->why == run_over::container || over_->why == run_over::gave_up ||
+                over_->why == run_over::stuck))
+    return over_->who;
+  for (run::index i = 0; i < containers_.size(); ++i)
+    if (containers_[i].result && containers_[i].result->why.cls != stop_class::normal) return i;
+  return 0;
+}
+
+stop_reason pod_run::reason() const {
+  if (recorded_ && (!stop_asked_ || recorded_->why.cause == stop_cause::stopped))
+    return recorded_->why;
+  if (recorded_)
+    return {stop_class::shutdown, stop_cause::stopped, recorded_->how.exit_code,
+            recorded_->how.message};
+  const auto& c = containers_[deciding()];
+  const auto end = c.machine.end() == nullptr ? run::container_end{} : *c.machine.end();
+  auto why = c.result ? c.result->why : reason_of(end);
+  if (stop_asked_) {
+    if (why.cause == stop_cause::stopped) return why;
+    const bool by_itself = end.how == run::outcome::exited || end.how == run::outcome::signaled;
+    return {stop_class::shutdown, stop_cause::stopped, by_itself ? exit_of(end).exit_code : 0,
+            c.result ? c.result->how.message : describe(end)};
+  }
+  if (const auto& failed = sandbox_.failure()) {
+    run::container_end lost;
+    lost.how = failed->how;
+    lost.why = failed->why;
+    lost.started_ns = end.started_ns;
+    return reason_of(lost);
+  }
+  if (over_ && over_->why == run_over::sandbox_lost) {
+    run::container_end lost;
+    lost.how = run::outcome::session_down;
+    lost.why = sandbox_.lost_why();
+    return reason_of(lost);
+  }
+  if (over_ && over_->why == run_over::gave_up)
+    return {stop_class::shutdown, stop_cause::gave_up, why.code,
+            "CrashLoopGiveUp: container '" + settings_.containers[over_->who].name + "' ended " +
+                std::to_string(settings_.profile.give_up.runs) + " times within " +
+                seconds_text(settings_.profile.give_up.period) + ", the last: " + why.text};
+  return why;
+}
+
+last_exit pod_run::how() const {
+  if (recorded_) return recorded_->how;
+  const auto& c = containers_[deciding()];
+  if (c.result) return c.result->how;
+  auto end = c.machine.end() == nullptr ? run::container_end{} : *c.machine.end();
+  if (end.how == run::outcome::none) {
+    if (const auto& failed = sandbox_.failure()) {
+      end.how = failed->how;
+      end.why = failed->why;
+    }
+  }
+  end.stopped = stop_asked_;
+  return exit_of(end);
+}
+
+// --- records -------------------------------------------------------------------------------------
+
+run_record pod_run::record() const {
+  run_record r;
+  for (run::index i = 0; i < containers_.size(); ++i) {
+    const auto& c = containers_[i];
+    container_record one;
+    one.name = settings_.containers[i].name;
+    one.attempt = c.due ? c.next_attempt : c.machine.attempt();
+    one.phase = c.phase;
+    one.facts = c.facts;
+    one.restarts = c.restarts;
+    one.retries = c.history.retries;
+    one.released_at = c.released_at;
+    if (c.due) one.restart_at = ns_of(*c.due);
+    one.restart_at_ns = c.due_ns;
+    one.waiting = c.waiting;
+    one.last = c.last;
+    for (const auto at : c.ends)
+      one.ends.push_back(ns_of(at));
+    one.end = c.result;
+    r.containers.push_back(std::move(one));
+  }
+  r.released_at = released_at_;
+  r.phase = released_at_ != 0 ? run_phase::released : run_phase::starting;
+  if (recorded_)
+    r.end = recorded_;
+  else if (over_)
+    r.end = run_end{reason(), how()};
+  // The end counts once nothing can happen to it any more: the shim is told to go.
+  const auto s = sandbox_.state();
+  const bool told = s == sandbox_state::closing || s == sandbox_state::cleaning ||
+                    s == sandbox_state::gone || recorded_;
+  if (!told) r.end.reset();
+  if (r.end) r.phase = run_phase::ended;
+  return r;
+}
+
+run::actions pod_run::begin_adoption(const run_record& record, const instant& now) {
+  run::actions out;
+  recorded_ = record.end;
+  released_at_ = record.released_at;
+  for (auto& c : containers_) {
+    const auto i = static_cast<std::size_t>(&c - containers_.data());
+    const auto& name = settings_.containers[i].name;
+    const auto it = std::find_if(record.containers.begin(), record.containers.end(),
+                                 [&](const auto& r) { return r.name == name; });
+    container_record fresh;
+    fresh.name = name;
+    fresh.phase = record.phase == run_phase::ended ? run_phase::starting : record.phase;
+    restore(c, it == record.containers.end() ? fresh : *it, now, out);
+  }
+  if (recorded_) over_ = order::end_run{run_over::all_done, 0};
+  sandbox_.handle(run::adopt_sandbox{}, out);
+  settle(now, out);
+  return out;
+}
+
+void pod_run::restore(tracked& c, const container_record& r, const instant& now,
+                      run::actions& out) {
+  c.facts = r.facts;
+  c.phase = r.phase;
+  c.restarts = r.restarts;
+  c.history.retries = r.retries;
+  c.released_at = r.released_at;
+  c.last = r.last;
+  c.waiting = r.waiting;
+  for (const auto end : r.ends)
+    c.ends.push_back(at_ns(end));
+  if (r.phase == run_phase::ended) {
+    c.done = true;
+    c.result = r.end;
+    c.next_attempt = r.attempt + 1;
+    return c.machine.restore_ended(r.attempt, {});
+  }
+  if (r.restart_at != 0) {
+    c.next_attempt = r.attempt;
+    c.due = at_ns(r.restart_at);
+    c.due_ns = r.restart_at_ns;
+    c.message = "back-off";
+    c.timer = ++*serials_;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*c.due - now.mono);
+    const auto i = static_cast<run::index>(&c - containers_.data());
+    out.emplace_back(run::arm_timer{i, std::max(left, std::chrono::milliseconds{0}), c.timer});
+    return;
+  }
+  c.next_attempt = r.attempt + 1;
+  if (r.phase == run_phase::released) c.history.running_since = at_ns(r.released_at);
+  c.machine.restore(r.attempt, r.facts.stop_signal, r.phase == run_phase::released);
+}
+
+} // namespace tank

@@ -1,0 +1,67 @@
+// What status shows of a pod's containers.
+#include "pod/reconciler_core.hpp"
+
+#include "config/pod.hpp"
+
+#include <utility>
+
+namespace tank {
+
+/// `now` as a runtime tells it; empty: nothing of a run is known yet.
+void reconciler_core::show_containers(entry& e, std::vector<container_status> now) const {
+  if (now.empty() && e.what.pod) {
+    for (const auto& c : e.what.pod->spec.containers) {
+      container_status s;
+      s.name = c.name;
+      s.reason = "ContainerCreating";
+      if (e.what.pod->spec.containers.size() == 1) s.last = e.status.last;
+      now.push_back(std::move(s));
+    }
+  }
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    // A rebuilt composite restarts each of its containers.
+    now[i].restarts += e.status.restarts;
+    if (i < e.container_restarts.size()) now[i].restarts += e.container_restarts[i];
+    if (now.size() == 1 && now[i].state == container_phase::running && !now[i].last)
+      now[i].last = e.status.last;
+  }
+  e.status.containers = std::move(now);
+}
+
+/// The run is over: what its containers wait for is the pod's to say.
+void reconciler_core::show_no_run(entry& e) const {
+  if (e.alive) return;
+  for (auto& c : e.status.containers) {
+    const bool only = e.status.containers.size() == 1;
+    c.host_pid = 0;
+    c.started_ns = 0;
+    c.started = c.ready = false;
+    if (e.status.state == pod_state::backing_off) {
+      c.state = container_phase::waiting;
+      if (only)
+        c.last = e.status.last;
+      else if (c.terminated)
+        c.last = c.terminated;
+      c.terminated.reset();
+      c.reason = e.no_restart ? "ImagePullBackOff" : "CrashLoopBackOff";
+      c.message = e.status.message;
+      c.restart_at_ns = e.status.restart_at_ns;
+    } else if (e.status.state == pod_state::terminal) {
+      c.state = container_phase::terminated;
+      if (only || !c.terminated) c.terminated = e.status.last;
+      if (only) c.last.reset();
+      c.reason.clear();
+      c.message.clear();
+      c.restart_at_ns = 0;
+    }
+  }
+}
+
+reconcile_effects reconciler_core::containers(const containers_changed& m) {
+  auto* e = current(m.key, m.generation);
+  if (e == nullptr || !e->alive) return {};
+  show_containers(*e, m.containers);
+  return {status_changed{m.key}};
+}
+
+} // namespace tank
