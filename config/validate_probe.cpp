@@ -124,7 +124,7 @@ void check_lifecycle(const lifecycle& l, const pod_spec& pod, const path& at, fi
   else if (!known_signal(*l.stop_signal) ||
            (pod.os->name == "windows" && *l.stop_signal != "SIGTERM" &&
             *l.stop_signal != "SIGKILL"))
-    out.add(at.child("stopSignal"), "Unsupported value: " + config::quoted(*l.stop_signal) +
+    out.add(at.child("stopSignal"), "Unsupported value: " + rules::quoted(*l.stop_signal) +
                                         ": supported values: a signal's name, as \"SIGTERM\" or "
                                         "\"SIGRTMIN+3\"");
 }

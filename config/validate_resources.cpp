@@ -25,7 +25,7 @@ void check_name(const std::string& name, bool of_pod, const path& at, findings& 
   out.name(at, name, qualified_name(name));
   if (standard(name, of_pod)) return;
   if (of_pod)
-    out.add(at, "Unsupported value: " + config::quoted(name) +
+    out.add(at, "Unsupported value: " + rules::quoted(name) +
                     ": supported values: \"cpu\", \"hugepages-\", \"memory\"");
   else if (name.find('/') == std::string::npos)
     out.invalid(at, name, "must be a standard resource for containers");

@@ -95,6 +95,7 @@ json to_json(const container_record& c) {
     j["restartAt"] = c.restart_at;
     j["restartAtNs"] = c.restart_at_ns;
     j["waiting"] = c.waiting;
+    j["message"] = c.message;
   }
   if (c.last) j["last"] = to_json(*c.last);
   if (!c.ends.empty()) j["ends"] = c.ends;
@@ -114,6 +115,7 @@ container_record container_from(const json& j) {
   c.restart_at = j.value("restartAt", std::int64_t{0});
   c.restart_at_ns = j.value("restartAtNs", std::int64_t{0});
   c.waiting = j.value("waiting", "");
+  c.message = j.value("message", "");
   if (j.contains("last")) c.last = exit_from(j.at("last"));
   if (j.contains("ends")) c.ends = ends_from(j.at("ends"));
   if (j.contains("end")) c.end = end_from(j.at("end"));

@@ -75,14 +75,14 @@ pod_view pod_run::view() const {
 }
 
 void pod_run::settle(const instant& now, run::actions& out) {
-  const bool was_gone = sandbox_.state() == sandbox_state::gone;
   // Each order changes what the next look sees: there is an end.
   for (auto orders = plan_pod(view(), now.mono); !orders.empty();
        orders = plan_pod(view(), now.mono))
     for (const auto& o : orders)
       std::visit([&](const auto& one) { carry_out(one, now, out); }, o);
   report(out);
-  if (!was_gone && sandbox_.state() == sandbox_state::gone) out.emplace_back(run::finish{});
+  if (sandbox_.state() == sandbox_state::gone && !std::exchange(finished_, true))
+    out.emplace_back(run::finish{});
 }
 
 void pod_run::report(run::actions& out) {

@@ -143,6 +143,7 @@ class pod_run {
   std::optional<run_end> recorded_;    ///< told by a predecessor
   std::int64_t released_at_ = 0;       ///< CLOCK_MONOTONIC in ns, the first time
   bool reported_running_ = false;
+  bool finished_ = false;
   std::vector<container_status> reported_;
 };
 

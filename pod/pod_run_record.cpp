@@ -159,6 +159,7 @@ run_record pod_run::record() const {
     if (c.due) one.restart_at = ns_of(*c.due);
     one.restart_at_ns = c.due_ns;
     one.waiting = c.waiting;
+    one.message = c.message;
     one.last = c.last;
     for (const auto at : c.ends)
       one.ends.push_back(ns_of(at));
@@ -221,7 +222,7 @@ void pod_run::restore(tracked& c, const container_record& r, const instant& now,
     c.next_attempt = r.attempt;
     c.due = at_ns(r.restart_at);
     c.due_ns = r.restart_at_ns;
-    c.message = "back-off";
+    c.message = r.message;
     c.timer = ++*serials_;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*c.due - now.mono);
     const auto i = static_cast<run::index>(&c - containers_.data());

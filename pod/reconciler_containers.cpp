@@ -7,6 +7,17 @@
 
 namespace tank {
 
+/// Of a pod that runs in part: what the rest waits for. "b: CrashLoopBackOff: back-off 10s: ..."
+static std::string waiting_text(const std::vector<container_status>& all) {
+  std::string text;
+  for (const auto& c : all) {
+    if (c.state != container_phase::waiting || c.restart_at_ns == 0) continue;
+    text += (text.empty() ? "" : "; ") + c.name + ": " + c.reason;
+    if (!c.message.empty()) text += ": " + c.message;
+  }
+  return text;
+}
+
 /// `now` as a runtime tells it; empty: nothing of a run is known yet.
 void reconciler_core::show_containers(entry& e, std::vector<container_status> now) const {
   if (now.empty() && e.what.pod) {
@@ -26,6 +37,7 @@ void reconciler_core::show_containers(entry& e, std::vector<container_status> no
       now[i].last = e.status.last;
   }
   e.status.containers = std::move(now);
+  if (e.status.state == pod_state::running) e.status.message = waiting_text(e.status.containers);
 }
 
 /// The run is over: what its containers wait for is the pod's to say.

@@ -316,7 +316,8 @@ reconcile_effects reconciler_core::running(const pod_running& m, const instant& 
 reconcile_effects reconciler_core::progress(const pod_progress& m) {
   auto* e = current(m.key, m.generation);
   if (e == nullptr || !e->alive || e->status.message == m.text) return {};
-  if (e->status.state == pod_state::stopping) return {}; // why it is stopped, is said already
+  // Why it is stopped is said already; of what runs, only a part begins again.
+  if (e->status.state != pod_state::starting) return {};
   e->status.message = m.text;
   return {status_changed{m.key}};
 }
