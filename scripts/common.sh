@@ -2,18 +2,18 @@
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
-# Names what is missing, and installs it on a Debian.
+# need_packages LIST...: names what of scripts/packages-LIST.txt is missing, and installs it on a Debian.
 need_packages() {
-  local package missing=()
+  local package missing=() lists=("${@/%/.txt}")
+  lists=("${lists[@]/#/scripts/packages-}")
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    say "this is not Debian; install the equivalents of: $(tr '\n' ' ' <scripts/packages.txt)"
+    say "this is not Debian; install the equivalents of: $(grep -hv '^#' "${lists[@]}" | tr '\n' ' ')"
     exit 2
   fi
   while read -r package; do
-    [ -n "$package" ] || continue
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
       missing+=("$package")
-  done <scripts/packages.txt
+  done < <(grep -hv '^#' "${lists[@]}")
   [ ${#missing[@]} -gt 0 ] || return 0
   say "installing ${missing[*]}"
   need_root "to install packages"
@@ -37,5 +37,5 @@ build() {
   while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1") && shift; done
   [ $# -eq 0 ] || shift
   [ -f "$dir/build.ninja" ] || meson setup "$dir" "${options[@]}" >&2 || exit 1
-  meson compile -C "$dir" "$@" >&2 || exit 1
+  meson compile -C "$dir" -j "$(nproc)" "$@" >&2 || exit 1
 }

@@ -1,19 +1,22 @@
 #include "tests/bench/measure.hpp"
 
-#include "base/unique_fd.hpp"
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <spawn.h>
 #include <sstream>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace tank::bench {
 
@@ -23,11 +26,32 @@ std::int64_t now_ns() {
   return t.tv_sec * 1'000'000'000LL + t.tv_nsec;
 }
 
-static pid_t spawn(const std::vector<std::string>& argv, int out, const std::string& error_file) {
+double ms(std::int64_t from, std::int64_t to) {
+  return static_cast<double>(to - from) / 1e6;
+}
+
+namespace {
+
+constexpr off_t most_error_text = 2048;
+
+struct channel {
+  unique_fd read;
+  unique_fd write;
+};
+
+channel make_pipe() {
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return {};
+  return {unique_fd{ends[0]}, unique_fd{ends[1]}};
+}
+
+/// `out` below 0: /dev/null.
+running spawn(const std::vector<std::string>& argv, int out) {
   std::vector<char*> args;
   for (const auto& a : argv)
     args.push_back(const_cast<char*>(a.c_str()));
   args.push_back(nullptr);
+  running r{-1, unique_fd{::memfd_create("stderr", MFD_CLOEXEC)}};
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
@@ -35,14 +59,17 @@ static pid_t spawn(const std::vector<std::string>& argv, int out, const std::str
     ::posix_spawn_file_actions_adddup2(&actions, out, 1);
   else
     ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  if (!error_file.empty())
-    ::posix_spawn_file_actions_addopen(&actions, 2, error_file.c_str(),
-                                       O_WRONLY | O_CREAT | O_APPEND, 0644);
-  pid_t pid = -1;
-  const int rc = ::posix_spawnp(&pid, args[0], &actions, nullptr, args.data(), environ);
+  ::posix_spawn_file_actions_adddup2(&actions, r.err.get(), 2);
+  const int rc = ::posix_spawnp(&r.pid, args[0], &actions, nullptr, args.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
-  return rc == 0 ? pid : -1;
+  if (rc != 0) {
+    r.pid = -1;
+    ::dprintf(r.err.get(), "cannot start %s: %s\n", args[0], std::strerror(rc));
+  }
+  return r;
 }
+
+} // namespace
 
 int wait_for(pid_t child) {
   int status = 0;
@@ -51,39 +78,52 @@ int wait_for(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-finished run(const std::vector<std::string>& argv, bool show_errors) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return {};
-  const unique_fd in{ends[0]};
-  unique_fd out{ends[1]};
+std::string error_text(const running& program) {
+  struct stat file {};
+  if (::fstat(program.err.get(), &file) != 0) return {};
+  std::string text(static_cast<std::size_t>(std::min(file.st_size, most_error_text)), '\0');
+  const auto from = std::max<off_t>(0, file.st_size - most_error_text);
+  const auto n = ::pread(program.err.get(), text.data(), text.size(), from);
+  text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  return text;
+}
+
+std::string why_failed(const finished& f) {
+  auto text = f.status > 128  ? "signal " + std::to_string(f.status - 128)
+              : f.status >= 0 ? "exit status " + std::to_string(f.status)
+                              : "not started";
+  return f.err.empty() ? text : text + ": " + f.err;
+}
+
+finished run(const std::vector<std::string>& argv) {
+  auto [in, out] = make_pipe();
   finished f;
   f.begin = now_ns();
-  const pid_t pid = spawn(argv, out.get(), show_errors ? "" : "/dev/null");
-  if (pid < 0) return f;
+  const auto program = spawn(argv, out.get());
   out.reset();
   std::array<char, 4096> buffer{};
   for (ssize_t n = 0; (n = ::read(in.get(), buffer.data(), buffer.size())) > 0;)
     if (f.out.size() < 65536) f.out.append(buffer.data(), static_cast<std::size_t>(n));
-  f.status = wait_for(pid);
+  if (program.pid > 0) f.status = wait_for(program.pid);
   f.end = now_ns();
+  f.err = error_text(program);
   return f;
 }
 
-pid_t start_and_hear(const std::vector<std::string>& argv) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return -1;
-  const unique_fd in{ends[0]};
-  unique_fd out{ends[1]};
-  const pid_t pid = spawn(argv, out.get(), "/dev/null");
+running start_and_hear(const std::vector<std::string>& argv, finished& failed) {
+  auto [in, out] = make_pipe();
+  auto program = spawn(argv, out.get());
   out.reset();
   std::array<char, 256> line{};
-  if (pid > 0 && ::read(in.get(), line.data(), line.size()) > 0) return pid;
-  if (pid > 0) wait_for(pid);
-  return -1;
+  if (program.pid > 0 && ::read(in.get(), line.data(), line.size()) > 0) return program;
+  if (program.pid > 0) failed.status = wait_for(program.pid);
+  failed.err = error_text(program);
+  program.pid = -1;
+  return program;
 }
 
-pid_t start(const std::vector<std::string>& argv, const std::string& error_file) {
-  return spawn(argv, -1, error_file);
+running start(const std::vector<std::string>& argv) {
+  return spawn(argv, -1);
 }
 
 std::optional<std::int64_t> number_after(std::string_view text, std::string_view key) {
@@ -124,9 +164,26 @@ std::string find_program(std::string_view name) {
   return {};
 }
 
+std::string load_text() {
+  std::ifstream in("/proc/loadavg");
+  std::string one, five, fifteen, runnable;
+  in >> one >> five >> fifteen >> runnable;
+  return "load average " + one + " " + five + " " + fifteen + ", " +
+         runnable.substr(0, runnable.find('/')) + " runnable";
+}
+
+std::string machine_text() {
+  utsname kernel{};
+  ::uname(&kernel);
+  return std::to_string(::sysconf(_SC_NPROCESSORS_ONLN)) + " CPUs, " + kernel.sysname + " " +
+         kernel.release;
+}
+
 double series::quantile(double q) const {
   if (values_.empty()) return 0;
-  auto sorted = values_;
+  std::vector<double> sorted;
+  for (const auto& [round, value] : values_)
+    sorted.push_back(value);
   std::sort(sorted.begin(), sorted.end());
   const auto last = static_cast<double>(sorted.size() - 1);
   return sorted[static_cast<std::size_t>(q * last + 0.5)];
@@ -137,6 +194,14 @@ std::string series::text() const {
   std::array<char, 64> out{};
   std::snprintf(out.data(), out.size(), "%.2f / %.2f", quantile(0.5), quantile(0.95));
   return out.data();
+}
+
+series series::ratio_to(const series& other) const {
+  series ratios;
+  for (const auto& [round, value] : values_)
+    if (const auto at = other.values_.find(round); at != other.values_.end() && at->second > 0)
+      ratios.add(round, value / at->second);
+  return ratios;
 }
 
 } // namespace tank::bench

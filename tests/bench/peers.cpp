@@ -64,48 +64,67 @@ static peer oci_peer(const std::string& program, const std::string& name,
           name};
 }
 
-std::vector<peer> installed_peers(const std::filesystem::path& rootfs,
-                                  const std::filesystem::path& scratch,
-                                  const std::string& floor_program) {
-  const auto root = rootfs.string();
-  const auto floor_scratch = scratch / "floor";
-  std::filesystem::create_directories(floor_scratch);
-  std::vector<peer> peers{
-      {"floor", {floor_program, root, floor_scratch, "/bin/witness", "first"}, {}, {}, {}}};
-  if (const auto bwrap = find_program("bwrap"); !bwrap.empty()) {
-    const std::vector<std::string> base{bwrap,  "--unshare-all", "--bind", root,
-                                        "/",    "--proc",        "/proc",  "--dev",
-                                        "/dev", "/bin/witness"};
-    auto first = base, hold = base;
-    first.push_back("first");
-    hold.push_back("first-sleep");
-    peers.push_back({"bwrap", first, [=](const std::string&) { return hold; }, {}, "bwrap"});
+static peer floor_peer(const std::string& program, const std::filesystem::path& rootfs,
+                       const std::filesystem::path& scratch) {
+  const auto own = scratch / "floor";
+  std::filesystem::create_directories(own);
+  return {"floor", {program, rootfs, own, "/bin/witness", "first"}, {}, {}, {}};
+}
+
+static peer bwrap_peer(const std::string& program, const std::filesystem::path& rootfs) {
+  const std::vector<std::string> base{program,  "--unshare-all", "--bind", rootfs, "/",
+                                      "--proc", "/proc",         "--dev",  "/dev", "/bin/witness"};
+  auto first = base, hold = base;
+  first.push_back("first");
+  hold.push_back("first-sleep");
+  return {"bwrap", first, [=](const std::string&) { return hold; }, {}, "bwrap"};
+}
+
+static peer podman_peer(const std::string& program, const std::filesystem::path& rootfs,
+                        const std::filesystem::path& scratch) {
+  const std::vector<std::string> with_roots{program, "--root", (scratch / "podman-root").string(),
+                                            "--runroot", (scratch / "podman-run").string()};
+  auto base = with_roots;
+  base.insert(base.end(), {"run", "--network=none", "--ulimit", "nofile=1024:1024", "--ulimit",
+                           "nproc=1024:1024", "--cgroups=disabled"});
+  auto first = base;
+  first.insert(first.end(), {"--rm", "--rootfs", rootfs, "/bin/witness", "first"});
+  const auto hold = [=](const std::string& id) {
+    auto argv = base;
+    argv.insert(argv.end(), {"--name=" + id, "--rootfs", rootfs, "/bin/witness", "first-sleep"});
+    return argv;
+  };
+  const auto remove = [=](const std::string& id) {
+    auto argv = with_roots;
+    argv.insert(argv.end(), {"rm", "-f", "-t", "0", id});
+    return argv;
+  };
+  return {"podman", first, hold, remove, "conmon"};
+}
+
+peer_list installed_peers(const std::filesystem::path& rootfs, const std::filesystem::path& scratch,
+                          const std::string& floor_program, const std::set<std::string>& wanted) {
+  peer_list found;
+  const auto is_wanted = [&](const std::string& name) {
+    return wanted.empty() || wanted.contains(name);
+  };
+  if (is_wanted("floor")) found.peers.push_back(floor_peer(floor_program, rootfs, scratch));
+  for (const std::string name : {"bwrap", "crun", "runc", "podman"}) {
+    if (!is_wanted(name)) continue;
+    const auto program = find_program(name);
+    if (program.empty())
+      found.missing.push_back(name);
+    else if (name == "bwrap")
+      found.peers.push_back(bwrap_peer(program, rootfs));
+    else if (name == "crun")
+      found.peers.push_back(
+          oci_peer(program, name, rootfs, scratch, {"--cgroup-manager=disabled"}));
+    else if (name == "runc")
+      found.peers.push_back(oci_peer(program, name, rootfs, scratch, {}));
+    else
+      found.peers.push_back(podman_peer(program, rootfs, scratch));
   }
-  if (const auto crun = find_program("crun"); !crun.empty())
-    peers.push_back(oci_peer(crun, "crun", rootfs, scratch, {"--cgroup-manager=disabled"}));
-  if (const auto runc = find_program("runc"); !runc.empty())
-    peers.push_back(oci_peer(runc, "runc", rootfs, scratch, {}));
-  if (const auto podman = find_program("podman"); !podman.empty()) {
-    const std::vector<std::string> program{podman, "--root", (scratch / "podman-root").string(),
-                                           "--runroot", (scratch / "podman-run").string()};
-    auto base = program;
-    base.insert(base.end(), {"run", "--network=none", "--ulimit", "nofile=1024:1024", "--ulimit",
-                             "nproc=1024:1024", "--cgroups=disabled"});
-    auto first = base;
-    first.insert(first.end(), {"--rm", "--rootfs", root, "/bin/witness", "first"});
-    const auto hold = [=](const std::string& id) {
-      auto argv = base;
-      argv.insert(argv.end(), {"--name=" + id, "--rootfs", root, "/bin/witness", "first-sleep"});
-      return argv;
-    };
-    const auto remove = [=](const std::string& id) {
-      auto argv = program;
-      argv.insert(argv.end(), {"rm", "-f", "-t", "0", id});
-      return argv;
-    };
-    peers.push_back({"podman", first, hold, remove, "conmon"});
-  }
-  return peers;
+  return found;
 }
 
 } // namespace tank::bench

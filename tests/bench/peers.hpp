@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,14 @@ struct peer {
   std::string helper; ///< comm of the processes that stay beside each held workload
 };
 
-/// The peers installed here. `rootfs` holds /bin/witness; bundles and state go below `scratch`.
-std::vector<peer> installed_peers(const std::filesystem::path& rootfs,
-                                  const std::filesystem::path& scratch,
-                                  const std::string& floor_program);
+struct peer_list {
+  std::vector<peer> peers;          ///< the floor first
+  std::vector<std::string> missing; ///< known to this benchmark, and not installed here
+};
+
+/// The peers installed here whose names are in `wanted`; all when that is empty. `rootfs` holds
+/// /bin/witness; bundles and state go below `scratch`.
+peer_list installed_peers(const std::filesystem::path& rootfs, const std::filesystem::path& scratch,
+                          const std::string& floor_program, const std::set<std::string>& wanted);
 
 } // namespace tank::bench

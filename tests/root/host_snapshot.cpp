@@ -3,10 +3,12 @@
 #include "base/unique_fd.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <sstream>
 
 #include <csignal>
+#include <net/if.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -17,6 +19,8 @@ namespace tank::testing {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 3> places_of_others{"/tmp/", "/run/", "/var/"};
 
 struct process {
   pid_t parent = 0;
@@ -46,14 +50,10 @@ std::map<pid_t, process> all_processes() {
   return all;
 }
 
+/// Only children that nobody here waits for by pidfd are reaped so: adopted ones.
 void reap() {
-  // Only children that nobody here waits for by pidfd reach this: adopted ones.
-  for (const pid_t pid : descendants()) {
-    const auto all = all_processes();
-    const auto at = all.find(pid);
-    if (at != all.end() && at->second.parent == ::getpid() && at->second.state == 'Z')
-      ::waitpid(pid, nullptr, WNOHANG);
-  }
+  for (const auto& [pid, p] : all_processes())
+    if (p.parent == ::getpid() && p.state == 'Z') ::waitpid(pid, nullptr, WNOHANG);
 }
 
 /// False: it is still there.
@@ -64,12 +64,19 @@ bool await_end(pid_t pid, int milliseconds) {
   return ::poll(&readable, 1, milliseconds) == 1;
 }
 
-/// Without those of others' scratch directories: tests may run beside us.
-void add_mounts(const fs::path& ours, std::multiset<std::string>& to) {
+void add_mounts(std::multiset<std::string>& to) {
   std::ifstream in{"/proc/self/mountinfo"};
   for (std::string line; std::getline(in, line);)
-    if (line.find(" /tmp/") == std::string::npos || line.find(ours.string()) != std::string::npos)
-      to.insert(line);
+    to.insert(line);
+}
+
+/// Whether a line of mountinfo is of a mount point where others than we work.
+bool is_at_others(const std::string& line) {
+  std::istringstream words{line};
+  std::string id, parent, device, root, point;
+  words >> id >> parent >> device >> root >> point;
+  return std::any_of(places_of_others.begin(), places_of_others.end(),
+                     [&](const auto& place) { return point.starts_with(place); });
 }
 
 void add_processes(host_snapshot& to) {
@@ -92,17 +99,30 @@ void add_processes(host_snapshot& to) {
   }
 }
 
-/// Names with "tank" only: a host's own services come and go.
-void add_cgroups(host_snapshot& to) {
+/// Directory by directory: those of others come and go while we look.
+void add_cgroups_below(const fs::path& dir, bool ours, const std::set<std::string>& names,
+                       std::multiset<std::string>& to) {
   std::error_code ec;
-  for (fs::recursive_directory_iterator
-           it{"/sys/fs/cgroup", fs::directory_options::skip_permission_denied, ec},
-       end;
-       !ec && it != end; it.increment(ec)) {
+  for (fs::directory_iterator it{dir, ec}, end; !ec && it != end; it.increment(ec)) {
     std::error_code gone;
-    if (it->is_directory(gone) && it->path().string().find("tank") != std::string::npos)
-      to["cgroup"].insert(it->path().string());
+    if (it->is_symlink(gone) || !it->is_directory(gone)) continue;
+    const bool is_ours = ours || names.contains(it->path().filename().string());
+    if (is_ours) to.insert(it->path().string());
+    add_cgroups_below(it->path(), is_ours, names, to);
   }
+}
+
+void add_links(std::multiset<std::string>& to) {
+  auto* all = ::if_nameindex();
+  for (auto* link = all; link != nullptr && link->if_index != 0; ++link)
+    to.insert(link->if_name);
+  ::if_freenameindex(all);
+}
+
+void add_files(const fs::path& dir, std::multiset<std::string>& to) {
+  if (!fs::exists(dir)) return;
+  for (const auto& e : fs::recursive_directory_iterator(dir))
+    to.insert(e.path().string());
 }
 
 void add_fds(host_snapshot& to) {
@@ -130,23 +150,18 @@ std::vector<pid_t> descendants() {
   return found;
 }
 
-host_snapshot take_snapshot(const fs::path& root, const std::vector<fs::path>& dirs) {
-  int patience = 10'000;
+host_snapshot take_snapshot(const instance_traces& of, int patience_ms) {
   for (const pid_t pid : descendants())
-    if (!await_end(pid, patience)) patience = 0; // one of them stays: no need to wait for all
+    if (!await_end(pid, patience_ms)) patience_ms = 0; // one of them stays: no need to wait for all
   reap();
   host_snapshot now;
-  add_mounts(root, now["mount"]);
+  add_mounts(now["mount"]);
   add_processes(now);
-  add_cgroups(now);
-  for (const auto& e : fs::directory_iterator("/sys/class/net"))
-    now["link"].insert(e.path().filename().string());
+  add_cgroups_below("/sys/fs/cgroup", false, of.cgroups, now["cgroup"]);
+  add_links(now["link"]);
   add_fds(now);
-  for (const auto& dir : dirs) {
-    if (!fs::exists(dir)) continue;
-    for (const auto& e : fs::recursive_directory_iterator(dir))
-      now["file"].insert(e.path().string());
-  }
+  for (const auto& dir : of.dirs)
+    add_files(dir, now["file"]);
   return now;
 }
 
@@ -166,7 +181,8 @@ std::string difference(const host_snapshot& before, const host_snapshot& after) 
     for (const auto& e : more)
       text.append("+").append(category).append(" ").append(e).append("\n");
     for (const auto& e : less)
-      text.append("-").append(category).append(" ").append(e).append("\n");
+      if (category != "mount" || !is_at_others(e))
+        text.append("-").append(category).append(" ").append(e).append("\n");
   }
   return text;
 }

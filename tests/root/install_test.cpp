@@ -168,8 +168,9 @@ TEST_CASE("a program with pods inside builds, runs them and leaves nothing") {
   for (const auto* dir : {"bin", "etc", "proc", "dev", "sys", "tmp"})
     fs::create_directories(rootfs / dir);
   fs::copy_file("/bin/busybox", rootfs / "bin/busybox");
-  const std::vector<fs::path> owned{home / "run", home / "state/pods"};
-  const auto before = take_snapshot(home, owned);
+  const instance_traces owned{.dirs = {home / "run", home / "state/pods"},
+                              .cgroups = {directories{.run_dir = home / "run"}.instance()}};
+  const auto before = take_snapshot(owned);
   const auto said = installed().must_run({(at / "embed").string(), home.string(), rootfs.string()});
   CHECK(said == "default/service runs\n"
                 "its pid is as told\n"
@@ -179,7 +180,7 @@ TEST_CASE("a program with pods inside builds, runs them and leaves nothing") {
                 "default/job exited 3\n"
                 "default/service exited 0\n"
                 "done\n");
-  CHECK(difference(before, take_snapshot(home, owned)) == "");
+  CHECK(difference(before, take_snapshot(owned)) == "");
   CHECK_FALSE(fs::exists(home / "run"));
 }
 
