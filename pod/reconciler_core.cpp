@@ -305,11 +305,11 @@ reconcile_effects reconciler_core::running(const pod_running& m, const instant& 
   e->status.host_pid = m.host_pid;
   e->status.started_ns = m.started_ns;
   e->status.phases = m.phases;
-  show_containers(*e, m.containers);
   if (e->status.state == pod_state::starting) {
     e->status.state = pod_state::running;
     e->status.message.clear();
   }
+  show_containers(*e, m.containers);
   return {status_changed{m.key}};
 }
 
