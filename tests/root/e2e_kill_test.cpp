@@ -60,12 +60,28 @@ struct kill_host : host {
     pod.container_more += "    resources: " + resources + "\n";
     pod.spec_more.replace(pod.spec_more.find("Seconds: 10"), 11, "Seconds: 2");
     const auto here = "/shared/" + name;
-    pod.command = {"/bin/sh", "-c",
-                   "trap 'echo term " + what + " >> " + here +
-                       ".log; exit 0' TERM; (/bin/witness lock " + here +
-                       ".lock -- sleep || echo twice >> /shared/overlap) & echo start " + what +
-                       " >> " + here + ".log; " + then};
+    pod.command = {"/bin/sh", "-c", script(here, what, then)};
     put(pod);
+  }
+  static std::string script(const std::string& here, const std::string& what,
+                            const std::string& then) {
+    return "trap 'echo term " + what + " >> " + here + ".log; exit 0' TERM; (/bin/witness lock " +
+           here + ".lock -- sleep || echo twice >> /shared/overlap) & echo start " + what + " >> " +
+           here + ".log; " + then;
+  }
+  /// A pod of two: `main` stays, `right` crashes until all is calm.
+  void put_pair(const std::string& name) {
+    auto pod = living_pod(name, "x", shared);
+    pod.restart = "OnFailure";
+    pod.spec_more.replace(pod.spec_more.find("Seconds: 10"), 11, "Seconds: 2");
+    pod.command = {"/bin/sh", "-c", script("/shared/" + name, "x", forever)};
+    const auto right = script("/shared/" + name + "-right", "x",
+                              "[ -e /shared/calm ] || exit 3; echo calm x >> /shared/" + name +
+                                  "-right.log; " + forever);
+    put(name + ".yaml", manifest(pod) +
+                            "  - name: right\n    image: localhost/witness:1\n    command:\n"
+                            "    - /bin/sh\n    - -c\n    - \"" +
+                            right + "\"\n" + pod.container_more);
   }
   static constexpr auto forever = "while :; do sleep 1000 & wait $!; done";
 
@@ -117,6 +133,16 @@ struct kill_host : host {
   }
 };
 
+/// Both run, and what `right` wrote last is that it is calm.
+bool settled_pair(const kill_host& h, const pod_status& pod) {
+  const auto name = pod.key.substr(pod.key.find('/') + 1);
+  const bool both =
+      pod.containers.size() == 2 && std::all_of(pod.containers.begin(), pod.containers.end(),
+                                                [](const auto& c) { return c.host_pid > 0; });
+  return both && await_file(h.shared / (name + "-right.log"),
+                            [](const std::string& text) { return text.ends_with("calm x\n"); });
+}
+
 } // namespace
 
 TEST_CASE("killed again and again, the daemon loses, doubles, restarts and leaks nothing") {
@@ -138,6 +164,9 @@ TEST_CASE("killed again and again, the daemon loses, doubles, restarts and leaks
     h.put_pod(name, "x", "OnFailure",
               "[ -e /shared/calm ] || exit 3; echo calm x >> /shared/" + std::string{name} +
                   ".log; " + kill_host::forever);
+  const std::array<std::string, 2> pairs{"pair0", "pair1"};
+  for (const auto& name : pairs)
+    h.put_pair(name);
   for (const auto* name : {"edited0", "edited1", "edited2"})
     h.edit(name);
   for (const auto* name : {"resized0", "resized1"})
@@ -152,13 +181,14 @@ TEST_CASE("killed again and again, the daemon loses, doubles, restarts and leaks
     return static_cast<std::size_t>(std::count(all.begin(), all.end(), "start x"));
   };
   const auto settled = [&](const host::pods& now) {
-    return now.size() == steady.size() + crashing.size() + h.word.size() + h.mebibytes.size() +
-                             h.jobs.size() &&
+    return now.size() == steady.size() + crashing.size() + pairs.size() + h.word.size() +
+                             h.mebibytes.size() + h.jobs.size() &&
            std::all_of(now.begin(), now.end(), [&](const auto& row) {
              if (row.first.starts_with("job")) return row.second.state == pod_state::terminal;
              if (row.second.state != pod_state::running || row.second.host_pid <= 0) return false;
              const auto word = h.word.contains(row.first) ? h.word.at(row.first) : "x";
              const bool crashes = row.first.starts_with("crash");
+             if (row.first.starts_with("pair")) return settled_pair(h, row.second);
              // It runs before it writes, and no state tells of that.
              return await_file(h.shared / (row.first + ".log"),
                                [&](const std::string& text) {
@@ -182,6 +212,16 @@ TEST_CASE("killed again and again, the daemon loses, doubles, restarts and leaks
     CHECK(h.await_limit(now.at(name), mib));
   }
   std::size_t crashes = 0;
+  for (const auto& name : pairs) {
+    CAPTURE(name);
+    CHECK(h.evidence(name) == std::vector<std::string>{"start x"}); // whatever the other did
+    const auto starts = starts_of(name + "-right");
+    const auto& right = now.at(name).containers.at(1);
+    CHECK(right.restarts + 1 == starts);
+    CHECK(now.at(name).containers.at(0).restarts == 0);
+    if (starts > 1) CHECK(right.last->exit_code == 3);
+    crashes += starts - 1;
+  }
   for (const auto& name : crashing) {
     CAPTURE(name);
     const auto starts = starts_of(name);

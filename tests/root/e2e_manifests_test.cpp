@@ -239,15 +239,17 @@ TEST_CASE("deleting and creating again at once never runs two, whatever comes in
 
 TEST_CASE("a field that is not supported yet is said, and the pod is not started") {
   room h;
-  h.put("two.yaml",
-        manifest({.name = "two"}) + "  - {name: other, image: \"localhost/witness:1\"}\n");
+  const std::string unsupported =
+      "  initContainers:\n  - {name: other, image: \"localhost/witness:1\"}\n";
+  h.put(pod_text{.name = "two", .spec_more = unsupported});
   REQUIRE(h.daemon().await("not supported yet"));
   h.check_untouched("a neighbour that is refused");
   CHECK(!h.seen().contains("two"));
-  CHECK(has(h.errors_of("two.yaml"), "not supported yet: spec.containers"));
+  CHECK(has(h.errors_of("two.yaml"), "not supported yet: spec.initContainers"));
   // As an edit of a running pod it changes nothing either.
-  h.put("web.yaml", manifest(living_pod("web", "one", h.shared)) +
-                        "  - {name: other, image: \"localhost/witness:1\"}\n");
+  auto edited = living_pod("web", "one", h.shared);
+  edited.spec_more += unsupported;
+  h.put(edited);
   REQUIRE(h.daemon().await("web.yaml"));
   h.check_untouched("an edit to something unsupported");
 }

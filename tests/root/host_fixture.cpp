@@ -353,10 +353,10 @@ void host::barrier() {
   await_gone(name);
 }
 
-host_snapshot host::snapshot(int patience_ms) const {
+host_snapshot host::snapshot(int settle_ms) const {
   auto now = take_snapshot({.dirs = {dirs.run_dir, dirs.pod_states(), dirs.images()},
                             .cgroups = {cgroup_root().substr(1), dirs.instance()}},
-                           patience_ms);
+                           settle_ms);
   // A daemon's own that stay: of no pod.
   now["file"].erase(dirs.lock_file().string());
   now["file"].erase(dirs.pod_runs().string());

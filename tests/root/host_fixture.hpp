@@ -128,8 +128,8 @@ class host {
 
   [[nodiscard]] std::filesystem::path log_dir(const pod_status& pod) const;
   [[nodiscard]] std::string shared_text(const std::string& file) const;
-  /// Of all that pods could leave; for `patience_ms` see take_snapshot().
-  [[nodiscard]] host_snapshot snapshot(int patience_ms = 10'000) const;
+  /// Of all that pods could leave; for `settle_ms` see take_snapshot().
+  [[nodiscard]] host_snapshot snapshot(int settle_ms = 10'000) const;
 
  private:
   [[nodiscard]] std::vector<std::string> env() const;
