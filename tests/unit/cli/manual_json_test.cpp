@@ -44,7 +44,7 @@ names keys_of(const std::string& document) {
   return found;
 }
 
-void compare_with(const char* title, const names& written) {
+void compare_with(const std::string& title, const names& written) {
   const auto page = read_manual_page(std::string{TANK_SOURCE_TREE} + "/doc/man/tank.1");
   auto listed = page.section(title).macro_words("Va");
   listed.merge(page.section(title).macro_words("Pq Va"));
