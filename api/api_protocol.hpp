@@ -13,10 +13,10 @@
 ///
 /// A client may send the next request when it has the answer to the last one. Lines longer than
 /// `max_line` end the connection. The socket is `run_dir/tank.sock`, 0600; only root and the
-/// daemon's own user are served. Pure functions here; the actor is actors/api.hpp, the client
+/// daemon's own user are served. Pure functions here; the actor is api.hpp, the client
 /// cli/client.hpp.
 ///
-/// <status> is what `tank get pods -o json` prints, documented in README.md ("Output as JSON"):
+/// <status> is what `tank get pods -o json` prints, documented in tank(1), "OUTPUT AS JSON":
 /// fields are added, never renamed.
 #pragma once
 

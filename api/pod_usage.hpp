@@ -49,7 +49,8 @@ namespace api {
 std::string ok_usage(const std::vector<pod_usage>& pods);
 result<std::vector<pod_usage>> decode_usage(std::string_view line);
 
-/// {"apiVersion":"tank/v1","kind":"PodUsageList","items":[...]}; README.md has the fields.
+/// {"apiVersion":"tank/v1","kind":"PodUsageList","items":[...]}; tank(1), "PodUsageList" has the
+/// fields.
 std::string usage_document(const std::vector<usage_row>& rows, int indent);
 
 } // namespace api

@@ -139,7 +139,7 @@ class instance {
 /// Locks the run directory (errc::conflict when another instance has it), opens the image store and
 /// starts the actors on `system`, which outlives the instance. Waits for them: not from an actor
 /// that shares the system's threads. With CAF >= 1.0 its program has called init_message_types()
-/// (message_types.hpp) before it made the system.
+/// (actors/messages.hpp) before it made the system.
 result<std::unique_ptr<instance>> start(caf::actor_system& system, start_options options);
 
 } // namespace tank

@@ -1,4 +1,4 @@
-/// The CLI's end of the control socket (protocol: actors/api_protocol.hpp). Blocking.
+/// The CLI's end of the control socket (protocol: api/api_protocol.hpp). Blocking.
 #pragma once
 
 #include "api/api_protocol.hpp"

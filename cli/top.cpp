@@ -100,7 +100,7 @@ void add_top(CLI::App& app, invocation& line) {
       {"table", "json"});
   command->add_option("-i,--interval", given->interval, "seconds between two looks (1)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(1, 3600));
+      ->check(CLI::Range(1, 3600).description("")); // the help page says SECONDS
   command->footer(
       "A live table on a terminal, until Ctrl-C; otherwise one table, after one interval.\n"
       "CPU is in thousandths of a processor, THROTTLED the share of the time in which\n"

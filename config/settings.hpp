@@ -5,10 +5,10 @@
 ///     manifestDir: /etc/tank/pods.d      stateDir: /var/lib/tank
 ///     runDir: /run/tank                  logDir: /var/log/tank
 ///     seccompDir: /etc/tank/seccomp      # of Localhost profiles
-///     cgroupRoot: /tank                  # in the cgroup hierarchies; default: README, "Limits"
+///     cgroupRoot: /tank                  # in the cgroup hierarchies; default: tank(1), "CGROUPS"
 ///     podPidsLimit: 4096                 # processes and threads of a pod; 0: as many as it likes
 ///     shim: /usr/libexec/tank/tank-shim  # the helper program, when it is somewhere else
-///     backoff: default                   # default | kubelet | fast (README, "Restart"), or:
+///     backoff: default                   # default | kubelet | fast (tank-pod(7), "Back-off"), or:
 ///     backoff: {profile: default, base: 10s, max: 5m, reset: 10m, immediateFirst: false}
 ///     giveUp: never                      # or `5 in 10m`, see restart_rules.hpp
 ///     logMaxSize: 10Mi                   # of one container's log, then it is rotated

@@ -1,7 +1,7 @@
 /// Content digests: `sha256:<64 hex>` and `sha512:<128 hex>`, nothing else.
 ///
 /// A digest is a file name and an URL part elsewhere, so its text is never used before it went
-/// through `parse_digest` (SECURITY class 10: odd algorithms, upper case, path characters).
+/// through `parse_digest` (SECURITY.md class 10: odd algorithms, upper case, path characters).
 #pragma once
 
 #include "base/error.hpp"

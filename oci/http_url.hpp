@@ -1,5 +1,5 @@
 /// Absolute http and https addresses, taken apart strictly: what decides where credentials go must
-/// not be open to two readings (SECURITY 11).
+/// not be open to two readings (SECURITY.md class 11).
 #pragma once
 
 #include "base/error.hpp"

@@ -11,7 +11,8 @@
 
 namespace tank::oci {
 
-/// The part of an image configuration (image-spec v1.1 config.md, "config") that a launch reads.
+/// The part of an image configuration that a launch reads: "config" in image-spec v1.1, "OCI Image
+/// Configuration".
 /// Untrusted: labels and volumes steer nothing on the host.
 struct image_config {
   std::string user;

@@ -14,7 +14,7 @@ namespace tank::oci {
 
 /// `layers` bottom first. Whiteouts, opaque directories and links (also from one layer into
 /// another) are followed as the container would see them; every step is by descriptor and never
-/// follows a link by itself, so no path leads outside (SECURITY 13). Blocking.
+/// follows a link by itself, so no path leads outside (SECURITY.md class 13). Blocking.
 class layer_view {
  public:
   static result<layer_view> open(const std::vector<std::filesystem::path>& layers);

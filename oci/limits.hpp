@@ -1,4 +1,5 @@
-/// What image content may cost at most. It is untrusted: every size has a limit (SECURITY class 8).
+/// What image content may cost at most. It is untrusted: every size has a limit
+/// (SECURITY.md class 8).
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 ///
 /// Pure and bounded: size, nesting and counts are limited, every digest and size is checked, no
 /// exception leaves. A document that reads both as manifest and as index is refused, so that
-/// nobody can be shown one and run the other (SECURITY 9).
+/// nobody can be shown one and run the other (SECURITY.md class 9).
 #pragma once
 
 #include "base/error.hpp"

@@ -42,7 +42,7 @@ struct client_options {
 ///
 /// Every request is retried as `retry` says. Redirects are followed here, at most 5: authorization
 /// and client certificate go only to the registry's own (scheme, host, port), a challenge of
-/// anybody else is never answered (SECURITY 11).
+/// anybody else is never answered (SECURITY.md class 11).
 class registry_client {
  public:
   registry_client(std::shared_ptr<http_transport> transport, registry_endpoint endpoint,

@@ -40,7 +40,7 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view text, std
 
 /// May a token be fetched from `realm` for the registry at `origin`, and with credentials? The
 /// realm of an https registry must be https. Credentials go to the registry's own site, or to a
-/// host in `trusted`; to nobody else, whatever the registry says (SECURITY 11).
+/// host in `trusted`; to nobody else, whatever the registry says (SECURITY.md class 11).
 result<void> check_realm(const http_url& origin, const http_url& realm, bool with_credentials,
                          const std::vector<std::string>& trusted);
 

@@ -39,8 +39,8 @@ struct user_ids {
 
 /// Resolves the image's USER text ("", "1000", "web", "1000:web", ...) against its own
 /// /etc/passwd and /etc/group, found through its layers top first, opened in-root (no symlink leads
-/// outside), regular files of at most 1 MiB. Strict numbers, never a silent uid 0 (SECURITY 13,
-/// 14). Blocking.
+/// outside), regular files of at most 1 MiB. Strict numbers, never a silent uid 0
+/// (SECURITY.md classes 13, 14). Blocking.
 result<user_ids> resolve_user(std::string_view user,
                               const std::vector<std::filesystem::path>& layers);
 

@@ -48,7 +48,7 @@ result<store> store::open(std::filesystem::path root, store_options options) {
     TANK_TRY(make_directories(path));
   TANK_TRY(make_directories(layout.empty(), 0755));
   // Layers hold set-uid files and what images keep private: nobody else may look in, also when
-  // somebody made the directory beforehand (SECURITY 18).
+  // somebody made the directory beforehand (SECURITY.md class 18).
   if (::chmod(root.c_str(), 0700) != 0) return fail_errno(errno, "chmod", root);
   TANK_TRY(sweep(layout, options));
   return store{std::move(root), std::move(options)};

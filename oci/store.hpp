@@ -102,8 +102,7 @@ class store {
 
   /// `tank image load`: an OCI layout directory, an OCI archive or a docker-save archive (also
   /// compressed). Names come from the archive, or from `name` when it holds one image without a
-  /// name.
-  /// `ref`, when not empty, picks those of that name or tag.
+  /// name. `ref`, when not empty, picks those of that name or tag.
   result<std::vector<image>> load(const std::filesystem::path& source, const reference* name,
                                   std::string_view ref = {}) const;
 

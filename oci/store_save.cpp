@@ -1,4 +1,4 @@
-/// `tank image save`: images of the store as an OCI layout (image-spec v1.1, image-layout.md).
+/// `tank image save`: images of the store as an OCI layout (image-spec v1.1, "OCI Image Layout").
 #include "oci/store.hpp"
 
 #include "base/file.hpp"

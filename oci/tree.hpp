@@ -13,7 +13,7 @@ namespace tank::oci {
 /// Opens `path` as if `root` were the root directory: symbolic links, `..` and absolute link
 /// targets are followed, but only inside (openat2 RESOLVE_IN_ROOT); magic links are refused.
 /// `path` is relative to `root`; "" and "." are `root` itself. CLOEXEC is added to `flags`. The
-/// error carries errno in `sys` (SECURITY 7, 13).
+/// error carries errno in `sys` (SECURITY.md classes 7, 13).
 result<unique_fd> open_in_root(int root, const std::string& path, int flags, mode_t mode = 0);
 
 } // namespace tank::oci

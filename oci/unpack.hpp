@@ -2,7 +2,7 @@
 ///
 /// The archive is hostile: every name is resolved by the kernel inside the target (openat2
 /// RESOLVE_IN_ROOT), last components are never followed, nothing is created through a path that was
-/// checked before (SECURITY 7). Decisions:
+/// checked before (SECURITY.md class 7). Decisions:
 ///  * names with `..`, names that are too long or too deep, `.wh.`, `.wh..`, `.wh...` are refused;
 ///    a leading "/" is dropped; parents that are links are followed, but only inside the target;
 ///    a parent that is a link to nothing in this archive is refused;

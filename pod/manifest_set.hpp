@@ -2,9 +2,8 @@
 ///
 /// The rules:
 ///  * A file counts as a whole: while its newest version has an error (syntax, a field that is
-///  wrong
-///    or not supported yet), the last good version of that file stays in force, and the file's
-///    status says so. So a half-written or malformed edit never stops a pod.
+///    wrong or not supported yet), the last good version of that file stays in force, and the
+///    file's status says so. So a half-written or malformed edit never stops a pod.
 ///  * A file that is gone takes its pods with it. Identity is content: a touch, a rename or an
 ///    identical rewrite changes nothing.
 ///  * A pod name (or metadata.uid) in two files is an error on both, each naming the other. The one

@@ -1,7 +1,7 @@
 /// What one daemon leaves to the next about one pod, as a value and as text. Pure.
 ///
 /// A record says what the daemon was about to do, written before it did it; what became of that the
-/// pod's shim knows. Together they are all a successor needs (adoption.hpp). Records live on the
+/// pod's shim knows. Together they are all a successor needs (pod_records.hpp). Records live on the
 /// run directory's tmpfs: a reboot ends the pods, and their records with them.
 #pragma once
 

@@ -1,7 +1,7 @@
 /// What a pod keeps over its restarts (emptyDirs, the ids of its users), and when it goes: with the
 /// pod, not with a run.
 ///
-/// A run removes its own writable layer and run directory (prepare_launch.hpp). The rest below
+/// A run removes its own writable layer and run directory (sandbox.hpp). The rest below
 /// <state_dir>/pods/<uid> is removed when the janitor has heard that the pod is no longer desired
 /// and no run of it is left, in either order.
 #pragma once

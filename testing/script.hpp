@@ -7,8 +7,8 @@
 ///     auto it = s.sys.spawn<my_actor>();
 ///     s.settle();                                  // the first job of an actor is its start
 ///     s.send(me, it, ping{1});
-///     s.expect(me, it, ping{1});                   // sender, receiver, value; `it` then handles
-///     it CHECK(s.advance(10s) == 1);                  // a timer is due: its message waits
+///     s.expect(me, it, ping{1});                   // sender, receiver, value; `it` handles it
+///     CHECK(s.advance(10s) == 1);                  // a timer is due: its message waits
 ///     s.expect(it, it, answer_due{});
 ///     s.expect(it, me, pong{1});
 ///   }

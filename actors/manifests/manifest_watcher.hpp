@@ -6,7 +6,7 @@
 /// when it is closed, or nothing happened to it for a whole `rescan`. Listing, reading and parsing
 /// happen in a worker, one scan at a time.
 ///
-/// Messages it takes (runtime_messages.hpp): get_files -> file_list; rescan_files -> file_list,
+/// Messages it takes (messages.hpp): get_files -> file_list; rescan_files -> file_list,
 /// after a scan that began later than the question. The desired state is sent after the first scan
 /// (also when empty), after each change, and again with each periodic look, so that a restarted
 /// reconciler learns it.

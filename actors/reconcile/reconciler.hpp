@@ -5,19 +5,17 @@
 /// never restarted by anyone else. It waits for nobody: each pod moves on by messages of its own.
 ///
 /// Messages it takes (structs in messages.hpp unless said; answers after the arrow):
-///   desired_state                  the new whole truth
-///   pod_running, pod_progress, pod_ended     from its runtimes
-///   list_pods                      -> pod_list, by key
-///   get_pod{key}                   -> pod_status, or error not_found
-///   restart_pod{key}               -> pod_status at once; error not_found. Stops it gracefully if
-///   it
-///                                     runs, starts it anew, retries 0; wakes a terminal pod
-///   sync_pods{}                    -> pods_synced, after one pass over everything
-///   stop_all_pods{grace}           -> pods_stopped, when the last runtime is gone; final: nothing
-///   is
-///                                     started any more
-///   watch_pods{actor} (below)      that actor gets pod_changed for each pod now, and pod_changed |
-///                                     pod_removed from now on, until it ends
+///   desired_state               the new whole truth
+///   pod_running, pod_progress, pod_ended   from its runtimes
+///   list_pods                   -> pod_list, by key
+///   get_pod{key}                -> pod_status, or error not_found
+///   restart_pod{key}            -> pod_status at once; error not_found. Stops the pod gracefully if
+///                                  it runs, starts it anew, retries 0; wakes a terminal pod
+///   sync_pods{}                 -> pods_synced, after one pass over everything
+///   stop_all_pods{grace}        -> pods_stopped, when the last runtime is gone; final: nothing is
+///                                  started any more
+///   watch_pods{actor} (below)   that actor gets pod_changed for each pod now, and pod_changed |
+///                               pod_removed from now on, until it ends
 /// Errors are answered as to_error(tank::error): see stop_reason.hpp.
 #pragma once
 

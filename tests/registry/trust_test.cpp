@@ -1,4 +1,5 @@
-/// Who sees credentials, and who is believed (SECURITY 11): the servers record every header.
+/// Who sees credentials, and who is believed (SECURITY.md class 11). The servers record every
+/// header.
 #include "tests/registry/pull_fixture.hpp"
 
 #include <atomic>

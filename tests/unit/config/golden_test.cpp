@@ -97,7 +97,8 @@ TEST_CASE("every pod that kubelet accepts normalises as there") {
       CHECK_MESSAGE(d.reason.starts_with("unknown field"), name, ": ", d.field, ": ", d.reason);
       CHECK(d.at.line > 0);
     }
-    // Fields that the API does not have: kubelet drops them, we refuse (KUBERNETES decision 2).
+    // kubelet drops fields that the API does not have. Here they are errors: a field that is
+    // misspelt would otherwise silently ask for nothing.
     CHECK_MESSAGE(found.size() == row["strict_unknown"].size(), name);
     refused += found.empty() ? 0 : 1;
     if (!found.empty()) continue;
