@@ -2,6 +2,7 @@
 
 #include "kernel/cgroup_dir.hpp"
 #include "kernel/cgroup_files.hpp"
+#include "kernel/oom_count.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -114,17 +115,21 @@ result<void> set_all(const cgroup_dir& dir, const cgroup_hierarchy& h,
   return {};
 }
 
+result<void> make_member(const cgroup_tree& tree, const cgroup_hierarchy& h, const cgroup_dir& pod,
+                         const pod_cgroup::member& container) {
+  TANK_TRY(pod.make(container.name));
+  const auto leaf = TANK_TRY(pod.child(container.name));
+  return set_all(leaf, h, settings_of(tree.version, container.limits, true));
+}
+
 result<void> make_in(const cgroup_tree& tree, const cgroup_hierarchy& h, const pod_cgroup& pod) {
   auto instance = TANK_TRY(cgroup_dir::open(h.directory / pod.name.parent_path()));
   TANK_TRY(instance.make(pod.name.filename()));
   const auto own = TANK_TRY(instance.child(pod.name.filename()));
   if (tree.version == cgroup_version::v2) TANK_TRY(hand_down(own, h.controllers));
   TANK_TRY(set_all(own, h, settings_of(tree.version, pod.limits, false)));
-  for (const auto& c : pod.containers) {
-    TANK_TRY(own.make(c.name));
-    const auto leaf = TANK_TRY(own.child(c.name));
-    TANK_TRY(set_all(leaf, h, settings_of(tree.version, c.limits, true)));
-  }
+  for (const auto& c : pod.containers)
+    TANK_TRY(make_member(tree, h, own, c));
   return {};
 }
 
@@ -260,6 +265,23 @@ result<void> make_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) {
   return {};
 }
 
+result<void> make_container_cgroup(const cgroup_tree& tree, const fs::path& pod,
+                                   const pod_cgroup::member& container) {
+  TANK_TRY(check_controllers(tree, container.limits, container.name));
+  TANK_TRY(remove_container_cgroup(tree, pod, container.name));
+  for (const auto& h : tree.hierarchies) {
+    const auto make = [&]() -> result<void> {
+      const auto own = TANK_TRY(cgroup_dir::open(h.directory / pod));
+      return make_member(tree, h, own, container);
+    };
+    auto made = make();
+    if (made) continue;
+    static_cast<void>(remove_container_cgroup(tree, pod, container.name));
+    return made;
+  }
+  return {};
+}
+
 result<void> update_cgroup(const cgroup_tree& tree, const pod_cgroup& pod) {
   TANK_TRY(check_controllers(tree, pod.limits, "the pod"));
   for (const auto& c : pod.containers)
@@ -308,7 +330,7 @@ std::uint64_t count_oom_kills(const cgroup_tree& tree, const fs::path& name) {
     if (!contains(h.controllers, "memory")) continue;
     const auto dir = cgroup_dir::open(h.directory / name);
     const auto text = dir ? dir->read(oom_file(tree.version)) : failure{dir.error()};
-    return text ? oom_kills_of(*text) : 0;
+    return text ? count_oom_kills_in(*text) : 0;
   }
   return 0;
 }

@@ -87,12 +87,4 @@ std::vector<std::string> cgroup_dir::children() const {
   return out;
 }
 
-result<cgroup_dir> descend(cgroup_dir at, const std::filesystem::path& name) {
-  for (const auto& part : name) {
-    auto next = TANK_TRY(at.child(part));
-    at = std::move(next);
-  }
-  return at;
-}
-
 } // namespace tank::kernel

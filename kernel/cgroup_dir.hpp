@@ -45,7 +45,4 @@ class cgroup_dir {
   std::filesystem::path path_;
 };
 
-/// "a/b/c" below `at`; errc::not_found names what is missing.
-result<cgroup_dir> descend(cgroup_dir at, const std::filesystem::path& name);
-
 } // namespace tank::kernel

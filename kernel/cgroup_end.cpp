@@ -148,4 +148,10 @@ result<void> remove_cgroup(const cgroup_tree& tree, const fs::path& name) {
   return outcome;
 }
 
+result<void> remove_container_cgroup(const cgroup_tree& tree, const fs::path& pod,
+                                     const std::string& container) {
+  if (pod.empty()) return {};
+  return remove_cgroup(tree, pod / container);
+}
+
 } // namespace tank::kernel

@@ -1,5 +1,7 @@
 #include "kernel/cgroup_files.hpp"
 
+#include "kernel/oom_count.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -110,11 +112,7 @@ std::optional<std::uint64_t> parse_amount(std::string_view text) {
 }
 
 std::string_view oom_file(cgroup_version version) {
-  return version == cgroup_version::v2 ? "memory.events" : "memory.oom_control";
-}
-
-std::uint64_t oom_kills_of(std::string_view text) {
-  return find(parse_counters(text), "oom_kill").value_or(0);
+  return version == cgroup_version::v2 ? oom_file_v2 : oom_file_v1;
 }
 
 std::vector<cgroup_file> stats_files(cgroup_version version) {

@@ -49,9 +49,7 @@ struct cgroup_file {
 };
 std::vector<cgroup_file> stats_files(cgroup_version version);
 
-/// Processes of the cgroup that were killed for want of memory: of memory.events (v2) or
-/// memory.oom_control (v1).
-std::uint64_t oom_kills_of(std::string_view text);
+/// The file that count_oom_kills_in (oom_count.hpp) reads.
 std::string_view oom_file(cgroup_version version);
 
 } // namespace tank::kernel

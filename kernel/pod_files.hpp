@@ -69,4 +69,14 @@ class pod_files {
   virtual result<std::vector<device_step>> probe_devices(const std::filesystem::path& dir) = 0;
 };
 
+// What the real port does, each the function of its name.
+result<void> make_upper(const std::filesystem::path& dir, std::uint32_t owner);
+result<void> make_directory(const std::filesystem::path& path, mode_t mode);
+result<void> make_empty_dir(const std::filesystem::path& path, mode_t mode, std::uint32_t uid,
+                            std::uint32_t gid);
+result<void> write_pod_file(const std::filesystem::path& dir, const std::string& name,
+                            std::string_view text, std::uint32_t uid, std::uint32_t gid);
+result<void> check_host_path(const std::filesystem::path& path, host_path_type type, bool create);
+result<std::vector<device_step>> probe_devices(const std::filesystem::path& dir);
+
 } // namespace tank::kernel

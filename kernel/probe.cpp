@@ -1,6 +1,7 @@
 #include "kernel/probe.hpp"
 
 #include "base/file.hpp"
+#include "kernel/pod_files.hpp"
 
 #include <algorithm>
 #include <cerrno>

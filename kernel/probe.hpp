@@ -1,7 +1,7 @@
 /// What `probe_host` does with text. Pure.
 #pragma once
 
-#include "kernel/port.hpp"
+#include "kernel/host_facts.hpp"
 
 #include <string_view>
 

@@ -7,15 +7,21 @@
 /// runtime, so that the parked child may use them between clone and exec.
 ///
 /// Layout, native byte order (both ends are one machine):
-///     u32 magic, version, bytes, 0 | container | flags | list cgroups | u32 steps | step... |
-///         process | log
-///     text  u32 size, size bytes without NUL, NUL
-///     list  u32 count, pad to 8, count+1 u64 slots (room for pointers), text...
-///     bytes u32 size, pad to 8, size bytes
-///     u32s  u32 count, u32...            rlimits  u32 count, pad to 8, {u64 resource, soft,
-///     hard}...
+///     u32 magic, version, bytes, 0 | the fields of plan::launch, in the order of its list
+///
+///     flag    u32, 0 or 1            numbers of 32 and 64 bits as they are
+///     text    u32 size, size bytes without NUL, NUL
+///     texts   u32 count, pad to 8, count+1 u64 slots (room for pointers), text...
+///     bytes   u32 size, pad to 8, size bytes
+///     numbers u32 count, u32...
+///     rlimits u32 count, pad to 8, rlimit...
+///     maybe   flag whether there is a number, the number
+///     steps   u32 count, each: u32 kind, its fields
+///     a part  its fields
 /// Every read is checked against the end of the buffer; a buffer that lies is refused as a whole.
 #pragma once
+
+#include "kernel/plan_parts.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +30,7 @@
 namespace tank::kernel::wire {
 
 inline constexpr std::uint32_t plan_magic = 0x504b4e54; // "TNKP"
-inline constexpr std::uint32_t plan_version = 4;
+inline constexpr std::uint32_t plan_version = 5;
 /// Far above any real plan (argv and env are limited by the kernel to about 2 MiB together).
 inline constexpr std::size_t max_plan_bytes = 8u << 20;
 inline constexpr std::uint32_t max_steps = 4096;
@@ -51,14 +57,102 @@ struct byte_view {
   std::uint32_t size = 0;
 };
 
-struct id_list {
+struct number_list {
   const std::uint32_t* items = nullptr;
   std::uint32_t count = 0;
 };
 
-// --- one view per kind of step; the meaning of the fields is launch_plan.hpp's -----------------
+struct rlimit_list {
+  const plan::rlimit* items = nullptr;
+  std::uint32_t count = 0;
+};
 
-/// Values are the variant's indices in launch_plan.hpp.
+struct maybe_number {
+  bool there = false;
+  std::int32_t value = 0; ///< 0 when it is not there
+};
+
+struct step_list;
+
+/// Reads fields one after the other. After the first one that does not fit, everything reads as
+/// empty and `ok()` stays false.
+class reader {
+ public:
+  reader() = default;
+  /// `base` is 8-aligned, writable (pointer tables are filled in) and outlives all views.
+  reader(char* base, std::size_t size) noexcept : base_(base), size_(size) {}
+
+  void read(std::uint32_t& to) noexcept { copy_to(&to, sizeof to); }
+  void read(std::uint64_t& to) noexcept { copy_to(&to, sizeof to); }
+  void read(std::int32_t& to) noexcept { copy_to(&to, sizeof to); }
+  void read(bool& to) noexcept;
+  void read(text& to) noexcept;
+  void read(text_list& to) noexcept;
+  void read(number_list& to) noexcept;
+  void read(rlimit_list& to) noexcept;
+  void read(maybe_number& to) noexcept;
+  void read(plan::raw_field<byte_view> to) noexcept;
+  void read(step_list& to) noexcept;
+  template <plan::part P>
+  void read(P& to) noexcept {
+    P::fields(to, [this](auto&&... field) { (this->read(field), ...); });
+  }
+
+  [[nodiscard]] bool ok() const noexcept { return ok_; }
+  [[nodiscard]] bool at_end() const noexcept { return at_ == size_; }
+  void refuse() noexcept { ok_ = false; }
+
+ private:
+  /// Reserves `count` items of `width` bytes at the next multiple of `align`; nullptr when they do
+  /// not fit.
+  char* take(std::size_t count, std::size_t width, std::size_t align) noexcept;
+  void copy_to(void* to, std::size_t size) noexcept;
+
+  char* base_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t at_ = 0;
+  bool ok_ = true;
+};
+
+class step_cursor;
+
+/// All steps, unread.
+struct step_list {
+  reader first;
+  std::uint32_t count = 0;
+  [[nodiscard]] step_cursor walk() const noexcept;
+};
+
+/// The form of a plan that is a view into its buffer.
+struct plan_views {
+  using text = wire::text;
+  using path = wire::text;
+  using texts = text_list;
+  using paths = text_list;
+  using numbers = number_list;
+  using rlimits = rlimit_list;
+  using bytes = byte_view;
+  using maybe_number = wire::maybe_number;
+  using steps = step_list;
+  static constexpr std::uint64_t usual_capabilities = 0;
+};
+
+using overlay_view = plan::overlay<plan_views>;
+using filesystem_view = plan::filesystem<plan_views>;
+using bind_view = plan::bind<plan_views>;
+using device_view = plan::device<plan_views>;
+using symlink_view = plan::symlink<plan_views>;
+using directory_view = plan::directory<plan_views>;
+using mask_view = plan::mask<plan_views>;
+using read_only_view = plan::read_only<plan_views>;
+using pivot_view = plan::pivot<plan_views>;
+using fault_view = plan::fault<plan_views>;
+using sysctl_view = plan::sysctl<plan_views>;
+using process_view = plan::process<plan_views>;
+using log_view = plan::log<plan_views>;
+using plan_view = plan::launch<plan_views>;
+
+/// The places of the kinds in plan::steps_of.
 enum class step_kind : std::uint32_t {
   overlay,
   filesystem,
@@ -74,63 +168,7 @@ enum class step_kind : std::uint32_t {
 };
 inline constexpr std::uint32_t step_kinds = 11;
 
-struct overlay_view {
-  text_list lower;
-  text upper;
-  text work;
-  bool mapped = false;
-};
-struct filesystem_view {
-  text type;
-  text target;
-  std::uint32_t flags = 0;
-  text data;
-};
-struct bind_view {
-  text source;
-  text target;
-  bool read_only = false;
-  bool recursive = false;
-  std::uint32_t flags = 0;
-  bool mapped = false;
-};
-struct device_view {
-  text target;
-  std::uint32_t major = 0;
-  std::uint32_t minor = 0;
-  std::uint32_t mode = 0;
-  bool block = false;
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-};
-struct symlink_view {
-  text target;
-  text link;
-};
-struct directory_view {
-  text target;
-  std::uint32_t mode = 0;
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-};
-struct mask_view {
-  text target;
-};
-struct read_only_view {
-  text target;
-};
-struct pivot_view {
-  bool read_only_root = false;
-};
-struct fault_view {
-  std::int32_t sys = 0;
-};
-struct sysctl_view {
-  text path;
-  text value;
-};
-
-/// Only the member that `kind` names is set.
+/// One step, read. Only the member that `kind` names means anything.
 struct step_view {
   step_kind kind = step_kind::fault;
   overlay_view overlay;
@@ -144,83 +182,42 @@ struct step_view {
   pivot_view pivot;
   fault_view fault;
   sysctl_view sysctl;
+
+  /// Calls `f` with that member; false when there is no such kind.
+  constexpr bool visit(auto&& f);
 };
 
-struct rlimit_view {
-  std::uint64_t resource = 0;
-  std::uint64_t soft = 0;
-  std::uint64_t hard = 0;
-};
+constexpr bool step_view::visit(auto&& f) {
+  switch (kind) {
+  case step_kind::overlay:
+    return f(overlay), true;
+  case step_kind::filesystem:
+    return f(filesystem), true;
+  case step_kind::bind:
+    return f(bind), true;
+  case step_kind::device:
+    return f(device), true;
+  case step_kind::symlink:
+    return f(symlink), true;
+  case step_kind::directory:
+    return f(directory), true;
+  case step_kind::mask:
+    return f(mask), true;
+  case step_kind::read_only:
+    return f(read_only), true;
+  case step_kind::pivot:
+    return f(pivot), true;
+  case step_kind::fault:
+    return f(fault), true;
+  case step_kind::sysctl:
+    return f(sysctl), true;
+  }
+  return false;
+}
 
-struct capability_view {
-  std::uint64_t bounding = 0;
-  std::uint64_t permitted = 0;
-  std::uint64_t effective = 0;
-  std::uint64_t inheritable = 0;
-  std::uint64_t ambient = 0;
-};
-
-struct process_view {
-  text_list argv; ///< at least one
-  text_list env;
-  text cwd;
-  bool create_cwd = false;
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-  id_list groups;
-  std::uint32_t umask = 0022;
-  bool no_new_privs = false;
-  const rlimit_view* rlimits = nullptr;
-  std::uint32_t rlimit_count = 0;
-  capability_view capabilities;
-  byte_view filter; ///< struct sock_filter[]; empty: none
-  std::uint32_t filter_flags = 0;
-  bool set_oom_score = false;
-  std::int32_t oom_score_adj = 0;
-};
-
-struct log_view {
-  text path;
-  std::uint64_t max_bytes = 0;
-  std::uint32_t max_files = 0;
-};
-
-/// Reads values one after the other. After the first one that does not fit, everything reads as
-/// empty and `ok()` stays false.
-class reader {
- public:
-  reader() = default;
-  /// `base` is 8-aligned, writable (pointer tables are filled in) and outlives all views.
-  reader(char* base, std::size_t size) noexcept : base_(base), size_(size) {}
-
-  std::uint32_t u32() noexcept;
-  std::uint64_t u64() noexcept;
-  bool flag() noexcept; ///< a u32 that must be 0 or 1
-  text str() noexcept;
-  text_list list() noexcept;
-  id_list ids() noexcept;
-  const rlimit_view* rlimits(std::uint32_t* count) noexcept;
-  byte_view bytes() noexcept;
-
-  [[nodiscard]] bool ok() const noexcept { return ok_; }
-  [[nodiscard]] bool at_end() const noexcept { return at_ == size_; }
-  void refuse() noexcept { ok_ = false; }
-
- private:
-  /// Reserves `count` items of `width` bytes at the next multiple of `align`; nullptr when they do
-  /// not fit.
-  char* take(std::size_t count, std::size_t width, std::size_t align) noexcept;
-
-  char* base_ = nullptr;
-  std::size_t size_ = 0;
-  std::size_t at_ = 0;
-  bool ok_ = true;
-};
-
-/// Walks the steps in order:  `step_view s; for (auto c = plan.steps(); c.next(&s);) ...`
+/// Walks the steps in order:  `step_view s; for (auto c = plan.steps.walk(); c.next(&s);) ...`
 class step_cursor {
  public:
-  step_cursor() = default;
   step_cursor(reader at, std::uint32_t count) noexcept : at_(at), left_(count) {}
   /// False at the end (or, before `parse_plan` has approved the buffer, at a step that lies).
   bool next(step_view* out) noexcept;
@@ -231,18 +228,9 @@ class step_cursor {
   std::uint32_t left_ = 0;
 };
 
-struct plan_view {
-  text container;
-  bool new_pid_ns = true;
-  bool new_cgroup_ns = true;
-  text_list cgroups;
-  step_cursor first_step;
-  std::uint32_t step_count = 0;
-  process_view process;
-  log_view log;
-
-  [[nodiscard]] step_cursor steps() const noexcept { return first_step; }
-};
+inline step_cursor step_list::walk() const noexcept {
+  return {first, count};
+}
 
 /// Checks the whole buffer and fills `out`. Returns nullptr, or why it is refused (static text).
 const char* parse_plan(char* base, std::size_t size, plan_view* out) noexcept;

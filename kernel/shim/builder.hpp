@@ -14,7 +14,7 @@ struct builder {
   unique_fd empty_dir; ///< a read-only tmpfs, attached over the first masked directory
   bool pivoted = false;
   const char* late_directory = nullptr; ///< to be made before the root turns read-only; or null
-  failure* out = nullptr;
+  step_failure* out = nullptr;
   /// Of a user namespace: what overlay and bind steps take, instead of opening it. Closed as used.
   const sources* opened = nullptr;
   unsigned used = 0; ///< of `opened`
@@ -45,7 +45,7 @@ int set_sysctl(builder& b, const wire::sysctl_view& s) noexcept;
 
 /// Fails with EPERM when `target`, a mount's place, is the root itself or lies in procfs: an image
 /// whose symlinks lead a volume there would replace what later steps and the kernel's own files
-/// are trusted for (SECURITY.md class 6).
+/// are trusted for.
 int check_mountable(builder& b, int target, const char* verb, const char* path) noexcept;
 
 /// overlayfs takes 500; what an image may have is decided elsewhere, and lower.
@@ -66,7 +66,7 @@ struct layers {
       ::close(lower[i]);
   }
 };
-int open_layers(const wire::overlay_view& s, layers& l, failure* out) noexcept;
+int open_layers(const wire::overlay_view& s, layers& l, step_failure* out) noexcept;
 
 /// A detached overlay mount; -1 with EINVAL where overlayfs takes no descriptors.
 int new_overlay(const layers& l) noexcept;

@@ -36,13 +36,13 @@ static void keep_four_fds(int checkpoint, int output, int errors, const sources*
 }
 
 // Until now we are nobody there, with all capabilities.
-static int become_root(failure* out) noexcept {
+static int become_root(step_failure* out) noexcept {
   if (::syscall(SYS_setgroups, 0UL, nullptr) == 0 && ::syscall(SYS_setresgid, 0, 0, 0) == 0 &&
       ::syscall(SYS_setresuid, 0, 0, 0) == 0) {
     ::prctl(PR_SET_DUMPABLE, 0); // the host may be set up to allow it at a change of identity
     return 0;
   }
-  return out->set(errno, "become root of", "the pod's user namespace");
+  return out->set(errno, "become root of", "the pod's user namespace", launch_failure::set_ids);
 }
 
 // The host's /dev/null must not be reachable through /proc/self/fd/0: a workload that is root could
@@ -63,7 +63,7 @@ static void take_own_dev_null(const wire::log_view& log) noexcept {
   ::close(fd);
 }
 
-static int build(const wire::plan_view& plan, const sources* opened, failure* out) noexcept {
+static int build(const wire::plan_view& plan, const sources* opened, step_failure* out) noexcept {
   // At build, not at clone: by now it is in its cgroup, and the cgroup namespace's root is the
   // cgroup at the moment it is made.
   if (plan.new_cgroup_ns && ::unshare(CLONE_NEWCGROUP) != 0)

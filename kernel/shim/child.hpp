@@ -12,7 +12,7 @@ namespace tank::kernel::shim {
 enum class command : std::uint32_t { build = 1, proceed };
 struct report {
   std::uint32_t failed = 0; ///< 0: the steps are done
-  failure why;              ///< sent only when `failed`
+  step_failure why;         ///< sent only when `failed`
 };
 
 /// Private exit statuses of a child that did not exec; never shown, they only tell a trace apart.

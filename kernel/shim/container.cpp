@@ -44,26 +44,29 @@ void container::finish_as(stage s) noexcept {
   enter(s);
 }
 
-void container::fail(int sys, const char* step, const char* object) noexcept {
-  why_.set(sys, step, object);
+void container::fail(int sys, const char* step, launch_failure code) noexcept {
+  why_.set(sys, step, name_, code);
   finish_as(stage::failed);
 }
 
-void container::start(const wire::plan_view& plan, const user_space& users) noexcept {
+void container::start(const wire::plan_view& plan, const user_space& users,
+                      std::uint32_t serial) noexcept {
+  serials_[static_cast<unsigned>(request::create)] = serial;
   if (launch(plan, users)) return enter(stage::ready);
+  memory_.close();
   checkpoint_.reset();
   output_.close();
   finish_as(stage::failed);
 }
 
-static pid_t clone_child(const user_space& users, const sources& opened, const descent& child,
+static pid_t clone_child(const user_space& users, const sources& opened, const clone_setup& child,
                          int* pidfd) noexcept {
-  return users ? descend(users, opened, child, pidfd)
+  return users ? clone_in_user_namespace(users, opened, child, pidfd)
                : clone_into(child.namespaces, pidfd, child.cgroup);
 }
 
 // Of v2 a child can be born in its cgroup; of v1, and of kernels before 5.7, it has to be moved.
-static pid_t clone_joined(const user_space& users, const sources& opened, descent& child,
+static pid_t clone_joined(const user_space& users, const sources& opened, clone_setup& child,
                           int* pidfd, bool* joined) noexcept {
   const auto& cgroups = child.plan->cgroups;
   if (cgroups.count == 1) {
@@ -84,16 +87,17 @@ bool container::launch(const wire::plan_view& plan, const user_space& users) noe
   if (users && opened.open(plan, users.ns.get(), &why_) != 0) return false;
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return why_.set(errno, "make the checkpoint of", name_) == 0;
+    return why_.set(errno, "make the checkpoint of", name_, launch_failure::clone) == 0;
   checkpoint_.reset(ends[0]);
   const unique_fd childs_end{ends[1]};
   int pidfd = -1;
-  descent child{&plan, childs_end.get(), output_.childs_end(0), output_.childs_end(1),
-                CLONE_NEWNS | (plan.new_pid_ns ? std::uint64_t{CLONE_NEWPID} : 0)};
+  clone_setup child{&plan, childs_end.get(), output_.childs_end(0), output_.childs_end(1),
+                    CLONE_NEWNS | (plan.new_pid_ns ? std::uint64_t{CLONE_NEWPID} : 0)};
+  memory_.begin(plan.cgroups);
   bool joined = plan.cgroups.count == 0;
   const pid_t pid = clone_joined(users, opened, child, &pidfd, &joined);
   if (pid == 0) run_child(plan, child.checkpoint, child.output, child.errors, nullptr);
-  if (pid < 0) return why_.set(errno, "clone the process of", name_) == 0;
+  if (pid < 0) return why_.set(errno, "clone the process of", name_, launch_failure::clone) == 0;
   output_.close_childs_ends();
   pid_ = pid;
   pidfd_.reset(pidfd);
@@ -101,7 +105,7 @@ bool container::launch(const wire::plan_view& plan, const user_space& users) noe
   char number[21];
   *put_decimal(number, static_cast<std::uint64_t>(pid)) = '\0';
   if (!stat_) {
-    why_.set(errno, "watch the process of", name_);
+    why_.set(errno, "watch the process of", name_, launch_failure::clone);
     give_up();
   } else if (!joined && join_cgroups(plan.cgroups, pid, &why_) != 0) {
     give_up();
@@ -122,33 +126,45 @@ void container::send(command wanted) noexcept {
   ::send(checkpoint_.get(), &wanted, sizeof wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-verdict container::request(verb what, std::int32_t value) noexcept {
+verdict container::ask(request what, std::int32_t value, std::uint32_t serial) noexcept {
+  if (what == request::signal && (value < 1 || value > 64)) return refuse(refusal::bad_value);
+  // None has a terminal so far.
+  if (what == request::open_terminal)
+    return refuse(ended() ? refusal::no_process : refusal::no_pty);
   const verdict v = judge(at_, what);
-  if (v != verdict::act && v != verdict::hold) return v;
-  if (proceeding_ && (what == verb::proceed || what == verb::abort)) return verdict::running;
-  if (building_ && what == verb::build) return verdict::built;
+  if (v.when == verdict::timing::never) return v;
+  if (proceeding_ && (what == request::proceed || what == request::abort))
+    return refuse(refusal::running);
+  if (building_ && what == request::build) return refuse(refusal::built);
+  serials_[static_cast<unsigned>(what)] = serial;
   switch (what) {
-  case verb::build:
+  case request::build:
     building_ = true;
     send(command::build);
     break;
-  case verb::proceed:
+  case request::proceed:
     proceeding_ = true;
     send(command::proceed);
     break;
-  case verb::abort:
+  case request::abort:
     aborting_ = true;
     send_signal(pidfd_.get(), SIGKILL);
     break;
-  case verb::signal:
-    if (v == verdict::act)
+  case request::signal:
+    if (v == act)
       send_signal(pidfd_.get(), value);
     else if (held_count_ < protocol::max_held_signals)
       held_[held_count_++] = static_cast<std::uint8_t>(value);
+    else
+      return refuse(refusal::too_many);
     break;
-  case verb::kill:
+  case request::kill:
     killed_ = true;
     send_signal(pidfd_.get(), SIGKILL);
+    break;
+  case request::create:
+  case request::open_terminal:
+  case request::shutdown:
     break;
   }
   return v;
@@ -191,6 +207,7 @@ void container::on_exit(const siginfo_t& how) noexcept {
   stat_.reset();
   output_.drain();
   result_ = how.si_status;
+  out_of_memory_ = memory_.end(at_ == stage::running && how.si_code == CLD_EXITED && result_ == 0);
   core_dumped_ = how.si_code == CLD_DUMPED;
   if (at_ == stage::running)
     finish_as(how.si_code == CLD_EXITED ? stage::exited : stage::signaled);
@@ -201,22 +218,25 @@ void container::on_exit(const siginfo_t& how) noexcept {
   else if (killed_)
     finish_as(stage::signaled);
   else if (proceeding_ && how.si_code != CLD_EXITED && how.si_status == SIGSYS)
-    fail(EPERM, "execute under its seccomp profile", name_); // which does not allow execve
-  else
-    fail(ESRCH, "find the parked process of", name_); // killed by somebody else, or the OOM killer
+    fail(EPERM, "execute under its seccomp profile", launch_failure::filtered);
+  else // by somebody else, or by the kernel for want of memory
+    fail(ESRCH, "find the parked process of", launch_failure::killed);
 }
 
 protocol::container_frame container::describe() const noexcept {
   protocol::container_frame f;
   f.head.type = protocol::frame_type::state;
+  f.attempt = attempt_;
   f.at = at_;
   f.core_dumped = core_dumped_;
+  f.out_of_memory = out_of_memory_;
   f.host_pid = pid_;
   f.result = result_;
   f.started_ns = started_ns_;
   f.finished_ns = finished_ns_;
   copy_text(f.container, name_);
   if (at_ == stage::failed) {
+    f.code = why_.code;
     f.sys = why_.sys;
     f.step_index = why_.step_index;
     copy_text(f.step, why_.step);
@@ -225,14 +245,37 @@ protocol::container_frame container::describe() const noexcept {
   return f;
 }
 
+/// The request that a stage answers. A failure answers the last one that was under way.
+std::uint32_t container::serial_of(stage s) const noexcept {
+  const auto of = [this](request what) { return serials_[static_cast<unsigned>(what)]; };
+  switch (s) {
+  case stage::ready:
+    return of(request::create);
+  case stage::built:
+    return of(request::build);
+  case stage::running:
+    return of(request::proceed);
+  case stage::aborted:
+    return of(request::abort);
+  case stage::failed:
+    for (const auto what : {request::proceed, request::build})
+      if (of(what) != 0) return of(what);
+    return of(request::create);
+  case stage::starting:
+  case stage::exited:
+  case stage::signaled:
+    break;
+  }
+  return 0;
+}
+
 bool container::untold(protocol::container_frame* out) const noexcept {
   for (auto s = static_cast<unsigned>(stage::ready); s < stages; ++s) {
     if ((pending_ & (1u << s)) == 0) continue;
     *out = describe();
     out->at = static_cast<stage>(s);
-    out->head.type =
-        static_cast<protocol::frame_type>(static_cast<unsigned>(protocol::frame_type::ready) + s -
-                                          static_cast<unsigned>(stage::ready));
+    out->head.type = protocol::frame_type::event;
+    out->serial = serial_of(out->at);
     return true;
   }
   return false;

@@ -14,25 +14,27 @@
 namespace tank::kernel::shim {
 namespace {
 
-int set_limits(const wire::process_view& p, failure* out) noexcept {
+int set_limits(const wire::process_view& p, step_failure* out) noexcept {
   static constexpr const char* names[] = {
       "cpu",     "fsize", "data",  "stack",      "core",     "rss",  "nproc",  "nofile",
       "memlock", "as",    "locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime"};
-  for (std::uint32_t i = 0; i < p.rlimit_count; ++i) {
-    const auto& r = p.rlimits[i];
+  for (std::uint32_t i = 0; i < p.rlimits.count; ++i) {
+    const auto& r = p.rlimits.items[i];
     const rlimit64 wanted{r.soft, r.hard};
-    if (r.resource >= sizeof names / sizeof *names) {
-      return out->set(EINVAL, "set the resource limit", "of unknown number");
+    if (static_cast<std::uint32_t>(r.resource) >= sizeof names / sizeof *names) {
+      return out->set(EINVAL, "set the resource limit", "of unknown number",
+                      launch_failure::set_limits);
     }
-    if (::syscall(SYS_prlimit64, 0, static_cast<int>(r.resource), &wanted, nullptr) != 0) {
-      return out->set(errno, "set the resource limit", names[r.resource]);
+    if (::syscall(SYS_prlimit64, 0, r.resource, &wanted, nullptr) != 0) {
+      return out->set(errno, "set the resource limit", names[r.resource],
+                      launch_failure::set_limits);
     }
   }
   return 0;
 }
 
 /// -1 with errno. Resolved as a mount target is, so that a working directory can be neither a
-/// descriptor somebody forgot to close nor anything else outside (SECURITY.md class 2).
+/// descriptor somebody forgot to close nor anything else outside (CVE-2024-21626).
 int change_directory(const char* path, bool make) noexcept {
   const unique_fd root{::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!root) return -1;
@@ -72,7 +74,7 @@ void close_all_but(int keep) noexcept {
 
 } // namespace
 
-int exec_process(const wire::plan_view& plan, int checkpoint, failure* out) noexcept {
+int exec_process(const wire::plan_view& plan, int checkpoint, step_failure* out) noexcept {
   const wire::process_view& p = plan.process;
   const char* cwd = p.cwd.empty() ? "/" : p.cwd.c_str();
   ::umask(0);
@@ -80,15 +82,16 @@ int exec_process(const wire::plan_view& plan, int checkpoint, failure* out) noex
   // As root first: a directory of another user's is as good a place to start in as any.
   const int entered = change_directory(cwd, p.create_cwd);
   const int why = errno;
-  if (entered != 0 && why != EACCES) return out->set(why, "change directory to", cwd);
+  if (entered != 0 && why != EACCES)
+    return out->set(why, "change directory to", cwd, launch_failure::enter_cwd);
   ::umask(p.umask & 0777);
   if (become(p, out) != 0) return -1;
   // Where root is squashed the user may enter what root may not.
   if (entered != 0 && change_directory(cwd, false) != 0) {
-    return out->set(errno, "change directory to", cwd);
+    return out->set(errno, "change directory to", cwd, launch_failure::enter_cwd);
   }
   // The kernel may be set up to let a process of another identity be traced (fs.suid_dumpable):
-  // until it is the workload's own program, nobody reads this one (SECURITY.md class 1).
+  // until it is the workload's own program, nobody reads this one (CVE-2016-9962).
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   // The change of identity disarmed it; and the shim may have died just then.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {

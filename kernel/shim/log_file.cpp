@@ -34,7 +34,7 @@ bool log_file::open(const char* path, std::uint64_t max_bytes, std::uint32_t max
 }
 
 void log_file::close() noexcept {
-  if (lost_ > 0) confess();
+  if (lost_ > 0) report_loss();
   file_.reset();
   directory_.reset();
 }
@@ -75,7 +75,7 @@ void log_file::rotate() noexcept {
 }
 
 // Says in the log itself what is missing from it. False: still no room.
-bool log_file::confess() noexcept {
+bool log_file::report_loss() noexcept {
   char text[160];
   char* at = text;
   const auto put = [&at](const char* s) {
@@ -106,7 +106,7 @@ bool log_file::confess() noexcept {
 }
 
 void log_file::write(const iovec* pieces, unsigned count, std::size_t bytes) noexcept {
-  if (lost_ > 0 && !confess()) {
+  if (lost_ > 0 && !report_loss()) {
     lost_ += bytes;
     return;
   }

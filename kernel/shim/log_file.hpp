@@ -33,7 +33,7 @@ class log_file {
 
  private:
   bool open_current() noexcept;
-  bool confess() noexcept;
+  bool report_loss() noexcept;
 
   unique_fd directory_;
   unique_fd file_;
@@ -41,7 +41,7 @@ class log_file {
   std::uint64_t size_ = 0;
   std::uint64_t max_bytes_ = 0;
   std::uint32_t max_files_ = 2;
-  std::uint64_t lost_ = 0; ///< bytes not yet confessed
+  std::uint64_t lost_ = 0; ///< bytes not reported in the log yet
   int lost_why_ = 0;       ///< errno
   bool torn_ = false;      ///< the file ends inside a line
 };

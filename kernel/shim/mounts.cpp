@@ -41,7 +41,8 @@ int open_existing(builder& b, const char* path, const char* verb, unique_fd& it)
   return b.out->set(errno, verb, path);
 }
 
-/// The container's own null device, and nothing that merely has its name (SECURITY.md class 4).
+/// The container's own null device, and nothing that merely has its name: an image may bring
+/// anything under it, and what is bound over a masked file is trusted to be empty (CVE-2025-31133).
 int open_null(builder& b) noexcept {
   unique_fd it{open_target(b.root.get(), "/dev/null", {})};
   struct stat st {};

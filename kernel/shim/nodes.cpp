@@ -44,7 +44,7 @@ int bind_device(int parent, const char* name, const wire::device_view& s) noexce
 /// 0, or -1 with errno. Without a device controller the kernel lets a root workload make any node
 /// it likes, and CAP_MKNOD is among the default capabilities; so nothing it can write to has
 /// devices, and each of ours becomes a mount of its own that does.
-int enliven(int parent, const char* name) noexcept {
+int allow_node(int parent, const char* name) noexcept {
   struct statfs fs {};
   if (::fstatfs(parent, &fs) != 0) return -1;
   if ((fs.f_flags & ST_NODEV) == 0) return 0;
@@ -63,7 +63,7 @@ int make_node(int parent, const char* name, const wire::device_view& s) noexcept
       ::fchownat(parent, name, s.uid, s.gid, AT_SYMLINK_NOFOLLOW) != 0) {
     return -1;
   }
-  return enliven(parent, name);
+  return allow_node(parent, name);
 }
 
 } // namespace

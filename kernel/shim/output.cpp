@@ -15,16 +15,17 @@ static constexpr std::size_t read_size = 16384;
 static constexpr unsigned reads_per_wakeup = 4;
 static constexpr const char names[2][7] = {"stdout", "stderr"};
 
-int output::open(const wire::plan_view& plan, std::uint32_t first_id, failure* out) noexcept {
+int output::open(const wire::plan_view& plan, std::uint32_t first_id, step_failure* out) noexcept {
   held_[0].size = held_[1].size = 0;
   const auto& log = plan.log;
   if (log.path.empty()) return 0;
   if (!log_.open(log.path.c_str(), log.max_bytes, log.max_files))
-    return out->set(errno, "open the log", log.path.c_str());
+    return out->set(errno, "open the log", log.path.c_str(), launch_failure::open_log);
   for (unsigned i = 0; i < 2; ++i) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
-      return out->set(errno, "make the output pipes of", plan.container.c_str());
+      return out->set(errno, "make the output pipes of", plan.container.c_str(),
+                      launch_failure::clone);
     read_[i].reset(ends[0]);
     write_[i].reset(ends[1]);
     ::fcntl(ends[0], F_SETFL, O_NONBLOCK); // our end's description only

@@ -14,7 +14,7 @@ class output {
   /// Opens the log and makes the pipes, owned by the workload's user (it may reopen
   /// /proc/self/fd/1). With an empty path there is nothing to read. 0, or -1 with `out`.
   /// `first_id` is the host's id of the plan's 0.
-  int open(const wire::plan_view& plan, std::uint32_t first_id, failure* out) noexcept;
+  int open(const wire::plan_view& plan, std::uint32_t first_id, step_failure* out) noexcept;
 
   /// The ends that become the child's fds 1 and 2; -1 when its output goes nowhere.
   [[nodiscard]] int childs_end(unsigned stream) const noexcept { return write_[stream].get(); }

@@ -85,7 +85,7 @@ class walker {
     // A second attempt: somebody may have made it between the look and the making.
     for (int attempt = 0; attempt < 2; ++attempt) {
       const unique_fd it{::openat(parent.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC)};
-      if (it) return descend(it.get(), name);
+      if (it) return enter_entry(it.get(), name);
       if (errno != ENOENT || make.kind == make_kind::nothing) return false;
       if (!create(parent.get(), name, make)) return false;
     }
@@ -105,7 +105,7 @@ class walker {
     return rc >= 0 || errno == EEXIST;
   }
 
-  bool descend(int it, const char* name) noexcept {
+  bool enter_entry(int it, const char* name) noexcept {
     struct stat st {};
     if (::fstat(it, &st) != 0) return false;
     if (S_ISLNK(st.st_mode)) return splice_link(it);

@@ -50,78 +50,81 @@ int raise_ambient(std::uint64_t wanted) noexcept {
 
 /// An unprivileged process installs a filter only under no_new_privs (seccomp(2)).
 std::uint64_t for_the_filter(const wire::process_view& p) noexcept {
-  return p.filter.size != 0 && !p.no_new_privs ? bit(CAP_SYS_ADMIN) : 0;
+  return p.seccomp.program.size != 0 && !p.no_new_privs ? bit(CAP_SYS_ADMIN) : 0;
 }
 
 } // namespace
 
 /// The raw calls: libc's would want to tell threads that we do not have.
-int become(const wire::process_view& p, failure* out) noexcept {
+int become(const wire::process_view& p, step_failure* out) noexcept {
   char number[21];
   *put_decimal(number, p.gid) = '\0';
   if (::syscall(SYS_setgroups, static_cast<std::size_t>(p.groups.count), p.groups.items) != 0) {
-    return out->set(errno, "set the supplementary groups of", "process");
+    return out->set(errno, "set the supplementary groups of", "process", launch_failure::set_ids);
   }
   if (::syscall(SYS_setresgid, p.gid, p.gid, p.gid) != 0)
-    return out->set(errno, "set group", number);
+    return out->set(errno, "set group", number, launch_failure::set_ids);
   *put_decimal(number, p.uid) = '\0';
   // Of all its kin: a workload starts with none.
   if (::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0 && errno != EPERM) {
-    return out->set(errno, "reset the secure bits of", "process");
+    return out->set(errno, "reset the secure bits of", "process", launch_failure::set_privileges);
   }
   const auto& sets = p.capabilities;
   // Before the change of user: it takes CAP_SETPCAP.
   if (limit_bounding(sets.bounding) != 0) {
-    return out->set(errno, "limit the capabilities of", "process");
+    return out->set(errno, "limit the capabilities of", "process", launch_failure::set_privileges);
   }
   if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) {
-    return out->set(errno, "keep the capabilities of", "process");
+    return out->set(errno, "keep the capabilities of", "process", launch_failure::set_privileges);
   }
   if (::syscall(SYS_setresuid, p.uid, p.uid, p.uid) != 0)
-    return out->set(errno, "set user", number);
+    return out->set(errno, "set user", number, launch_failure::set_ids);
   const std::uint64_t more = for_the_filter(p);
   if (set_capabilities(sets.permitted | more, sets.effective | more, sets.inheritable) != 0 ||
       raise_ambient(sets.ambient) != 0) {
-    return out->set(errno, "set the capabilities of user", number);
+    return out->set(errno, "set the capabilities of user", number, launch_failure::set_privileges);
   }
   if (::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0) {
-    return out->set(errno, "settle the capabilities of user", number);
+    return out->set(errno, "settle the capabilities of user", number,
+                    launch_failure::set_privileges);
   }
   return 0;
 }
 
-int confine(const wire::process_view& p, failure* out) noexcept {
+int confine(const wire::process_view& p, step_failure* out) noexcept {
   if (p.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    return out->set(errno, "set no_new_privs of", "process");
+    return out->set(errno, "set no_new_privs of", "process", launch_failure::set_privileges);
   }
-  if (p.filter.size == 0) return 0;
+  if (p.seccomp.program.size == 0) return 0;
   // The kernel copies the program and writes nothing.
-  const sock_fprog program{static_cast<unsigned short>(p.filter.size / sizeof(sock_filter)),
-                           reinterpret_cast<sock_filter*>(const_cast<char*>(p.filter.data))};
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p.filter_flags, &program) != 0) {
-    return out->set(errno, "install the seccomp filter of", "process");
+  const sock_fprog program{
+      static_cast<unsigned short>(p.seccomp.program.size / sizeof(sock_filter)),
+      reinterpret_cast<sock_filter*>(const_cast<char*>(p.seccomp.program.data))};
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p.seccomp.flags, &program) != 0) {
+    return out->set(errno, "install the seccomp filter of", "process",
+                    launch_failure::set_privileges);
   }
   return 0;
 }
 
-int leave_keyring(failure* out) noexcept {
+int leave_keyring(step_failure* out) noexcept {
   if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0 || errno == ENOSYS) return 0;
   return out->set(errno, "make the session keyring of", "process");
 }
 
-int set_oom_score(const wire::process_view& p, const char* process, failure* out) noexcept {
-  if (!p.set_oom_score) return 0;
+int set_oom_score(const wire::process_view& p, const char* process, step_failure* out) noexcept {
+  if (!p.oom_score_adj.there) return 0;
   char path[64] = "/proc/";
   append(path, sizeof path, process);
   append(path, sizeof path, "/oom_score_adj");
   char text[24] = "-";
-  const bool negative = p.oom_score_adj < 0;
-  const auto size = static_cast<std::uint64_t>(negative ? -std::int64_t{p.oom_score_adj}
-                                                        : std::int64_t{p.oom_score_adj});
+  const std::int64_t score = p.oom_score_adj.value;
+  const bool negative = score < 0;
+  const auto size = static_cast<std::uint64_t>(negative ? -score : score);
   const char* end = put_decimal(text + (negative ? 1 : 0), size);
   const unique_fd file{::open(path, O_WRONLY | O_CLOEXEC)};
   if (!file || ::write(file.get(), text, static_cast<std::size_t>(end - text)) < 0) {
-    return out->set(errno, "set the OOM score of", "process");
+    return out->set(errno, "set the OOM score of", "process", launch_failure::set_limits);
   }
   return 0;
 }

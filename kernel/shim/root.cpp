@@ -24,7 +24,7 @@ int open_directory(const char* path) noexcept {
 
 } // namespace
 
-int open_layers(const wire::overlay_view& s, layers& l, failure* out) noexcept {
+int open_layers(const wire::overlay_view& s, layers& l, step_failure* out) noexcept {
   constexpr const char* verb = "open the image layer";
   if (s.lower.count > max_layers) return out->set(E2BIG, verb, s.lower.items[max_layers]);
   for (; l.count < s.lower.count; ++l.count) {

@@ -37,15 +37,16 @@ void name_interpreter(const char* file, char* object, std::size_t room) noexcept
 }
 
 /// execve of `file` came back with `error`: what to tell.
-int explain(const char* file, int error, failure* out) noexcept {
+int explain(const char* file, int error, step_failure* out) noexcept {
   struct stat st {};
   const bool exists = ::stat(file, &st) == 0;
-  if (exists && S_ISDIR(st.st_mode)) return out->set(EISDIR, "execute", file);
-  if (error != ENOENT || !exists) return out->set(error, "execute", file);
+  if (exists && S_ISDIR(st.st_mode))
+    return out->set(EISDIR, "execute", file, launch_failure::execute);
+  if (error != ENOENT || !exists) return out->set(error, "execute", file, launch_failure::execute);
   char object[sizeof out->object] = {};
   append(object, sizeof object, file);
   name_interpreter(file, object, sizeof object);
-  return out->set(error, "run the interpreter of", object);
+  return out->set(error, "run the interpreter of", object, launch_failure::run_interpreter);
 }
 
 /// A miss: the search goes on.
@@ -56,9 +57,10 @@ bool is_miss(int error) noexcept {
 
 } // namespace
 
-int execute(const wire::process_view& p, failure* out) noexcept {
+int execute(const wire::process_view& p, step_failure* out) noexcept {
   const char* name = p.argv.items[0];
-  if (name[0] == '\0') return out->set(ENOENT, "find the command", name);
+  if (name[0] == '\0')
+    return out->set(ENOENT, "find the command", name, launch_failure::find_command);
   if (std::strchr(name, '/') != nullptr) {
     ::execve(name, p.argv.items, p.env.items);
     return explain(name, errno, out);
@@ -83,7 +85,8 @@ int execute(const wire::process_view& p, failure* out) noexcept {
     at += n;
     if (*at == '\0') break;
   }
-  return denied ? out->set(EACCES, "execute", name) : out->set(ENOENT, "find the command", name);
+  return denied ? out->set(EACCES, "execute", name, launch_failure::execute)
+                : out->set(ENOENT, "find the command", name, launch_failure::find_command);
 }
 
 } // namespace tank::kernel::shim

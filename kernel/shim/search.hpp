@@ -9,8 +9,7 @@ namespace tank::kernel::shim {
 /// without one it is searched in the PATH of p.env as execvp(3) does: an unusable entry (EACCES)
 /// does not end the search, but is the answer when nothing better comes. A file that exists while
 /// its interpreter or loader does not is told apart from one that does not exist. Returns -1 with
-/// `out` filled; "find the command" when there is no such program, else "execute" or "run the
-/// interpreter of".
-int execute(const wire::process_view& p, failure* out) noexcept;
+/// `out` filled: find_command when there is no such program, else execute or run_interpreter.
+int execute(const wire::process_view& p, step_failure* out) noexcept;
 
 } // namespace tank::kernel::shim

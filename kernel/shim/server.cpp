@@ -1,6 +1,6 @@
 #include "kernel/shim/server.hpp"
 
-#include "kernel/shim/sandbox.hpp"
+#include "kernel/protocol_v1.hpp"
 
 #include <cerrno>
 #include <cstddef>
@@ -49,65 +49,96 @@ server::read_status server::read_frame(packet* out, int flags) noexcept {
 }
 
 template <class Frame>
-bool server::send_frame(const Frame& frame, std::size_t size) noexcept {
-  return ::send(connection_.get(), &frame, size, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-         static_cast<ssize_t>(size);
-}
-
-// The object is last and mostly short: what is not said is not sent. `process` is a pidfd to go
-// beside it, or -1.
-bool server::send_container(const protocol::container_frame& frame, int process) noexcept {
-  const std::size_t size = offsetof(protocol::container_frame, object) +
-                           strnlen(frame.object, sizeof frame.object - 1) + 1;
-  if (process < 0) return send_frame(frame, size);
-  iovec data{const_cast<protocol::container_frame*>(&frame), size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof process)] = {};
+bool server::send_frame(const Frame& frame, std::size_t size, int beside) noexcept {
+  iovec data{const_cast<Frame*>(&frame), size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof beside)] = {};
   msghdr message{};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  auto* c = CMSG_FIRSTHDR(&message);
-  c->cmsg_level = SOL_SOCKET;
-  c->cmsg_type = SCM_RIGHTS;
-  c->cmsg_len = CMSG_LEN(sizeof process);
-  std::memcpy(CMSG_DATA(c), &process, sizeof process);
+  if (beside >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    auto* c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof beside);
+    std::memcpy(CMSG_DATA(c), &beside, sizeof beside);
+  }
   return ::sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
          static_cast<ssize_t>(size);
 }
 
-void server::send_error(frame_type about, int sys, const char* step, const char* name) noexcept {
+// The object is last and mostly short: what is not said is not sent.
+template <class Frame>
+static std::size_t size_of(const Frame& frame) noexcept {
+  return offsetof(Frame, object) + strnlen(frame.object, sizeof frame.object - 1) + 1;
+}
+
+bool server::send_container(const protocol::container_frame& frame, int process) noexcept {
+  return send_frame(frame, size_of(frame), process);
+}
+
+// A daemon of protocol 1 reads none of our frames but the first and the last of a greeting. Between
+// them it is told, in its own words, that it can have no container of ours and why. It reports
+// that, ends this shim in order, and starts the pod anew.
+bool server::send_old_state(const container& c) noexcept {
+  protocol_v1::container_frame f;
+  f.head.type = protocol_v1::frame_type::state;
+  f.at = stage::failed;
+  f.sys = EPROTONOSUPPORT;
+  copy_text(f.container, c.name());
+  copy_text(f.step, "use the newer protocol of the shim of");
+  copy_text(f.object, c.name());
+  return send_frame(f, size_of(f));
+}
+
+void server::send_error(int sys, const char* step) noexcept {
   protocol::error_frame f;
-  f.about = about;
+  f.about = frame_type::sandbox;
   f.sys = sys;
-  copy_text(f.container, name);
   copy_text(f.step, step);
+  send_frame(f);
+}
+
+void server::send_refused(const protocol::request_frame& about, refusal why, int sys,
+                          const char* text) noexcept {
+  protocol::refused_frame f;
+  f.serial = about.serial;
+  f.attempt = about.attempt;
+  f.about = about.what;
+  f.why = why;
+  f.sys = sys;
+  copy_text(f.container, about.container);
+  copy_text(f.text, text);
   send_frame(f);
 }
 
 // --- containers --------------------------------------------------------------------------------
 
-container* server::find(const char* name) noexcept {
-  for (auto* c : containers_)
-    if (c != nullptr && std::strcmp(c->name(), name) == 0) return c;
+container** server::find(const char* name) noexcept {
+  for (auto& c : containers_)
+    if (c != nullptr && std::strcmp(c->name(), name) == 0) return &c;
   return nullptr;
 }
 
-void server::forget(unsigned slot) noexcept {
-  containers_[slot]->~container();
-  ::munmap(containers_[slot], sizeof(container));
-  containers_[slot] = nullptr;
+container** server::find_room() noexcept {
+  for (auto& slot : containers_)
+    if (slot == nullptr) return &slot;
+  return nullptr;
 }
 
-container* server::add(const char* name) noexcept {
-  for (auto& slot : containers_) {
-    if (slot != nullptr) continue;
-    void* room = ::mmap(nullptr, sizeof(container), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (room == MAP_FAILED) return nullptr;
-    return slot = new (room) container(name);
-  }
-  return nullptr;
+// A mapping of its own, most of whose pages are never touched. Null with errno.
+static container* make_container(const protocol::request_frame& wanted) noexcept {
+  void* room = ::mmap(nullptr, sizeof(container), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) return nullptr;
+  return new (room) container(wanted.container, wanted.attempt);
+}
+
+static void forget_container(container* c) noexcept {
+  if (c == nullptr) return;
+  c->~container();
+  ::munmap(c, sizeof(container));
 }
 
 namespace {
@@ -139,65 +170,48 @@ class mapped_plan {
 };
 } // namespace
 
-void server::create(packet& p) noexcept {
-  if (shutting_down_) return send_error(p.type, ESHUTDOWN, "create a container");
-  mapped_plan mapped{p.fd.get()};
+void server::create(const protocol::request_frame& wanted, int plan_fd) noexcept {
+  if (shutting_down_) return send_refused(wanted, refusal::shutting_down);
+  mapped_plan mapped{plan_fd};
   wire::plan_view plan;
-  if (const char* why = mapped.parse(&plan)) return send_error(p.type, EINVAL, why);
-  const char* name = plan.container.c_str();
-  if (plan.container.size >= protocol::name_size)
-    return send_error(p.type, ENAMETOOLONG, "create container", name);
-  for (unsigned slot = 0; slot < protocol::max_containers; ++slot) {
-    auto* old = containers_[slot];
-    if (old == nullptr || std::strcmp(old->name(), name) != 0) continue;
-    if (!old->ended()) return send_error(p.type, EEXIST, "create container", name);
-    forget(slot); // its successor takes the name
-  }
-  container* made = add(name);
-  if (made == nullptr) return send_error(p.type, ENOSPC, "create container", name);
-  made->start(plan, users_);
+  if (const char* why = mapped.parse(&plan)) return send_refused(wanted, refusal::bad_plan, 0, why);
+  if (std::strcmp(plan.container.c_str(), wanted.container) != 0 || plan.attempt != wanted.attempt)
+    return send_refused(wanted, refusal::bad_plan, 0, "the plan is another container's");
+  container** slot = find(wanted.container);
+  if (slot != nullptr && (!(*slot)->ended() || (*slot)->attempt() >= wanted.attempt))
+    return send_refused(wanted, refusal::exists);
+  if (slot == nullptr) slot = find_room();
+  if (slot == nullptr) return send_refused(wanted, refusal::full);
+  container* made = make_container(wanted);
+  if (made == nullptr) return send_refused(wanted, refusal::failed, errno, "make room for it");
+  forget_container(*slot); // whose successor it is, if there was one
+  *slot = made;
+  made->start(plan, sandbox_.users, wanted.serial);
 }
 
 // --- requests ----------------------------------------------------------------------------------
 
-static bool verb_of(frame_type type, verb* out) noexcept {
-  switch (type) {
-  case frame_type::build:
-    *out = verb::build;
-    return true;
-  case frame_type::proceed:
-    *out = verb::proceed;
-    return true;
-  case frame_type::abort:
-    *out = verb::abort;
-    return true;
-  case frame_type::signal:
-    *out = verb::signal;
-    return true;
-  case frame_type::kill:
-    *out = verb::kill;
-    return true;
-  default:
-    return false;
-  }
-}
-
 void server::handle(packet& p) noexcept {
-  if (p.size < sizeof(protocol::header))
-    return send_error(p.type, EBADMSG, "read a frame that is too short");
-  if (p.type == frame_type::create) return create(p);
-  if (p.type == frame_type::shutdown) return begin_shutdown();
-  verb what{};
-  if (!verb_of(p.type, &what)) return send_error(p.type, EPROTO, "read a frame of unknown type");
-  protocol::request_frame request;
-  std::memcpy(static_cast<void*>(&request), p.bytes, sizeof request);
-  request.container[sizeof request.container - 1] = '\0';
-  if (what == verb::signal && (request.value < 1 || request.value > 64))
-    return send_error(p.type, EINVAL, "send a signal to", request.container);
-  container* c = find(request.container);
-  if (c == nullptr) return send_error(p.type, ENOENT, "find container", request.container);
-  if (const auto why = refusal(c->request(what, request.value)); !why.empty())
-    send_error(p.type, EBUSY, why.data(), request.container);
+  protocol::request_frame wanted;
+  std::memcpy(static_cast<void*>(&wanted), p.bytes, sizeof wanted);
+  wanted.container[sizeof wanted.container - 1] = '\0';
+  const bool whole = p.size >= sizeof(protocol::header);
+  if (whole && p.type == frame_type::shutdown) return begin_shutdown();
+  if (!whole || p.type != frame_type::request) {
+    const protocol::request_frame none;
+    return send_refused(none, refusal::unknown_request, whole ? EPROTO : EBADMSG,
+                        whole ? "a frame of unknown type" : "a frame that is too short");
+  }
+  if (static_cast<unsigned>(wanted.what) >= requests || wanted.what == request::shutdown)
+    return send_refused(wanted, refusal::unknown_request);
+  if (wanted.what == request::create) return create(wanted, p.fd.get());
+  container** found = find(wanted.container);
+  if (found == nullptr || (*found)->attempt() < wanted.attempt)
+    return send_refused(wanted, refusal::no_container);
+  if ((*found)->attempt() > wanted.attempt) // its successor is there, so it has ended
+    return send_refused(wanted, refusal::no_process);
+  const auto outcome = (*found)->ask(wanted.what, wanted.value, wanted.serial);
+  if (outcome.when == verdict::timing::never) send_refused(wanted, outcome.why);
 }
 
 void server::on_connection() noexcept {
@@ -220,12 +234,16 @@ void server::on_connection() noexcept {
 bool server::greet() noexcept {
   protocol::hello_frame hello;
   hello.pid = ::getpid();
-  bool sent = send_frame(hello);
+  bool sent = send_frame(hello, sizeof hello, sandbox_.network.get());
   for (auto* c : containers_) {
     if (c == nullptr) continue;
+    c->forget_serials();
     sent = sent && send_container(c->describe(), c->process());
     c->told_all();
   }
+  unsigned old_ones = 0; // such a daemon knows no more
+  for (auto* c : containers_)
+    if (c != nullptr && old_ones++ < protocol_v1::max_containers) sent = sent && send_old_state(*c);
   return sent && send_frame(protocol::header{frame_type::info_end});
 }
 
@@ -269,7 +287,8 @@ void server::on_children() noexcept {
 void server::begin_shutdown() noexcept {
   shutting_down_ = true;
   for (auto* c : containers_)
-    if (c != nullptr && c->request(verb::abort, 0) == verdict::running) c->request(verb::kill, 0);
+    if (c != nullptr && c->ask(request::abort, 0, 0) == refuse(refusal::running))
+      c->ask(request::kill, 0, 0);
   kill_orphans();
   on_children(); // learns at once when there is nobody
 }
@@ -341,16 +360,18 @@ bool server::start() noexcept {
   if (!children_ || read_frame(&first, 0) != read_status::frame) return false;
   protocol::sandbox_frame wanted;
   std::memcpy(static_cast<void*>(&wanted), first.bytes, sizeof wanted);
+  wanted.hostname[sizeof wanted.hostname - 1] = '\0';
+  // The daemon goes on without its restart while the program of its shims was exchanged.
   if (first.type != frame_type::sandbox || wanted.protocol != protocol::version) {
-    send_error(first.type, EPROTO, "agree on the protocol's version");
+    send_error(EPROTONOSUPPORT, "serve a Tank of another version than tank-shim is (restart it)");
     return false;
   }
-  if (const char* step = enter_sandbox(wanted, &users_)) {
-    send_error(first.type, errno, step);
+  if (const char* step = enter_sandbox(wanted, &sandbox_)) {
+    send_error(errno, step);
     return false;
   }
   if (::listen(listener_.get(), 4) != 0) {
-    send_error(first.type, errno, "listen on the shim's socket");
+    send_error(errno, "listen on the shim's socket");
     return false;
   }
   return greet();

@@ -4,6 +4,7 @@
 #include "base/unique_fd.hpp"
 #include "kernel/protocol.hpp"
 #include "kernel/shim/container.hpp"
+#include "kernel/shim/sandbox.hpp"
 
 #include <poll.h>
 
@@ -33,16 +34,19 @@ class server {
   enum class read_status { frame, none, gone };
 
   read_status read_frame(packet* out, int flags) noexcept;
+  /// `beside` is a descriptor to go with it, or -1.
   template <class Frame>
-  bool send_frame(const Frame& frame, std::size_t size = sizeof(Frame)) noexcept;
+  bool send_frame(const Frame& frame, std::size_t size = sizeof(Frame), int beside = -1) noexcept;
   bool send_container(const protocol::container_frame& frame, int process) noexcept;
-  void send_error(protocol::frame_type about, int sys, const char* step,
-                  const char* name = "") noexcept;
+  bool send_old_state(const container& c) noexcept;
+  void send_error(int sys, const char* step) noexcept;
+  void send_refused(const protocol::request_frame& about, refusal why, int sys = 0,
+                    const char* text = "") noexcept;
 
   void on_listener() noexcept;
   void on_connection() noexcept;
   void handle(packet& p) noexcept;
-  void create(packet& p) noexcept;
+  void create(const protocol::request_frame& wanted, int plan) noexcept;
   void on_children() noexcept;
   void begin_shutdown() noexcept;
   void kill_orphans() noexcept;
@@ -51,14 +55,15 @@ class server {
   [[nodiscard]] bool finished() const noexcept;
   [[nodiscard]] bool any_untold() const noexcept;
 
-  container* find(const char* name) noexcept;
-  container* add(const char* name) noexcept;
-  void forget(unsigned slot) noexcept;
+  /// Where the container of that name is; nullptr when there is none.
+  container** find(const char* name) noexcept;
+  /// An empty place; nullptr when all are taken.
+  container** find_room() noexcept;
 
   unique_fd connection_;
   unique_fd listener_;
   unique_fd children_; ///< signalfd of SIGCHLD
-  user_space users_;
+  sandbox sandbox_;
   container* containers_[protocol::max_containers] = {};
   bool shutting_down_ = false;
   bool childless_ = false; ///< waitid said there is nobody left

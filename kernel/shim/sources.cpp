@@ -21,7 +21,7 @@ int map_ids(int mount, int users, bool recursive) noexcept {
                          sizeof attr);
 }
 
-int open_bind(const wire::bind_view& s, int users, failure* out) noexcept {
+int open_bind(const wire::bind_view& s, int users, step_failure* out) noexcept {
   const char* path = s.source.c_str();
   const unique_fd source{::open(path, O_PATH | O_CLOEXEC)};
   struct stat st {};
@@ -33,19 +33,21 @@ int open_bind(const wire::bind_view& s, int users, failure* out) noexcept {
       mount_attributes(s.flags) | (s.read_only ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0);
   if (!mount || change_mount(mount.get(), attributes, MS_PRIVATE, all) != 0)
     return out->set(errno, "copy the mount of", path);
-  if (s.mapped && map_ids(mount.get(), users, all) != 0) return out->set(errno, verb, path);
+  if (s.mapped && map_ids(mount.get(), users, all) != 0)
+    return out->set(errno, verb, path, launch_failure::map_ids);
   return mount.release();
 }
 
 /// The directory itself is the root filesystem.
-int open_root(const wire::overlay_view& s, int users, failure* out) noexcept {
+int open_root(const wire::overlay_view& s, int users, step_failure* out) noexcept {
   const char* dir = s.lower.count == 1 ? s.lower.items[0] : "";
   if (s.lower.count != 1) return out->set(EINVAL, "make the root filesystem from", dir);
   unique_fd mount{clone_mount(AT_FDCWD, dir, true)};
   if (!mount || change_mount(mount.get(), 0, MS_PRIVATE, true) != 0 ||
       change_mount(mount.get(), MOUNT_ATTR_NODEV, 0, false) != 0)
     return out->set(errno, "bind the root directory", dir);
-  if (s.mapped && map_ids(mount.get(), users, true) != 0) return out->set(errno, verb, dir);
+  if (s.mapped && map_ids(mount.get(), users, true) != 0)
+    return out->set(errno, verb, dir, launch_failure::map_ids);
   return mount.release();
 }
 
@@ -53,20 +55,22 @@ int open_root(const wire::overlay_view& s, int users, failure* out) noexcept {
 
 /// Puts a mapped mount in the place of each layer's directory, in `l` and in the mount namespace:
 /// before 6.15 overlayfs takes no mount that is nowhere.
-int map_layers(const wire::overlay_view& s, int users, layers& l, failure* out) noexcept {
+int map_layers(const wire::overlay_view& s, int users, layers& l, step_failure* out) noexcept {
   for (std::uint32_t i = 0; i < l.count; ++i) {
     const char* path = s.lower.items[i];
     const unique_fd directory{l.lower[i]};
     l.lower[i] = clone_mount(directory.get(), "", false);
     if (l.lower[i] < 0) return out->set(errno, "copy the mount of", path);
-    if (map_ids(l.lower[i], users, false) != 0) return out->set(errno, verb, path);
+    if (map_ids(l.lower[i], users, false) != 0)
+      return out->set(errno, verb, path, launch_failure::map_ids);
     if (attach_mount(l.lower[i], directory.get()) != 0)
       return out->set(errno, "attach the image layer", path);
   }
   return 0;
 }
 
-int mount_layers(const wire::overlay_view& s, int users, bool by_string, failure* out) noexcept {
+int mount_layers(const wire::overlay_view& s, int users, bool by_string,
+                 step_failure* out) noexcept {
   layers l;
   if (open_layers(s, l, out) != 0) return -1;
   if (s.mapped && map_layers(s, users, l, out) != 0) return -1;
@@ -87,7 +91,7 @@ struct overlay_job {
   const wire::overlay_view& overlay;
   int users;
   bool by_string;
-  failure* out;
+  step_failure* out;
   int mount = -1;
 };
 
@@ -103,14 +107,14 @@ int do_overlay_job(void* all) noexcept {
 } // namespace
 
 int make_mapped_overlay(const wire::overlay_view& s, int users, bool by_string,
-                        failure* out) noexcept {
+                        step_failure* out) noexcept {
   overlay_job job{s, users, by_string, out};
   if (!run_beside(CLONE_NEWNS, do_overlay_job, &job))
     return out->set(errno, "make a mount namespace for", s.upper.c_str());
   return job.mount;
 }
 
-static int open_overlay(const wire::overlay_view& s, int users, failure* out) noexcept {
+static int open_overlay(const wire::overlay_view& s, int users, step_failure* out) noexcept {
   return s.upper.empty() ? open_root(s, users, out) : make_mapped_overlay(s, users, false, out);
 }
 
@@ -125,10 +129,10 @@ bool sources::next(unsigned from, unsigned* out) const noexcept {
   return found;
 }
 
-int sources::open(const wire::plan_view& plan, int users, failure* out) noexcept {
+int sources::open(const wire::plan_view& plan, int users, step_failure* out) noexcept {
   wire::step_view s;
   std::int32_t index = 0;
-  for (auto cursor = plan.steps(); cursor.next(&s); ++index) {
+  for (auto cursor = plan.steps.walk(); cursor.next(&s); ++index) {
     const bool overlay = s.kind == wire::step_kind::overlay;
     if (!overlay && s.kind != wire::step_kind::bind) continue;
     int fd = -1;
@@ -137,7 +141,7 @@ int sources::open(const wire::plan_view& plan, int users, failure* out) noexcept
     else
       fd = overlay ? open_overlay(s.overlay, users, out) : open_bind(s.bind, users, out);
     if (fd < 0) {
-      out->step_index = index;
+      out->place(index);
       return -1;
     }
     fds_[count_++] = fd;

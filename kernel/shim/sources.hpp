@@ -21,7 +21,7 @@ class sources {
   }
 
   /// `users` is the user namespace. 0, or -1 with `out` filled.
-  int open(const wire::plan_view& plan, int users, failure* out) noexcept;
+  int open(const wire::plan_view& plan, int users, step_failure* out) noexcept;
 
   [[nodiscard]] unsigned count() const noexcept { return count_; }
   [[nodiscard]] int fd(unsigned i) const noexcept { return fds_[i]; }
@@ -38,6 +38,6 @@ class sources {
 /// mount namespace that goes again, where the layers are mounted meanwhile. With `by_string`, or
 /// where overlayfs takes no descriptors (before 6.13), by mount(2).
 int make_mapped_overlay(const wire::overlay_view& s, int users, bool by_string,
-                        failure* out) noexcept;
+                        step_failure* out) noexcept;
 
 } // namespace tank::kernel::shim

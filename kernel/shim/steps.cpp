@@ -45,7 +45,7 @@ int dispatch(builder& b, const wire::step_view& s) noexcept {
 
 } // namespace
 
-int run_steps(const wire::plan_view& plan, const sources* opened, failure* out) noexcept {
+int run_steps(const wire::plan_view& plan, const sources* opened, step_failure* out) noexcept {
   // Slave, not private: while we build, an unmount on the host still reaches our copies of its
   // mounts, which would otherwise keep a disk busy; nothing of ours travels the other way. What
   // the container keeps is made private mount by mount.
@@ -60,9 +60,9 @@ int run_steps(const wire::plan_view& plan, const sources* opened, failure* out) 
   if (plan.process.create_cwd) b.late_directory = plan.process.cwd.c_str();
   wire::step_view s;
   std::int32_t index = 0;
-  for (auto cursor = plan.steps(); cursor.next(&s); ++index) {
+  for (auto cursor = plan.steps.walk(); cursor.next(&s); ++index) {
     if (dispatch(b, s) != 0) {
-      out->step_index = index;
+      out->place(index);
       return -1;
     }
   }

@@ -55,19 +55,19 @@ const char* take_over(pid_t pid, int pidfd, const protocol::sandbox_frame& wante
 
 // --- the child ---------------------------------------------------------------------------------
 
-struct descending {
+struct clone_job {
   const user_space& users;
   const sources& opened;
-  const descent& child;
+  const clone_setup& child;
   int pidfd = -1;
   pid_t pid = -1;
   int error = 0;
 };
 
-/// Between us and the child: in the user namespace before the child is cloned, so that the child's
-/// other namespaces belong to it.
-int be_between(void* all) noexcept {
-  auto& d = *static_cast<descending*>(all);
+/// Runs in a process between us and the child: it is in the user namespace before it clones the
+/// child, so that the child's other namespaces belong to that.
+int clone_from_user_namespace(void* all) noexcept {
+  auto& d = *static_cast<clone_job*>(all);
   if (::setns(d.users.ns.get(), CLONE_NEWUSER) == 0) {
     d.pid = clone_into(CLONE_PARENT | d.child.namespaces, &d.pidfd, d.child.cgroup);
     if (d.pid == 0)
@@ -96,10 +96,10 @@ const char* make_user_space(const protocol::sandbox_frame& wanted, int flags,
   return failed;
 }
 
-pid_t descend(const user_space& users, const sources& opened, const descent& child,
-              int* pidfd) noexcept {
-  descending d{users, opened, child};
-  if (!run_beside(0, be_between, &d)) return -1;
+pid_t clone_in_user_namespace(const user_space& users, const sources& opened,
+                              const clone_setup& child, int* pidfd) noexcept {
+  clone_job d{users, opened, child};
+  if (!run_beside(0, clone_from_user_namespace, &d)) return -1;
   *pidfd = d.pidfd;
   errno = d.error;
   return d.pid;

@@ -23,8 +23,8 @@ struct user_space {
 const char* make_user_space(const protocol::sandbox_frame& wanted, int flags,
                             user_space* out) noexcept;
 
-/// What a child of `descend` runs with; see run_child.
-struct descent {
+/// What a container's process is cloned with; see run_child.
+struct clone_setup {
   const wire::plan_view* plan = nullptr;
   int checkpoint = -1;
   int output = -1;
@@ -35,7 +35,7 @@ struct descent {
 
 /// As clone_into, for a child in the user namespace. The child is ours, as if we had cloned it.
 /// Its pid, or -1 with errno.
-pid_t descend(const user_space& users, const sources& opened, const descent& child,
-              int* pidfd) noexcept;
+pid_t clone_in_user_namespace(const user_space& users, const sources& opened,
+                              const clone_setup& child, int* pidfd) noexcept;
 
 } // namespace tank::kernel::shim

@@ -347,6 +347,47 @@ TEST_CASE("a process that wants more memory than there is dies, and is counted")
   CHECK(count_oom_kills(w.tree, w.pod().name / "none") == 0);
 }
 
+TEST_CASE("one container's cgroup is made anew while the pod's others stay as they are") {
+  world w;
+  const pod_cgroup pod{w.pod().name, {.pids = 40}, {{"main", {.pids = 7}}, {"other", {.pids = 8}}}};
+  REQUIRE(make_cgroup(w.tree, pod));
+  inmate left{w, [](const auto& ready) {
+                ready();
+                sleep_on();
+              }};
+  for (const auto& d : w.dirs("pod/main/made-by-the-workload"))
+    REQUIRE(fs::create_directory(d));
+  REQUIRE(make_container_cgroup(w.tree, pod.name, {"main", {.memory = 32 * mib, .pids = 9}}));
+  CHECK(left.wait() == -SIGKILL); // an earlier attempt's
+  CHECK(w.file("pids.max", "pids.max") == "9");
+  CHECK(w.file("memory.max", "memory.limit_in_bytes") == std::to_string(32 * mib));
+  CHECK(w.file("pids.max", "pids.max", "pod/other") == "8");
+  CHECK(w.file("pids.max", "pids.max", "pod") == "40");
+  CHECK(!fs::exists(w.dirs("pod/main/made-by-the-workload").front()));
+
+  // A limit that the kernel refuses: there is none then, and the pod is as it was.
+  CHECK(!make_container_cgroup(w.tree, pod.name, {"main", {.memory = 8 * mib, .cpu_quota = 1}}));
+  for (const auto& d : w.dirs("pod/main"))
+    CHECK(!fs::exists(d));
+  CHECK(w.file("pids.max", "pids.max", "pod/other") == "8");
+
+  // Of a pod that has none.
+  const auto nowhere = make_container_cgroup(w.tree, fs::path{w.instance} / "absent", {"main", {}});
+  REQUIRE(!nowhere);
+  CHECK(nowhere.error().code == errc::not_found);
+  // A controller that nobody has.
+  auto poor = w.tree;
+  for (auto& h : poor.hierarchies)
+    std::erase(h.controllers, "memory");
+  CHECK(make_container_cgroup(poor, pod.name, {"other", {.memory = mib}}).error().code ==
+        errc::unsupported);
+  CHECK(w.file("pids.max", "pids.max", "pod/other") == "8"); // asked before anything was done
+  CHECK(remove_container_cgroup(w.tree, pod.name, "other"));
+  CHECK(remove_container_cgroup(w.tree, pod.name, "other"));
+  for (const auto& d : w.dirs("pod"))
+    CHECK(fs::exists(d));
+}
+
 TEST_CASE("whoever is in it, however it got there, dies with it") {
   world w;
   REQUIRE(make_cgroup(w.tree, w.pod({.pids = 40})));

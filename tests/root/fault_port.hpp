@@ -94,29 +94,23 @@ class fault_session final : public session {
   result<void> create(const launch_plan& plan) override {
     return call("create", [&] { return inner_->create(script_->spoil(plan)); });
   }
-  result<void> build(const std::string& c) override {
-    return call("build", [&] { return inner_->build(c); });
+  result<void> build(const instance& who) override {
+    return call("build", [&] { return inner_->build(who); });
   }
-  result<void> proceed(const std::string& c) override {
-    return call("proceed", [&] { return inner_->proceed(c); });
+  result<void> proceed(const instance& who) override {
+    return call("proceed", [&] { return inner_->proceed(who); });
   }
-  result<void> abort(const std::string& c) override {
-    return call("abort", [&] { return inner_->abort(c); });
+  result<void> abort(const instance& who) override {
+    return call("abort", [&] { return inner_->abort(who); });
   }
-  result<void> signal(const std::string& c, int n) override {
-    return call("signal", [&] { return inner_->signal(c, n); });
+  result<void> signal(const instance& who, int n) override {
+    return call("signal", [&] { return inner_->signal(who, n); });
   }
-  result<void> kill(const std::string& c) override {
-    return call("kill", [&] { return inner_->kill(c); });
+  result<void> kill(const instance& who) override {
+    return call("kill", [&] { return inner_->kill(who); });
   }
-  result<void> pty_listen(const std::string& c, bool on) override {
-    return call("pty_listen", [&] { return inner_->pty_listen(c, on); });
-  }
-  result<std::size_t> pty_write(const std::string& c, std::string_view bytes) override {
-    return call("pty_write", [&] { return inner_->pty_write(c, bytes); });
-  }
-  result<void> pty_resize(const std::string& c, const window_size& size) override {
-    return call("pty_resize", [&] { return inner_->pty_resize(c, size); });
+  result<void> open_terminal(const instance& who, const window_size& size) override {
+    return call("open_terminal", [&] { return inner_->open_terminal(who, size); });
   }
   result<void> shutdown() override {
     return call("shutdown", [&] { return inner_->shutdown(); });
@@ -164,9 +158,33 @@ class fault_port final : public port {
     TANK_TRY(script_->enter("make_upper"));
     return inner_->make_upper(dir, owner);
   }
-  result<seccomp_filter> seccomp(const seccomp_request& wanted) override {
-    TANK_TRY(script_->enter("seccomp"));
-    return inner_->seccomp(wanted);
+  result<void> make_directory(const std::filesystem::path& path, mode_t mode) override {
+    TANK_TRY(script_->enter("make_directory"));
+    return inner_->make_directory(path, mode);
+  }
+  result<void> make_empty_dir(const std::filesystem::path& path, mode_t mode, std::uint32_t uid,
+                              std::uint32_t gid) override {
+    TANK_TRY(script_->enter("make_empty_dir"));
+    return inner_->make_empty_dir(path, mode, uid, gid);
+  }
+  result<void> write_pod_file(const std::filesystem::path& dir, const std::string& name,
+                              std::string_view text, std::uint32_t uid,
+                              std::uint32_t gid) override {
+    TANK_TRY(script_->enter("write_pod_file"));
+    return inner_->write_pod_file(dir, name, text, uid, gid);
+  }
+  result<void> check_host_path(const std::filesystem::path& path, host_path_type type,
+                               bool create) override {
+    TANK_TRY(script_->enter("check_host_path"));
+    return inner_->check_host_path(path, type, create);
+  }
+  result<std::vector<device_step>> probe_devices(const std::filesystem::path& dir) override {
+    TANK_TRY(script_->enter("probe_devices"));
+    return inner_->probe_devices(dir);
+  }
+  result<seccomp_filter> compile_filter(const seccomp_request& wanted) override {
+    TANK_TRY(script_->enter("compile_filter"));
+    return inner_->compile_filter(wanted);
   }
   result<std::vector<std::filesystem::path>> open_cgroups(const cgroup_tree& tree,
                                                           const std::string& instance) override {
@@ -190,9 +208,15 @@ class fault_port final : public port {
     TANK_TRY(script_->enter("read_cgroup"));
     return inner_->read_cgroup(tree, name);
   }
-  std::uint64_t count_oom_kills(const cgroup_tree& tree,
-                                const std::filesystem::path& name) override {
-    return inner_->count_oom_kills(tree, name); // cannot fail, so no call to count
+  result<void> make_container_cgroup(const cgroup_tree& tree, const std::filesystem::path& pod,
+                                     const pod_cgroup::member& container) override {
+    TANK_TRY(script_->enter("make_container_cgroup"));
+    return inner_->make_container_cgroup(tree, pod, container);
+  }
+  result<void> remove_container_cgroup(const cgroup_tree& tree, const std::filesystem::path& pod,
+                                       const std::string& container) override {
+    TANK_TRY(script_->enter("remove_container_cgroup"));
+    return inner_->remove_container_cgroup(tree, pod, container);
   }
 
  private:

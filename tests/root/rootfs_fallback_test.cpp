@@ -142,7 +142,7 @@ TEST_CASE("where mknod is refused, the host's device is bound, when it is the ri
             wire::plan_view view;
             if (wire::parse_plan(reinterpret_cast<char*>(aligned.data()), bytes.size(), &view))
               return 111;
-            shim::failure why;
+            shim::step_failure why;
             if (shim::run_steps(view, nullptr, &why) != 0)
               return why.step_index == 2 ? why.sys : 112;
             struct stat st {};
@@ -177,9 +177,9 @@ TEST_CASE("an overlay of mapped layers, by descriptors and as kernels before 6.1
     REQUIRE(wire::parse_plan(reinterpret_cast<char*>(aligned.data()), bytes.size(), &view) ==
             nullptr);
     wire::step_view step;
-    auto steps = view.steps();
+    auto steps = view.steps.walk();
     REQUIRE(steps.next(&step));
-    shim::failure why;
+    shim::step_failure why;
     const unique_fd root{shim::make_mapped_overlay(step.overlay, users.get(), by_string, &why)};
     REQUIRE_MESSAGE(root, why.step << " " << why.object << " " << why.sys);
     for (const char* file : {"base", "top"}) {

@@ -46,6 +46,7 @@ TEST_CASE("whichever step fails: it is named, and no process, mount or descripto
     const auto o = room.run_to_end(plan);
     REQUIRE(o.failed);
     CHECK(o.failed->sys == EDQUOT);
+    CHECK(o.failed->code == launch_failure::plan_step);
     CHECK(o.failed->step_index == static_cast<int>(i));
     CHECK(children(shim) == "");
     CHECK(descriptors(shim) == shim_fds);

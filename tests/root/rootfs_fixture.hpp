@@ -63,14 +63,16 @@ inline std::string stream_of(const std::filesystem::path& log, std::string_view 
   return out;
 }
 
-/// create, build, proceed, and on to the terminal event.
-inline outcome run_to_end(session& pod, const launch_plan& p) {
+/// create, build, proceed of the next attempt, and on to the terminal event.
+inline outcome run_to_end(session& pod, const launch_plan& wanted) {
+  const auto p = as_next(pod, wanted);
+  const auto who = instance_of(p);
   REQUIRE(pod.create(p));
-  REQUIRE(pod.build(p.container));
+  REQUIRE(pod.build(who));
   outcome o;
   for (bool over = false; !over;) {
     const auto event = await(pod);
-    if (std::holds_alternative<built_event>(event)) REQUIRE(pod.proceed(p.container));
+    if (std::holds_alternative<built_event>(event)) REQUIRE(pod.proceed(who));
     if (const auto* e = std::get_if<exited_event>(&event)) o.code = e->code;
     if (const auto* f = std::get_if<failed_event>(&event)) o.failed = *f;
     over = std::holds_alternative<exited_event>(event) ||
@@ -78,6 +80,7 @@ inline outcome run_to_end(session& pod, const launch_plan& p) {
            std::holds_alternative<aborted_event>(event) ||
            std::holds_alternative<failed_event>(event);
     REQUIRE(!std::holds_alternative<session_down_event>(event));
+    REQUIRE(!std::holds_alternative<refused_event>(event));
   }
   if (std::filesystem::exists(p.log.path)) {
     o.out = stream_of(p.log.path, "stdout");

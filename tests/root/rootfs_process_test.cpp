@@ -18,7 +18,9 @@ failed_event failure_of(rootfs_room& room, const launch_plan& plan) {
   return *o.failed;
 }
 
-void check_failure(const failed_event& f, const char* step, const std::string& object, int sys) {
+void check_failure(const failed_event& f, launch_failure code, const char* step,
+                   const std::string& object, int sys) {
+  CHECK(f.code == code);
   CHECK(f.step == step);
   CHECK(f.object == object);
   CHECK(f.sys == sys);
@@ -56,7 +58,8 @@ TEST_CASE("a working directory that is missing is named, unless it shall be made
   rootfs_room room;
   auto plan = room.plan({"report"});
   plan.process.cwd = "/app/data";
-  check_failure(failure_of(room, plan), "change directory to", "/app/data", ENOENT);
+  check_failure(failure_of(room, plan), launch_failure::enter_cwd, "change directory to",
+                "/app/data", ENOENT);
   plan = room.plan({"report"});
   plan.process.cwd = "/app/data";
   plan.process.create_cwd = true;
@@ -81,7 +84,8 @@ TEST_CASE("a working directory that is a file is refused") {
   rootfs_room room;
   auto plan = room.plan({"report"});
   plan.process.cwd = "/bin/witness";
-  check_failure(failure_of(room, plan), "change directory to", "/bin/witness", ENOTDIR);
+  check_failure(failure_of(room, plan), launch_failure::enter_cwd, "change directory to",
+                "/bin/witness", ENOTDIR);
 }
 
 TEST_CASE("a working directory may be one that only its user can enter") {
@@ -108,10 +112,12 @@ TEST_CASE("a command that nobody knows is named") {
   rootfs_room room;
   auto plan = room.plan({});
   plan.process.argv = {"no-such-command"};
-  check_failure(failure_of(room, plan), "find the command", "no-such-command", ENOENT);
+  check_failure(failure_of(room, plan), launch_failure::find_command, "find the command",
+                "no-such-command", ENOENT);
   plan = room.plan({});
   plan.process.argv = {"/no/such/program"};
-  check_failure(failure_of(room, plan), "execute", "/no/such/program", ENOENT);
+  check_failure(failure_of(room, plan), launch_failure::execute, "execute", "/no/such/program",
+                ENOENT);
 }
 
 TEST_CASE("a command that may not be executed is told apart from one that is missing") {
@@ -120,10 +126,10 @@ TEST_CASE("a command that may not be executed is told apart from one that is mis
   auto plan = room.plan({});
   plan.process.argv = {"tool"};
   plan.process.env = {"PATH=/sbin:/bin"};
-  check_failure(failure_of(room, plan), "execute", "tool", EACCES);
+  check_failure(failure_of(room, plan), launch_failure::execute, "execute", "tool", EACCES);
   plan = room.plan({});
   plan.process.argv = {"/bin"};
-  check_failure(failure_of(room, plan), "execute", "/bin", EISDIR);
+  check_failure(failure_of(room, plan), launch_failure::execute, "execute", "/bin", EISDIR);
 }
 
 TEST_CASE("an unusable command earlier in PATH does not hide a good one") {
@@ -142,8 +148,8 @@ TEST_CASE("a script whose interpreter is missing says so") {
   for (const char* argv0 : {"script", "/bin/script"}) {
     auto plan = room.plan({});
     plan.process.argv = {argv0};
-    check_failure(failure_of(room, plan), "run the interpreter of", "/bin/script (needs /bin/bash)",
-                  ENOENT);
+    check_failure(failure_of(room, plan), launch_failure::run_interpreter, "run the interpreter of",
+                  "/bin/script (needs /bin/bash)", ENOENT);
   }
 }
 
@@ -153,7 +159,7 @@ TEST_CASE("a file of no known format is refused, not handed to a shell") {
   ::chmod((room.layer("base") / "bin/text").c_str(), 0755);
   auto plan = room.plan({});
   plan.process.argv = {"text"};
-  check_failure(failure_of(room, plan), "execute", "/bin/text", ENOEXEC);
+  check_failure(failure_of(room, plan), launch_failure::execute, "execute", "/bin/text", ENOEXEC);
 }
 
 TEST_CASE("a resource limit is lowered; one that may not be raised is named") {
@@ -163,8 +169,8 @@ TEST_CASE("a resource limit is lowered; one that may not be raised is named") {
   CHECK(json::parse(room.hear(plan)).at("fds").size() == 3);
   plan = room.plan({});
   plan.process.rlimits = {{99, 1, 1}};
-  check_failure(failure_of(room, plan), "set the resource limit", "of unknown number", EINVAL);
+  check_failure(failure_of(room, plan), launch_failure::set_limits, "set the resource limit", "of unknown number", EINVAL);
   plan = room.plan({});
   plan.process.rlimits = {{RLIMIT_NOFILE, 2, 1}};
-  check_failure(failure_of(room, plan), "set the resource limit", "nofile", EINVAL);
+  check_failure(failure_of(room, plan), launch_failure::set_limits, "set the resource limit", "nofile", EINVAL);
 }

@@ -28,10 +28,8 @@ struct users_room : shim_room {
     REQUIRE(::chmod((layer() / "foreign").c_str(), 0600) == 0);
     // As Tank's own directories are: closed to all but the host's root.
     REQUIRE(::chmod(dir.c_str(), 0700) == 0);
-    auto s = kernel->start_session(
-        {.uid = "u1", .run_dir = dir / "run", .hostname = "pod", .users = ids});
-    if (!s) FAIL(s.error().message());
-    pod = *std::move(s);
+    pod = kernel::start(*kernel,
+                        {.uid = "u1", .run_dir = dir / "run", .hostname = "pod", .users = ids});
   }
   ~users_room() { finish(*pod); }
 
@@ -218,6 +216,7 @@ TEST_CASE("whichever step fails: it is named, and no process, mount or descripto
       {"exit", "0"}, {bind_step{.source = "/proc/version", .target = "/v", .mapped = true}});
   const auto o = room.run(unmappable);
   REQUIRE(o.failed);
+  CHECK(o.failed->code == launch_failure::map_ids);
   CHECK(o.failed->step == "map the ids of");
   CHECK(o.failed->object == "/proc/version");
   CHECK(o.failed->sys == EINVAL);

@@ -65,10 +65,10 @@ TEST_CASE("an ended container holds no descriptor of its shim") {
   broken.log.path = room.dir / "1.log";
   broken.process.cwd = "/no/such";
   REQUIRE(s->create(broken));
-  REQUIRE(s->build("broken"));
+  REQUIRE(s->build({"broken"}));
   expect<ready_event>(*s);
   expect<built_event>(*s);
-  REQUIRE(s->proceed("broken"));
+  REQUIRE(s->proceed({"broken"}));
   expect<failed_event>(*s);
   CHECK(entries(fds) == before);
   finish(*s);
@@ -131,14 +131,14 @@ TEST_CASE("a shim that can open no file any more still tells what runs and how i
   shim_room room;
   auto s = room.start();
   REQUIRE(s->create(shell_plan("web", "exit 5")));
-  REQUIRE(s->build("web"));
+  REQUIRE(s->build({"web"}));
   expect<ready_event>(*s);
   expect<built_event>(*s);
   rlimit before{};
   REQUIRE(::prlimit(s->shim_pid(), RLIMIT_NOFILE, nullptr, &before) == 0);
   const rlimit none{6, before.rlim_max}; // poll(2) wants as many as it is asked about
   REQUIRE(::prlimit(s->shim_pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
-  REQUIRE(s->proceed("web"));
+  REQUIRE(s->proceed({"web"}));
   expect<running_event>(*s);
   CHECK(expect<exited_event>(*s).code == 5);
   REQUIRE(::prlimit(s->shim_pid(), RLIMIT_NOFILE, &before, nullptr) == 0);

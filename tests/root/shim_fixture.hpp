@@ -34,6 +34,50 @@ inline std::string slurp(const std::filesystem::path& path) {
   return text.str();
 }
 
+/// The next event; fails the case when none comes in 10 s.
+inline session_event await(session& s) {
+  for (;;) {
+    auto event = s.next_event();
+    REQUIRE(event);
+    if (*event) return **event;
+    pollfd readable{s.poll_fd(), POLLIN, 0};
+    REQUIRE_MESSAGE(::poll(&readable, 1, 10'000) == 1, "no event came");
+  }
+}
+
+template <class Event>
+Event expect(session& s) {
+  const auto event = await(s);
+  if (const auto* failed = std::get_if<failed_event>(&event);
+      failed != nullptr && !std::is_same_v<Event, failed_event>)
+    FAIL("failed: " << failed->step << " '" << failed->object << "' errno " << failed->sys);
+  if (const auto* refused = std::get_if<refused_event>(&event);
+      refused != nullptr && !std::is_same_v<Event, refused_event>)
+    FAIL("refused: " << to_string(refused->why) << " " << refused->text);
+  const auto* wanted = std::get_if<Event>(&event);
+  REQUIRE_MESSAGE(wanted != nullptr, "another event came, kind " << event.index());
+  return *wanted;
+}
+
+/// A shim that has made its namespaces.
+inline std::unique_ptr<session> start(shims& kernel, const sandbox_spec& sandbox) {
+  auto s = kernel.start_session(sandbox);
+  if (!s) FAIL(s.error().message());
+  const auto ready = expect<sandbox_ready_event>(**s);
+  CHECK(ready.version == 2);
+  CHECK((ready.network == nullptr) == sandbox.host_network);
+  return std::move(*s);
+}
+
+/// What a new daemon does; up to the end of the shim's greeting.
+inline std::unique_ptr<session> adopt(shims& kernel, const std::filesystem::path& run_dir) {
+  auto s = kernel.adopt_session(run_dir);
+  if (!s) FAIL(s.error().message());
+  expect<sandbox_ready_event>(**s);
+  expect<adopted_event>(**s);
+  return std::move(*s);
+}
+
 /// A scratch directory with a pod's run directory in it.
 struct shim_room {
   std::filesystem::path dir;
@@ -52,14 +96,13 @@ struct shim_room {
   shim_room& operator=(const shim_room&) = delete;
 
   std::unique_ptr<session> start(bool host_network = true) {
-    auto s = kernel->start_session(
+    return kernel::start(
+        *kernel,
         {.uid = "u1", .run_dir = dir / "run", .host_network = host_network, .hostname = "pod"});
-    if (!s) FAIL(s.error().message());
-    return std::move(*s);
   }
-
-  /// What a new daemon does; up to the shim's greeting.
-  [[nodiscard]] std::unique_ptr<session> adopt() const;
+  [[nodiscard]] std::unique_ptr<session> adopt() const {
+    return kernel::adopt(*kernel, dir / "run");
+  }
 
  private:
   /// A case that failed half-way must not leave its shim to the machine.
@@ -73,38 +116,6 @@ struct shim_room {
     }
   }
 };
-
-/// The next event; fails the case when none comes in 10 s.
-inline session_event await(session& s) {
-  for (;;) {
-    auto event = s.next_event();
-    REQUIRE(event);
-    if (*event) return **event;
-    pollfd readable{s.poll_fd(), POLLIN, 0};
-    REQUIRE_MESSAGE(::poll(&readable, 1, 10'000) == 1, "no event came");
-  }
-}
-
-template <class Event>
-Event expect(session& s) {
-  const auto event = await(s);
-  if (const auto* failed = std::get_if<failed_event>(&event);
-      failed != nullptr && !std::is_same_v<Event, failed_event>)
-    FAIL("failed: " << failed->step << " '" << failed->object << "' errno " << failed->sys);
-  const auto* wanted = std::get_if<Event>(&event);
-  REQUIRE_MESSAGE(wanted != nullptr, "another event came, kind " << event.index());
-  return *wanted;
-}
-
-inline std::unique_ptr<session> adopt(port& kernel, const std::filesystem::path& run_dir) {
-  auto s = kernel.adopt_session(run_dir);
-  if (!s) FAIL(s.error().message());
-  expect<adopted_event>(**s);
-  return std::move(*s);
-}
-inline std::unique_ptr<session> shim_room::adopt() const {
-  return kernel::adopt(*kernel, dir / "run");
-}
 
 /// Ends the shim and sees it reaped.
 inline void finish(session& s) {
@@ -124,13 +135,31 @@ inline launch_plan shell_plan(std::string name, std::string script) {
   return host_plan(std::move(name), {"/bin/busybox", "sh", "-c", std::move(script)});
 }
 
-/// create, build, proceed; returns the host pid.
-inline pid_t run(session& s, const launch_plan& plan) {
+/// The last attempt of that name; the first one when there is none yet.
+inline instance last(const session& s, const std::string& name) {
+  for (const auto& c : s.info())
+    if (c.who.container == name) return c.who;
+  return {name, 0};
+}
+
+/// The plan, of the attempt that follows what the shim has of its name.
+inline launch_plan as_next(const session& s, launch_plan plan) {
+  for (const auto& c : s.info())
+    if (c.who.container == plan.container) plan.attempt = c.who.attempt + 1;
+  return plan;
+}
+
+/// create, build, proceed, of the next attempt; returns the host pid.
+inline pid_t run(session& s, const launch_plan& wanted) {
+  const auto plan = as_next(s, wanted);
+  const auto who = instance_of(plan);
   REQUIRE(s.create(plan));
-  REQUIRE(s.build(plan.container));
-  const auto pid = expect<ready_event>(s).host_pid;
+  REQUIRE(s.build(who));
+  const auto ready = expect<ready_event>(s);
+  CHECK(ready.who == who);
+  const auto pid = ready.host_pid;
   expect<built_event>(s);
-  REQUIRE(s.proceed(plan.container));
+  REQUIRE(s.proceed(who));
   CHECK(expect<running_event>(s).host_pid == pid);
   return pid;
 }

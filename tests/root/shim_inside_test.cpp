@@ -96,15 +96,14 @@ TEST_CASE("the loopback interface of a pod is up") {
 
 TEST_CASE("with the host's network and IPC asked for, none is made") {
   shim_room room;
-  auto s = room.kernel->start_session(
-      {.uid = "u", .run_dir = room.dir / "run", .host_network = true, .host_ipc = true});
-  REQUIRE(s);
-  const auto said = report(room, **s, host_plan("a", {witness(), "report"}));
+  auto s = start(*room.kernel,
+                 {.uid = "u", .run_dir = room.dir / "run", .host_network = true, .host_ipc = true});
+  const auto said = report(room, *s, host_plan("a", {witness(), "report"}));
   for (const std::string type : {"net", "ipc", "uts"}) {
     CAPTURE(type);
     CHECK(said["ns"][type] == std::filesystem::read_symlink("/proc/self/ns/" + type).string());
   }
-  finish(**s);
+  finish(*s);
 }
 
 TEST_CASE("the running shim's program cannot be opened for writing (CVE-2019-5736)") {
@@ -131,19 +130,19 @@ TEST_CASE("a fault at any step of a plan fails the container there and leaves th
   shim_room room;
   auto script = std::make_shared<fault_script>();
   fault_port faulty{std::shared_ptr<port>{make_port(shim_program())}, script};
-  auto s = faulty.start_session({.uid = "u", .run_dir = room.dir / "run", .host_network = true});
-  REQUIRE(s);
+  auto s = start(faulty, {.uid = "u", .run_dir = room.dir / "run", .host_network = true});
   script->fault_step_at(0, EIO);
-  REQUIRE((*s)->create(shell_plan("web", "exit 0")));
-  REQUIRE((*s)->build("web"));
-  expect<ready_event>(**s);
-  const auto failed = expect<failed_event>(**s);
+  REQUIRE(s->create(shell_plan("web", "exit 0")));
+  REQUIRE(s->build({"web"}));
+  expect<ready_event>(*s);
+  const auto failed = expect<failed_event>(*s);
   CHECK(failed.sys == EIO);
+  CHECK(failed.code == launch_failure::plan_step);
   CHECK(failed.step_index == 0);
   script->clear();
-  run(**s, shell_plan("web", "exit 0"));
-  CHECK(expect<exited_event>(**s).code == 0);
-  finish(**s);
+  run(*s, shell_plan("web", "exit 0"));
+  CHECK(expect<exited_event>(*s).code == 0);
+  finish(*s);
 }
 
 TEST_CASE("a shim that dies after any request ends the session and leaves nothing") {
@@ -153,14 +152,13 @@ TEST_CASE("a shim that dies after any request ends the session and leaves nothin
     auto script = std::make_shared<fault_script>();
     fault_port faulty{std::shared_ptr<port>{make_port(shim_program())}, script};
     script->kill_shim_after(n);
-    auto s = faulty.start_session({.uid = "u", .run_dir = room.dir / "run", .host_network = true});
-    REQUIRE(s);
-    CHECK((*s)->create(shell_plan("web", "sleep 1000")));
-    (*s)->build("web");
+    auto s = start(faulty, {.uid = "u", .run_dir = room.dir / "run", .host_network = true});
+    CHECK(s->create(shell_plan("web", "sleep 1000")));
+    s->build({"web"});
     for (bool down = false; !down;) {
-      const auto event = await(**s);
+      const auto event = await(*s);
       down = std::holds_alternative<session_down_event>(event);
-      if (std::holds_alternative<built_event>(event)) (*s)->proceed("web");
+      if (std::holds_alternative<built_event>(event)) s->proceed({"web"});
     }
     siginfo_t how{};
     CHECK(::waitid(P_ALL, 0, &how, WEXITED | WNOHANG | WNOWAIT) != 0);

@@ -145,6 +145,7 @@ TEST_CASE("a log that cannot be opened fails the container and names the file") 
   REQUIRE(s->create(plan));
   const auto failed = expect<failed_event>(*s);
   CHECK(failed.sys == ENOENT);
+  CHECK(failed.code == launch_failure::open_log);
   CHECK(failed.step == "open the log");
   CHECK(failed.object == plan.log.path);
   finish(*s);

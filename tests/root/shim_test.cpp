@@ -8,6 +8,8 @@
 using namespace tank;
 using namespace tank::kernel;
 
+static const instance web{"web"};
+
 TEST_CASE("a workload's exit status is its exited event") {
   shim_room room;
   auto s = room.start();
@@ -15,7 +17,7 @@ TEST_CASE("a workload's exit status is its exited event") {
     const auto name = "c" + std::to_string(code);
     run(*s, shell_plan(name, "exit " + std::to_string(code)));
     const auto end = expect<exited_event>(*s);
-    CHECK(end.container == name);
+    CHECK(end.who == instance{name});
     CHECK(end.code == code);
     CHECK(end.finished_ns > 1'600'000'000'000'000'000);
   }
@@ -36,12 +38,13 @@ TEST_CASE("a program that does not exist fails at 'execute' and is named") {
   shim_room room;
   auto s = room.start();
   REQUIRE(s->create(host_plan("web", {"/no/such/program"})));
-  REQUIRE(s->build("web"));
+  REQUIRE(s->build(web));
   expect<ready_event>(*s);
   expect<built_event>(*s);
-  REQUIRE(s->proceed("web"));
+  REQUIRE(s->proceed(web));
   const auto failed = expect<failed_event>(*s);
   CHECK(failed.sys == ENOENT);
+  CHECK(failed.code == launch_failure::execute);
   CHECK(failed.step == "execute");
   CHECK(failed.object == "/no/such/program");
   CHECK(failed.step_index == -1);
@@ -56,11 +59,11 @@ TEST_CASE("a failing step is told with its index, and the container is over") {
   plan.steps = {fault_step{.sys = ENOSPC}};
   REQUIRE(s->create(plan));
   expect<ready_event>(*s);
-  REQUIRE(s->build("web"));
+  REQUIRE(s->build(web));
   const auto failed = expect<failed_event>(*s);
   CHECK(failed.sys == ENOSPC);
   CHECK(failed.step_index == 0);
-  const auto refused = s->proceed("web");
+  const auto refused = s->proceed(web);
   REQUIRE(!refused);
   CHECK(refused.error().code == errc::conflict);
   CHECK(refused.error().cause == "no_process");
@@ -71,22 +74,22 @@ TEST_CASE("requests are refused by stage, with the documented causes") {
   shim_room room;
   auto s = room.start();
   const auto cause = [](const result<void>& r) { return r ? std::string{} : r.error().cause; };
-  CHECK(s->build("nobody").error().code == errc::not_found);
+  CHECK(s->build({"nobody"}).error().code == errc::not_found);
   REQUIRE(s->create(shell_plan("web", "read x")));
   CHECK(s->create(shell_plan("web", "exit 0")).error().code == errc::exists);
-  CHECK(cause(s->proceed("web")) == "not_ready");
+  CHECK(cause(s->proceed(web)) == "not_ready");
   expect<ready_event>(*s);
-  CHECK(cause(s->proceed("web")) == "not_ready");
-  CHECK(s->signal("web", 65).error().code == errc::invalid);
-  CHECK(s->signal("web", 0).error().code == errc::invalid);
-  REQUIRE(s->abort("web"));
+  CHECK(cause(s->proceed(web)) == "not_ready");
+  CHECK(s->signal(web, 65).error().code == errc::invalid);
+  CHECK(s->signal(web, 0).error().code == errc::invalid);
+  REQUIRE(s->abort(web));
   expect<aborted_event>(*s);
-  CHECK(cause(s->abort("web")) == "no_process");
-  CHECK(cause(s->signal("web", 15)) == "no_process");
-  CHECK(cause(s->kill("web")) == "no_process");
+  CHECK(cause(s->abort(web)) == "no_process");
+  CHECK(cause(s->signal(web, 15)) == "no_process");
+  CHECK(cause(s->kill(web)) == "no_process");
   run(*s, shell_plan("two", "sleep 1000"));
-  CHECK(cause(s->abort("two")) == "running");
-  CHECK(cause(s->proceed("two")) == "running");
+  CHECK(cause(s->abort({"two"})) == "running");
+  CHECK(cause(s->proceed({"two"})) == "running");
   finish(*s);
 }
 
@@ -94,7 +97,7 @@ TEST_CASE("an abort sent before ready still ends the container as aborted") {
   shim_room room;
   auto s = room.start();
   REQUIRE(s->create(shell_plan("web", "exit 0")));
-  REQUIRE(s->abort("web"));
+  REQUIRE(s->abort(web));
   expect<ready_event>(*s);
   expect<aborted_event>(*s);
   finish(*s);
@@ -106,12 +109,12 @@ TEST_CASE("signals sent before running are delivered at running") {
   auto plan = shell_plan("web", "sleep 1000");
   plan.new_pid_ns = false;
   REQUIRE(s->create(plan));
-  REQUIRE(s->signal("web", SIGUSR1));
-  REQUIRE(s->signal("web", SIGTERM));
-  REQUIRE(s->build("web"));
+  REQUIRE(s->signal(web, SIGUSR1));
+  REQUIRE(s->signal(web, SIGTERM));
+  REQUIRE(s->build(web));
   expect<ready_event>(*s);
   expect<built_event>(*s);
-  REQUIRE(s->proceed("web"));
+  REQUIRE(s->proceed(web));
   expect<running_event>(*s);
   const int number = expect<signaled_event>(*s).signal; // both pend: the lower number is taken
   CHECK(number == SIGUSR1);
@@ -122,7 +125,7 @@ TEST_CASE("kill ends the init of a pid namespace and all below it") {
   shim_room room;
   auto s = room.start();
   run(*s, shell_plan("web", "sleep 1000 & sleep 1000; exit 3"));
-  REQUIRE(s->kill("web"));
+  REQUIRE(s->kill(web));
   CHECK(expect<signaled_event>(*s).signal == SIGKILL);
   finish(*s);
 }
@@ -133,7 +136,7 @@ TEST_CASE("two containers of one shim end apart from each other") {
   run(*s, shell_plan("a", "sleep 1000"));
   run(*s, shell_plan("b", "exit 7"));
   const auto end = expect<exited_event>(*s);
-  CHECK(end.container == "b");
+  CHECK(end.who == instance{"b"});
   CHECK(end.code == 7);
   CHECK(s->info().at(0).at == stage::running);
   finish(*s);
@@ -151,7 +154,7 @@ TEST_CASE("a dead shim takes its workload with it and is the session's last even
   CHECK(::poll(&dead, 1, 10'000) == 1);
   ::close(watched);
   CHECK(!s->next_event()->has_value());
-  CHECK(s->kill("web").error().cause == "no_process");
+  CHECK(s->kill(web).error().cause == "no_process");
 }
 
 TEST_CASE("a new daemon adopts the shim: same workload, nothing lost") {
@@ -176,14 +179,14 @@ TEST_CASE("a new daemon adopts the shim: same workload, nothing lost") {
   CHECK(info[0].at == stage::running);
   CHECK(info[0].host_pid == pid);
   CHECK(info[0].started_ns > 0);
-  REQUIRE(adopted->kill("web"));
+  REQUIRE(adopted->kill(web));
   for (;;) { // the job's end is either in info or its event comes
     const auto event = await(*adopted);
     if (const auto* end = std::get_if<signaled_event>(&event)) {
-      CHECK(end->container == "web");
+      CHECK(end->who == web);
       break;
     }
-    CHECK(std::get<exited_event>(event).container == "job");
+    CHECK(std::get<exited_event>(event).who == instance{"job"});
   }
   CHECK(adopted->info()[1].at == stage::exited);
   CHECK(adopted->info()[1].result == 9);

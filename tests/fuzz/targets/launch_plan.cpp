@@ -30,7 +30,7 @@ verdict run(std::string_view input) {
   FUZZ_CHECK((refused == nullptr) == plan.has_value());
   if (!plan) return verdict::refused;
   FUZZ_CHECK(view.process.argv.items[view.process.argv.count] == nullptr);
-  FUZZ_CHECK(view.step_count <= wire::max_steps && plan->steps.size() == view.step_count);
+  FUZZ_CHECK(view.steps.count <= wire::max_steps && plan->steps.size() == view.steps.count);
   const auto again = wire::encode_plan(*plan);
   FUZZ_CHECK(again);
   const auto back = wire::decode_plan(*again);
@@ -53,6 +53,7 @@ std::vector<std::string> seeds() {
                 sysctl_step{"kernel/shm_rmid_forced", "1"},
                 fault_step{5},
                 pivot_step{true}};
+  plan.attempt = 3;
   plan.process.env = {"PATH=/bin", "X="};
   plan.process.groups = {10, 20};
   plan.process.rlimits = {{7, 64, 128}, {0, 1, 2}};

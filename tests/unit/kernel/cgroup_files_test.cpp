@@ -1,5 +1,6 @@
 // What the cgroup files are told, and what they say.
 #include "kernel/cgroup_files.hpp"
+#include "kernel/oom_count.hpp"
 
 #include <doctest/doctest.h>
 
@@ -130,6 +131,21 @@ TEST_CASE("what v1 says, in the same units") {
 TEST_CASE("a host that counts nothing says nothing") {
   CHECK(stats_of(v1, {}) == cgroup_stats{});
   CHECK(stats_of(v2, {}) == cgroup_stats{});
-  CHECK(oom_kills_of("") == 0);
-  CHECK(oom_kills_of("oom 1\noom_kill 3\noom_group_kill 1\n") == 3);
+}
+
+TEST_CASE("kills for want of memory are read from the files of both versions") {
+  CHECK(count_oom_kills_in("") == 0);
+  CHECK(count_oom_kills_in("low 0\nhigh 0\nmax 9\noom 1\noom_kill 3\noom_group_kill 1\n") == 3);
+  CHECK(count_oom_kills_in("oom_kill_disable 0\nunder_oom 0\noom_kill 12\n") == 12);
+  CHECK(count_oom_kills_in("oom_kill_disable 0\nunder_oom 0\n") == 0); // v1 before Linux 4.13
+  CHECK(count_oom_kills_in("oom_kill 4") == 4);                        // cut short
+  CHECK(count_oom_kills_in("oom_kill ") == 0);
+  CHECK(count_oom_kills_in("\n\noom_kill x\n") == 0);
+}
+
+TEST_CASE("memory ended an attempt when it killed meanwhile and the end was no good one") {
+  CHECK(is_oom_end(0, 1, false));
+  CHECK(!is_oom_end(0, 1, true));
+  CHECK(!is_oom_end(3, 3, false)); // that was an earlier attempt
+  CHECK(!is_oom_end(3, 0, false)); // another cgroup by now
 }

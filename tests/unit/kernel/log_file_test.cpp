@@ -76,7 +76,7 @@ TEST_CASE("a log is not readable by everybody and not opened through a symlink o
   CHECK(errno == ENOENT);
 }
 
-TEST_CASE("what a full disk refuses is dropped, counted, and confessed when there is room again") {
+TEST_CASE("what a full disk refuses is dropped, counted, and reported when there is room again") {
   scratch s;
   log_file log;
   REQUIRE(log.open((s.dir / "0.log").c_str(), 1 << 20, 2));

@@ -12,7 +12,8 @@ using namespace tank;
 using namespace tank::kernel;
 
 static launch_plan every_kind() {
-  launch_plan plan{.container = "web"};
+  launch_plan plan{.container = "web", .attempt = 7};
+  plan.new_pid_ns = false;
   plan.new_cgroup_ns = false;
   plan.cgroups = {"/sys/fs/cgroup/memory/tank/a", "/sys/fs/cgroup/pids/tank/a"};
   plan.steps = {
@@ -81,6 +82,75 @@ TEST_CASE("a plan with every kind of step survives encoding and decoding") {
   CHECK(*back == plan);
 }
 
+TEST_CASE("a plan of nothing but what it must have survives too") {
+  launch_plan plan{.container = "web"};
+  plan.process.argv = {"x"};
+  const auto bytes = wire::encode_plan(plan);
+  REQUIRE(bytes);
+  CHECK(*wire::decode_plan(*bytes) == plan);
+}
+
+namespace {
+/// Becomes whatever a field wants.
+struct any_value {
+  template <class T>
+  operator T() const; // NOLINT(google-explicit-constructor)
+};
+
+/// How many fields an aggregate has.
+template <class Part, class... Values>
+constexpr std::size_t count_fields() {
+  if constexpr (requires { Part{Values{}..., any_value{}}; })
+    return count_fields<Part, Values..., any_value>();
+  else
+    return sizeof...(Values);
+}
+
+template <class Part>
+void check_list() {
+  Part p{};
+  const auto listed = Part::fields(p, [](auto&&... field) { return sizeof...(field); });
+  CHECK(listed == count_fields<Part>());
+}
+} // namespace
+
+TEST_CASE("the list of a part's fields holds all of them, each once") {
+  using views = wire::plan_views;
+  check_list<plan::overlay<views>>();
+  check_list<plan::filesystem<views>>();
+  check_list<plan::bind<views>>();
+  check_list<plan::device<views>>();
+  check_list<plan::symlink<views>>();
+  check_list<plan::directory<views>>();
+  check_list<plan::mask<views>>();
+  check_list<plan::read_only<views>>();
+  check_list<plan::pivot<views>>();
+  check_list<plan::fault<views>>();
+  check_list<plan::sysctl<views>>();
+  check_list<plan::capabilities<views>>();
+  check_list<plan::seccomp<views>>();
+  check_list<plan::process<views>>();
+  check_list<plan::log<views>>();
+  check_list<plan::launch<views>>();
+}
+
+TEST_CASE("two plans are equal when every field is") {
+  const auto one = every_kind();
+  auto other = every_kind();
+  CHECK(one == other);
+  other.attempt = 8;
+  CHECK(one != other);
+  other = every_kind();
+  std::get<device_step>(other.steps[3]).gid = 99;
+  CHECK(one != other);
+  other = every_kind();
+  other.process.capabilities.ambient = 0;
+  CHECK(one != other);
+  other = every_kind();
+  other.process.oom_score_adj.reset();
+  CHECK(one != other);
+}
+
 TEST_CASE("a view's argv is ready for execve: in order, NULL at its end, inside the buffer") {
   auto bytes = *wire::encode_plan(every_kind());
   fenced_buffer buffer{bytes};
@@ -124,10 +194,10 @@ TEST_CASE("a plan with any 32-bit word overwritten is refused or still walks ins
         continue;
       }
       std::uint32_t seen = 0;
-      auto steps = view.steps();
+      auto steps = view.steps.walk();
       for (wire::step_view s; steps.next(&s);)
         ++seen;
-      CHECK(seen == view.step_count);
+      CHECK(seen == view.steps.count);
       for (std::uint32_t i = 0; i < view.process.env.count; ++i)
         CHECK(std::strlen(view.process.env.items[i]) < bad.size());
     }
