@@ -400,6 +400,16 @@ TEST_CASE("a greeting tells what the shim holds, and its end is the adoption") {
   CHECK(!shim.session->next_event()->has_value());
 }
 
+TEST_CASE("a shim of a later protocol that was told to shut down is waited for") {
+  modern_shim shim{shim_session::origin::adopted};
+  REQUIRE(shim.session->shutdown());
+  shim.say(protocol::hello_frame{.protocol = 3});
+  shim.happens(stage::exited); // whatever that means in its protocol
+  shim.say(protocol::header{frame_type::info_end});
+  CHECK(!shim.session->next_event()->has_value());
+  CHECK(!shim.session->down());
+}
+
 TEST_CASE("what a shim says before it greets is why it ends") {
   using said = std::optional<frames::heard>;
   const auto text = [](const protocol::error_frame& f) {
