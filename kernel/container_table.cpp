@@ -136,13 +136,14 @@ std::optional<session_event> container_table::take(frames::container said, uniqu
   const stage reached = said.now.at;
   if (process) e->process = std::move(process);
   if (is_terminal(reached)) e->process.reset();
-  // A shim tells facts as it has them now: the frame of an early stage may hold those of a later
-  // one, which has a frame of its own.
-  const auto before = e->known;
-  e->known = std::move(said.now);
-  if (!is_terminal(reached)) {
-    e->known.result = before.result;
-    e->known.finished_ns = before.finished_ns;
+  // A shim tells facts as it has them now: the frame of an early stage may hold those of the end,
+  // which has a frame of its own.
+  if (is_terminal(reached)) {
+    e->known = std::move(said.now);
+  } else {
+    e->known.at = reached;
+    e->known.host_pid = said.now.host_pid;
+    e->known.started_ns = said.now.started_ns;
   }
   return said.news ? event_of(e->known, reached) : std::nullopt;
 }

@@ -4,6 +4,8 @@
 #include "kernel/frames_v1.hpp"
 #include "kernel/protocol.hpp"
 
+#include <cerrno>
+
 namespace tank::kernel::frames {
 
 using namespace protocol;
@@ -40,6 +42,13 @@ static heard read_refused(const refused_frame& f) {
                  f.serial};
 }
 
+static heard read_trouble(const error_frame& f) {
+  // So says a shim of protocol 1 to who is of another.
+  const bool versions = f.sys == EPROTO && f.about == frame_type::sandbox;
+  const auto hint = versions ? "the tank-shim that is installed is not this Tank's" : "";
+  return trouble{fail_errno(f.sys, text_of(f.step), text_of(f.container), hint).value().message()};
+}
+
 /// What is the same in every version.
 static std::optional<heard> read_any(std::span<const char> packet) {
   switch (from_packet<header>(packet).type) {
@@ -49,10 +58,8 @@ static std::optional<heard> read_any(std::span<const char> packet) {
     return info_end{};
   case frame_type::replaced:
     return replaced{};
-  case frame_type::error: {
-    const auto f = from_packet<error_frame>(packet);
-    return trouble{fail_errno(f.sys, text_of(f.step), text_of(f.container)).value().message()};
-  }
+  case frame_type::error:
+    return read_trouble(from_packet<error_frame>(packet));
   default:
     return std::nullopt;
   }

@@ -61,7 +61,9 @@ result<void> shim_session::open_terminal(const instance& who, const window_size&
 }
 
 result<void> shim_session::shutdown() {
-  return ask({.what = request::shutdown});
+  TANK_TRY(ask({.what = request::shutdown}));
+  ending_ = true;
+  return {};
 }
 
 // --- events ------------------------------------------------------------------------------------
@@ -69,6 +71,7 @@ result<void> shim_session::shutdown() {
 std::optional<session_event> shim_session::greet(const frames::hello& said, unique_fd network) {
   if (version_ != 0) return std::nullopt;
   if (!frames::is_spoken(said.version)) {
+    if (ending_) return std::nullopt; // shutting down is understood by all: its end will come
     why_left_ = "the shim speaks version " + std::to_string(said.version) +
                 " of the protocol, this Tank versions 1 and " + std::to_string(protocol::version);
     connection_->leave();

@@ -48,6 +48,7 @@ class shim_session final : public session {
   std::uint32_t version_ = 0; ///< the shim's, once it has said it
   std::uint32_t serial_ = 0;  ///< of the last request
   bool adopting_ = false;     ///< up to the end of the shim's greeting
+  bool ending_ = false;       ///< it was told to shut down
   bool replaced_ = false;     ///< the shim is another daemon's now
   std::string why_left_;      ///< why this end has closed the connection
   std::string trouble_;       ///< what the shim said last before it ended

@@ -88,8 +88,8 @@ void run_child(const wire::plan_view& plan, int checkpoint, int output, int erro
     first.failed = 1;
     fail_child(first);
   }
-  // Behind the change of identity, which disarms it. A shim that is gone by then has closed the
-  // checkpoint.
+  // After the change of identity, which clears it. If the shim has ended before, its end of the
+  // checkpoint is closed, and the next recv says so.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t none;
   sigemptyset(&none);

@@ -11,8 +11,8 @@
 
 namespace tank::kernel::shim {
 
-// Opened while there are descriptors to be had: a shim that can get none any more still has to tell
-// what runs.
+// Opened at clone, while descriptors are free: also a shim that gets no more of them has to tell
+// whether the container runs.
 static unique_fd open_stat(pid_t pid) noexcept {
   char path[40] = "/proc/";
   std::strcpy(put_decimal(path + 6, static_cast<std::uint64_t>(pid)), "/stat");
@@ -201,7 +201,7 @@ void container::on_checkpoint() noexcept {
 }
 
 void container::on_exit(const siginfo_t& how) noexcept {
-  on_checkpoint(); // what it said before it went comes first
+  on_checkpoint(); // what the child reported before it ended
   checkpoint_.reset();
   pidfd_.reset();
   stat_.reset();

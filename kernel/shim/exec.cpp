@@ -79,28 +79,28 @@ int exec_process(const wire::plan_view& plan, int checkpoint, step_failure* out)
   const char* cwd = p.cwd.empty() ? "/" : p.cwd.c_str();
   ::umask(0);
   if (set_limits(p, out) != 0) return -1;
-  // As root first: a directory of another user's is as good a place to start in as any.
+  // As root first, who may enter directories that the user may not.
   const int entered = change_directory(cwd, p.create_cwd);
   const int why = errno;
   if (entered != 0 && why != EACCES)
     return out->set(why, "change directory to", cwd, launch_failure::enter_cwd);
   ::umask(p.umask & 0777);
   if (become(p, out) != 0) return -1;
-  // Where root is squashed the user may enter what root may not.
+  // On a network filesystem that maps root to nobody, the user may enter what root may not.
   if (entered != 0 && change_directory(cwd, false) != 0) {
     return out->set(errno, "change directory to", cwd, launch_failure::enter_cwd);
   }
   // The kernel may be set up to let a process of another identity be traced (fs.suid_dumpable):
   // until it is the workload's own program, nobody reads this one (CVE-2016-9962).
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  // The change of identity disarmed it; and the shim may have died just then.
+  // The change of identity has cleared it, and the shim may have died meanwhile.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
     return out->set(errno, "tie to its shim the", "process");
   }
   if (checkpoint >= 0 && parent_is_gone(checkpoint)) ::_exit(127);
   close_all_but(checkpoint);
   reset_signals();
-  // Last: what comes behind it must be allowed by a filter that knows nothing of us.
+  // Last: every later system call must be allowed by the filter.
   if (confine(p, out) != 0) return -1;
   return execute(p, out);
 }

@@ -53,7 +53,7 @@ output::progress output::read_some(unsigned stream, std::size_t limit, std::size
   if (n <= 0) {
     finish(stream);
     read_[stream].reset();
-    if (!read_[0] && !read_[1]) log_.close(); // an ended container keeps no disk busy
+    if (!read_[0] && !read_[1]) log_.close(); // so that its filesystem can be unmounted
     return progress::none;
   }
   *got += static_cast<std::size_t>(n);

@@ -7,8 +7,8 @@
 
 namespace tank::kernel::shim {
 
-/// The workload is never blocked by the log and never loses the shim's attention to a chatty
-/// neighbour: each wakeup reads a bounded amount.
+/// A workload waits for the log only as long as its pipe is full. Each wakeup reads a bounded amount
+/// of each container, so that one that writes much does not keep the shim from the others.
 class output {
  public:
   /// Opens the log and makes the pipes, owned by the workload's user (it may reopen
@@ -18,10 +18,10 @@ class output {
 
   /// The ends that become the child's fds 1 and 2; -1 when its output goes nowhere.
   [[nodiscard]] int childs_end(unsigned stream) const noexcept { return write_[stream].get(); }
-  /// After clone: only the child keeps the writing ends, so that their end is the output's.
+  /// After clone: only the child keeps the writing ends, so that its end closes them.
   void close_childs_ends() noexcept;
 
-  /// Lets go of everything: there will be no child.
+  /// Closes everything: there will be no child.
   void close() noexcept;
 
   [[nodiscard]] int poll_fd(unsigned stream) const noexcept { return read_[stream].get(); }

@@ -29,8 +29,8 @@ server::read_status server::read_frame(packet* out, int flags) noexcept {
   message.msg_controllen = sizeof control;
   std::memset(out->bytes, 0, sizeof out->bytes);
   const auto n = ::recvmsg(connection_.get(), &message, flags | MSG_CMSG_CLOEXEC);
-  // ECONNRESET: the daemon went with events unread. Said once; its last requests, then the end of
-  // file, are still to be read.
+  // ECONNRESET: the daemon closed the connection with events unread. It is reported once; the last
+  // requests and the end of file can still be read.
   if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNRESET)) return read_status::none;
   if (n <= 0) return read_status::gone;
   for (auto* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
@@ -68,7 +68,7 @@ bool server::send_frame(const Frame& frame, std::size_t size, int beside) noexce
          static_cast<ssize_t>(size);
 }
 
-// The object is last and mostly short: what is not said is not sent.
+// The object is the last field and mostly short: its unused part is not sent.
 template <class Frame>
 static std::size_t size_of(const Frame& frame) noexcept {
   return offsetof(Frame, object) + strnlen(frame.object, sizeof frame.object - 1) + 1;
@@ -78,9 +78,9 @@ bool server::send_container(const protocol::container_frame& frame, int process)
   return send_frame(frame, size_of(frame), process);
 }
 
-// A daemon of protocol 1 reads none of our frames but the first and the last of a greeting. Between
-// them it is told, in its own words, that it can have no container of ours and why. It reports
-// that, ends this shim in order, and starts the pod anew.
+// A daemon of protocol 1 ignores the frames of version 2, and waits for info_end. This frame, in the
+// layout of version 1, makes it see the container as failed, for a reason that it can print. It then
+// shuts this shim down, and starts the pod anew.
 bool server::send_old_state(const container& c) noexcept {
   protocol_v1::container_frame f;
   f.head.type = protocol_v1::frame_type::state;
@@ -127,7 +127,7 @@ container** server::find_room() noexcept {
   return nullptr;
 }
 
-// A mapping of its own, most of whose pages are never touched. Null with errno.
+// In a mapping of its own, since most of its pages are never touched. Null with errno.
 static container* make_container(const protocol::request_frame& wanted) noexcept {
   void* room = ::mmap(nullptr, sizeof(container), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -241,7 +241,7 @@ bool server::greet() noexcept {
     sent = sent && send_container(c->describe(), c->process());
     c->told_all();
   }
-  unsigned old_ones = 0; // such a daemon knows no more
+  unsigned old_ones = 0; // a daemon of protocol 1 keeps that many
   for (auto* c : containers_)
     if (c != nullptr && old_ones++ < protocol_v1::max_containers) sent = sent && send_old_state(*c);
   return sent && send_frame(protocol::header{frame_type::info_end});
@@ -249,8 +249,9 @@ bool server::greet() noexcept {
 
 void server::on_listener() noexcept {
   unique_fd peer{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
-  // Who waits in the queue would wake the loop for ever while there is no descriptor for it.
-  if (!peer) deaf_ = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+  // Without a free descriptor the connection stays in the queue, and would wake poll all the time.
+  if (!peer)
+    no_descriptors_ = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
   if (!peer) return;
   ucred who{};
   socklen_t size = sizeof who;
@@ -277,8 +278,8 @@ void server::on_children() noexcept {
     if (how.si_pid == 0) return;
     for (auto* c : containers_)
       if (c != nullptr && c->pid() == how.si_pid) c->on_exit(how);
-    // Reaped only now: until here its pid was its own and its /proc entry readable. Whoever is no
-    // container's process was orphaned below us, and we are its subreaper.
+    // It is reaped after on_exit, which needs its /proc entry. A process that is no container's first
+    // one was orphaned by its parent, and came to the shim as its subreaper.
     ::waitid(P_PID, static_cast<id_t>(how.si_pid), &how, WEXITED | WNOHANG);
     if (shutting_down_) kill_orphans();
   }
@@ -290,14 +291,14 @@ void server::begin_shutdown() noexcept {
     if (c != nullptr && c->ask(request::abort, 0, 0) == refuse(refusal::running))
       c->ask(request::kill, 0, 0);
   kill_orphans();
-  on_children(); // learns at once when there is nobody
+  on_children(); // without children no SIGCHLD will come
 }
 
-// Processes that outlived their container's first process (possible without a pid namespace) have
-// become our children: none may stay behind.
+// Without a pid namespace, processes of a container can outlive its first one. They have become
+// children of the shim, and must not outlive that.
 void server::kill_orphans() noexcept {
   const unique_fd fd{::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC)};
-  char text[1024]; // more than fit are met again when these have died
+  char text[1024]; // those that do not fit are found when these have died
   const auto n = fd ? ::read(fd.get(), text, sizeof text) : -1;
   if (n < 0) childless_ = true; // a kernel without this file: do not wait for what cannot be seen
   pid_t pid = 0;
@@ -306,7 +307,7 @@ void server::kill_orphans() noexcept {
       pid = pid * 10 + (text[i] - '0');
       continue;
     }
-    bool ours = false; // a container's process gets its own ending, above
+    bool ours = false; // a container's first process: begin_shutdown has ended it
     for (auto* c : containers_)
       ours = ours || (c != nullptr && c->pid() == pid);
     if (pid > 0 && !ours) ::kill(pid, SIGKILL); // our unreaped child: the number is still its own
@@ -379,14 +380,14 @@ bool server::start() noexcept {
 
 void server::serve() noexcept {
   constexpr unsigned fixed = 3;
-  constexpr unsigned each = 3; // of a container: its checkpoint, stdout, stderr
-  constexpr int deaf_ms = 500; // no event says that a descriptor is to be had again
+  constexpr unsigned each = 3;  // of a container: its checkpoint, stdout, stderr
+  constexpr int retry_ms = 500; // no event says that a descriptor is free again
   while (!finished()) {
     pollfd polled[fixed + each * protocol::max_containers];
     const short wanted = any_untold() ? POLLIN | POLLOUT : POLLIN;
     polled[0] = {children_.get(), POLLIN, 0};
     polled[1] = {connection_.get(), wanted, 0};
-    polled[2] = {deaf_ ? -1 : listener_.get(), POLLIN, 0};
+    polled[2] = {no_descriptors_ ? -1 : listener_.get(), POLLIN, 0};
     unsigned n = fixed;
     for (auto* c : containers_) {
       if (c == nullptr) continue;
@@ -394,8 +395,8 @@ void server::serve() noexcept {
       polled[n++] = {c->streams().poll_fd(0), POLLIN, 0};
       polled[n++] = {c->streams().poll_fd(1), POLLIN, 0};
     }
-    const int ready = ::poll(polled, n, deaf_ ? deaf_ms : -1);
-    deaf_ = false;
+    const int ready = ::poll(polled, n, no_descriptors_ ? retry_ms : -1);
+    no_descriptors_ = false;
     if (ready < 0) continue; // EINTR
     const pollfd* at = polled + fixed;
     for (auto* c : containers_) { // the same ones: nothing came or went since
@@ -411,7 +412,7 @@ void server::serve() noexcept {
     flush();
   }
   for (auto* c : containers_)
-    if (c != nullptr) c->streams().drain(); // last words of those just killed
+    if (c != nullptr) c->streams().drain(); // what those wrote that have just been killed
 }
 
 } // namespace tank::kernel::shim

@@ -20,7 +20,8 @@ class server {
       : connection_(std::move(connection))
       , listener_(std::move(socket)) {}
 
-  /// Reads the sandbox frame and carries it out. False: said why to the daemon, exit.
+  /// Reads the sandbox frame and carries it out. False when that failed: the daemon was told why, and
+  /// the shim is to exit.
   bool start() noexcept;
   void serve() noexcept;
 
@@ -66,8 +67,8 @@ class server {
   sandbox sandbox_;
   container* containers_[protocol::max_containers] = {};
   bool shutting_down_ = false;
-  bool childless_ = false; ///< waitid said there is nobody left
-  bool deaf_ = false;      ///< no descriptor to be had for whoever connects: not listened to
+  bool childless_ = false;      ///< waitid has said that there are no children
+  bool no_descriptors_ = false; ///< for a new connection: the listener is not polled for a while
 };
 
 } // namespace tank::kernel::shim

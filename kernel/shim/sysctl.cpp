@@ -5,7 +5,8 @@
 namespace tank::kernel::shim {
 
 /// The host's /proc/sys shows the parameters of whatever namespaces the opener is in: ours are the
-/// pod's already. The plan names only such parameters.
+/// pod's already. The plan names only such
+/// parameters.
 int set_sysctl(builder& b, const wire::sysctl_view& s) noexcept {
   constexpr const char* verb = "set the kernel parameter";
   if (b.root) return b.out->set(EINVAL, verb, s.path.c_str());

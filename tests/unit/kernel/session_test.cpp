@@ -400,6 +400,35 @@ TEST_CASE("a greeting tells what the shim holds, and its end is the adoption") {
   CHECK(!shim.session->next_event()->has_value());
 }
 
+TEST_CASE("a shim of a later protocol that was told to shut down is waited for") {
+  modern_shim shim{shim_session::origin::adopted};
+  REQUIRE(shim.session->shutdown());
+  shim.say(protocol::hello_frame{.protocol = 3});
+  shim.happens(stage::exited); // whatever that means in its protocol
+  shim.say(protocol::header{frame_type::info_end});
+  CHECK(!shim.session->next_event()->has_value());
+  CHECK(!shim.session->down());
+}
+
+TEST_CASE("what a shim says before it greets is why it ends") {
+  using said = std::optional<frames::heard>;
+  const auto text = [](const protocol::error_frame& f) {
+    const said heard = frames::read(0, {reinterpret_cast<const char*>(&f), sizeof f});
+    REQUIRE(heard);
+    REQUIRE(std::holds_alternative<frames::trouble>(*heard));
+    return std::get<frames::trouble>(*heard).text;
+  };
+  protocol::error_frame f;
+  f.about = frame_type::sandbox;
+  f.sys = EPERM;
+  std::strcpy(f.step, "make the pod's namespaces");
+  CHECK(text(f) == "cannot make the pod's namespaces: Operation not permitted");
+  f.sys = EPROTO; // a shim of protocol 1, by mistake
+  std::strcpy(f.step, "agree on the protocol's version");
+  CHECK(text(f) == "cannot agree on the protocol's version: Protocol error (the tank-shim that is "
+                   "installed is not this Tank's)");
+}
+
 TEST_CASE("shutdown can be asked of a shim that has not spoken yet, whatever it speaks") {
   modern_shim shim{shim_session::origin::adopted};
   REQUIRE(shim.session->shutdown());
