@@ -1,6 +1,7 @@
 /// What another thread sees of the pods: a board, and the actor that keeps it.
 #pragma once
 
+#include "actors/reconcile/messages.hpp"
 #include "api/start.hpp"
 #include "base/unique_fd.hpp"
 #include "pod/model.hpp"

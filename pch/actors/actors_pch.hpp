@@ -2,5 +2,4 @@
 #include "pch/base/base_pch.hpp"
 
 #include "actors/caf_compat.hpp"
-#include "actors/messages.hpp"
 #include "base/log.hpp"
