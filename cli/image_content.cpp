@@ -1,6 +1,5 @@
 /// tank image import | load | save
-#include "api/api.hpp"
-#include "cli/client.hpp"
+#include "base/time.hpp"
 #include "cli/image_store.hpp"
 #include "cli/usage.hpp"
 #include "oci/image_source.hpp"
@@ -19,8 +18,7 @@ std::string creation_time(const cli_context& context) {
   auto ns = context.realtime_ns();
   if (const auto epoch = context.env("SOURCE_DATE_EPOCH"))
     ns = std::strtoll(epoch->c_str(), nullptr, 10) * 1'000'000'000LL;
-  auto text = api::format_time(std::max<std::int64_t>(ns, 1));
-  return text.substr(0, 19) + "Z"; // seconds
+  return format_rfc3339(std::max<std::int64_t>(ns, 0) / 1'000'000'000);
 }
 
 struct options {

@@ -1,5 +1,6 @@
 #include "config/encode.hpp"
 
+#include "base/text.hpp"
 #include "config/manifest.hpp"
 #include "config/schema.hpp"
 
@@ -158,13 +159,7 @@ std::string content_hash(const pod& p) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  constexpr std::string_view hex = "0123456789abcdef";
-  std::string out;
-  for (unsigned int i = 0; i < size; ++i) {
-    out.push_back(hex[digest[i] >> 4]);
-    out.push_back(hex[digest[i] & 15]);
-  }
-  return out;
+  return to_hex({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 } // namespace tank::config

@@ -1,6 +1,6 @@
 #include "config/restart_rules.hpp"
 
-#include "config/duration.hpp"
+#include "base/time.hpp"
 
 #include <algorithm>
 #include <charconv>

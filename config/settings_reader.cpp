@@ -1,6 +1,6 @@
 #include "config/settings_reader.hpp"
 
-#include "config/duration.hpp"
+#include "base/time.hpp"
 #include "config/quantity.hpp"
 
 #include <algorithm>

@@ -1,8 +1,7 @@
 #include "oci/credentials.hpp"
 
+#include "base/text.hpp"
 #include "oci/json.hpp"
-
-#include <openssl/evp.h>
 
 #include <algorithm>
 
@@ -11,20 +10,6 @@ namespace tank::oci {
 namespace {
 
 constexpr std::size_t max_file = 1u << 20;
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  if (text.size() % 4 != 0 || text.size() > max_file) return std::nullopt;
-  std::string out(text.size() / 4 * 3, '\0');
-  const int n = ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                  reinterpret_cast<const unsigned char*>(text.data()),
-                                  static_cast<int>(text.size()));
-  if (n < 0) return std::nullopt;
-  std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=')
-    ++padding;
-  out.resize(static_cast<std::size_t>(n) - padding);
-  return out;
-}
 
 /// Docker wrote whole addresses: https://index.docker.io/v1/ and https://host/v2/ mean the host.
 std::string normal_key(std::string_view key) {
@@ -49,7 +34,7 @@ result<credentials> entry_from(const json& value, const std::string& path) {
   out.identity_token = TANK_TRY(o.text("identitytoken"));
   const auto packed = TANK_TRY(o.text("auth"));
   if (packed.empty()) return out;
-  const auto plain = decode_base64(packed);
+  const auto plain = from_base64(packed);
   const auto colon = plain ? plain->find(':') : std::string::npos;
   if (colon == std::string::npos) return o.wrong("auth", "not base64 of user:password");
   out.user = plain->substr(0, colon);

@@ -1,5 +1,7 @@
 #include "oci/digest.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -89,14 +91,7 @@ digest hasher::finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};
   unsigned int size = 0;
   ::EVP_DigestFinal_ex(context_.get(), raw.data(), &size);
-  static constexpr char digits[] = "0123456789abcdef";
-  digest d{algorithm_, {}};
-  d.hex.reserve(std::size_t{size} * 2);
-  for (unsigned int i = 0; i < size; ++i) {
-    d.hex.push_back(digits[raw[i] >> 4]);
-    d.hex.push_back(digits[raw[i] & 15]);
-  }
-  return d;
+  return {algorithm_, to_hex({reinterpret_cast<const char*>(raw.data()), size})};
 }
 
 digest digest_of(std::string_view bytes, digest_algorithm algorithm) {

@@ -1,6 +1,7 @@
 #include "oci/http_curl.hpp"
 
 #include "base/file.hpp"
+#include "base/thread.hpp"
 #include "oci/http_exchange.hpp"
 
 #include <curl/curl.h>
@@ -13,7 +14,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <signal.h>
 #include <thread>
 #include <utility>
 
@@ -141,13 +141,7 @@ class curl_transport::engine {
     // Keep what many layers from a few hosts use.
     ::curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, 16L);
     shared_->multi = multi_.get();
-    // The program reads its signals elsewhere.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread{[this] { loop(); }};
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    thread_ = quiet_thread([this] { loop(); });
     return {};
   }
 

@@ -41,7 +41,4 @@ bool is_loopback(std::string_view host);
 /// and gitlab.com. Addresses are only the same as themselves.
 bool same_site(std::string_view a, std::string_view b);
 
-/// For use in a query: all but unreserved characters become %XX.
-std::string percent_encode(std::string_view text);
-
 } // namespace tank::oci

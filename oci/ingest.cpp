@@ -2,11 +2,11 @@
 
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
+#include "base/text.hpp"
 #include "oci/ingest_session.hpp"
 #include "oci/tree.hpp"
 
 #include <cerrno>
-#include <cstdio>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -19,16 +19,10 @@ namespace tank::oci {
 namespace {
 
 result<std::string> random_name() {
-  unsigned char raw[12];
+  char raw[12];
   if (::getrandom(raw, sizeof raw, 0) != sizeof raw)
     return fail_errno(errno, "get", "random bytes");
-  std::string out;
-  for (const auto byte : raw) {
-    char hex[3];
-    std::snprintf(hex, sizeof hex, "%02x", byte);
-    out += hex;
-  }
-  return out;
+  return to_hex({raw, sizeof raw});
 }
 
 } // namespace
@@ -128,6 +122,7 @@ result<ingest> ingest::begin(const store_layout& layout, const store_options& op
   return out;
 }
 
+/// What names vouch for.
 void ingest::learn() {
   // Only to spare work: a record that cannot be read must not keep other images out.
   const auto records = read_records(s_->layout);

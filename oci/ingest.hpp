@@ -8,6 +8,8 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "oci/cancellation.hpp"
+#include "oci/layer_flights.hpp"
 #include "oci/layer_stack.hpp"
 #include "oci/manifest.hpp"
 #include "oci/records.hpp"
@@ -15,13 +17,13 @@
 #include "oci/stream.hpp"
 #include "oci/unpack.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -42,27 +44,44 @@ class ingest {
     unpack_report report; ///< zeros when the layer was there already
   };
 
+  /// How the work at one layer went.
+  enum class outcome : std::uint8_t {
+    present, ///< it was here, or somebody else has made it meanwhile
+    made,
+    failed,
+  };
+
   /// A layer of an image, wanted here. What is announced is verified: blob (digest and size) and
   /// diff_id; empty when unknown.
   struct wanted {
     std::optional<descriptor> blob;
     std::optional<digest> diff_id;
     /// Gives the bytes: plain, gzip or zstd. Called on a worker thread at most once, and only when
-    /// they are needed; the source then lives and is read on that thread or one of its own. The
-    /// token says that nobody wants them any more: a source that waits for something watches it.
-    std::function<result<std::unique_ptr<byte_source>>(std::stop_token)> open;
+    /// they are needed; the source then lives and is read on that thread or one of its own. A
+    /// source that waits for something watches the cancellation, which outlives it.
+    std::function<result<std::unique_ptr<byte_source>>(cancellation&)> open;
+    /// Told once, on whichever thread; not told of layers that another one's failure kept back.
+    std::function<void(outcome)> ended{};
   };
 
-  /// All layers of one image, several at a time (store_options::parallel_layers), in bounded
-  /// memory: about 3 MiB each, and what zstd asks for. Each is read once, kept as a blob and
-  /// unpacked in one pass, unless it is here already. The first failure stops the others.
-  /// `cancel` gives errc::cancelled. The answer is in the order of `layers`.
-  result<std::vector<layer>> add_layers(std::span<const wanted> layers,
-                                        std::stop_token cancel = {});
+  /// How the layers of one image are worked at.
+  struct schedule {
+    unsigned parallel = 0;            ///< at a time; 0: store_options::parallel()
+    layer_flights* flights = nullptr; ///< shared by the images of a process; may be null
+    std::string step = "add layer";   ///< for messages
+  };
+
+  /// All layers of one image, several at a time, the largest first, in bounded memory: about 3 MiB
+  /// each, and what zstd asks for. Each is read once, kept as a blob and unpacked in one pass,
+  /// unless it is here already. Nothing is read when the disk cannot even take the missing blobs.
+  /// The first failure stops the others. `stop` gives errc::cancelled. The answer is in the order
+  /// of `layers`.
+  result<std::vector<layer>> add_layers(std::span<const wanted> layers, cancellation& stop,
+                                        const schedule& how);
 
   /// One layer from a source at hand, on the calling thread; several threads may do so at once, as
-  /// they may call `knows` and `add_document`. The source is read to its end. All of a session's
-  /// layers share the limits of one image.
+  /// they may call `knows` and `add_document`. The source is read to its end. The layers added so
+  /// share the limits of one image.
   result<layer> add_layer(byte_source& bytes, const descriptor* blob, const digest* diff_id);
 
   /// Whether the store holds both forms undamaged and knows they belong together: then nothing of
@@ -72,14 +91,12 @@ class ingest {
   /// Whether all directories of a committed image are as they were made.
   [[nodiscard]] bool holds(const image_record& record) const;
 
-  /// Looks again at what names vouch for: others may have committed since.
-  void learn();
-
   /// Keeps `content` as a blob; verified when `expected` is not empty.
   result<digest> add_document(std::string_view content, const digest& expected = {});
 
   /// Makes all of it durable (when the options say so), then the name visible. Returns the image,
-  /// ready to run. errc::corrupt when a layer of the record is not here.
+  /// ready to run. errc::corrupt when a layer of the record is not here, or was not made of the
+  /// blob that the record names for it.
   result<image> commit(image_record record);
 
   /// A new empty directory of this session, for its owner's own use.
@@ -89,7 +106,10 @@ class ingest {
   struct session;
   explicit ingest(std::unique_ptr<session> s);
 
-  result<layer> take(const wanted& w, unpack_budget& spent, const std::stop_token& stop);
+  class layer_queue;
+  result<layer> take(const wanted& w, unpack_budget& spent, cancellation& stop, outcome& how);
+  result<std::optional<layer>> use(const wanted& w, unpack_budget& spent) const;
+  void learn();
   result<layer> read(byte_source& bytes, const descriptor* blob, const digest* diff_id,
                      unpack_budget& spent);
   result<unpack_report> unpack(byte_source& tar, const std::filesystem::path& where,

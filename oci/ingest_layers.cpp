@@ -10,10 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
-#include <numeric>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <thread>
 #include <unistd.h>
 
 namespace tank::oci {
@@ -31,17 +28,15 @@ failure cancelled() {
 /// Ends a stream that nobody wants any more.
 class stoppable_source final : public byte_source {
  public:
-  stoppable_source(byte_source& inner, std::stop_token stop)
-      : inner_(inner)
-      , stop_(std::move(stop)) {}
+  stoppable_source(byte_source& inner, const cancellation& stop) : inner_(inner), stop_(stop) {}
   result<std::span<const std::byte>> next() override {
-    if (stop_.stop_requested()) return cancelled();
+    if (stop_.cancelled()) return cancelled();
     return inner_.next();
   }
 
  private:
   byte_source& inner_;
-  std::stop_token stop_;
+  const cancellation& stop_;
 };
 
 bool has_size(const std::filesystem::path& path, std::uint64_t size) {
@@ -54,19 +49,6 @@ std::string_view type_of(compression kind) {
   return kind == compression::gzip   ? media::layer_gzip
          : kind == compression::zstd ? media::layer_zstd
                                      : media::layer;
-}
-
-/// Fails early where the disk cannot even take the blobs: better than half an hour later.
-result<void> check_space(const std::filesystem::path& root, std::uint64_t needed) {
-  struct statvfs fs {};
-  if (::statvfs(root.c_str(), &fs) != 0) return {};
-  const auto free = static_cast<std::uint64_t>(fs.f_bavail) * fs.f_frsize;
-  if (needed <= free) return {};
-  auto full = fail_errno(ENOSPC, "store image in", root,
-                         "free some with 'tank image prune', or move stateDir");
-  full.value().cause = "it needs " + std::to_string(needed) + " bytes at least, " +
-                       std::to_string(free) + " are free";
-  return full;
 }
 
 } // namespace
@@ -207,28 +189,30 @@ result<void> ingest::publish(const layer& l, const std::filesystem::path& tree) 
   return {};
 }
 
-result<ingest::layer> ingest::take(const wanted& w, unpack_budget& spent,
-                                   const std::stop_token& stop) {
-  const auto* blob = w.blob ? &*w.blob : nullptr;
-  const auto* diff_id = w.diff_id ? &*w.diff_id : nullptr;
+/// The layer when it is here already; it then counts into the image's limits like a new one.
+result<std::optional<ingest::layer>> ingest::use(const wanted& w, unpack_budget& spent) const {
+  if (!w.diff_id) return std::optional<layer>{};
+  auto here = find(w.blob ? &*w.blob : nullptr, *w.diff_id);
+  if (!here) return here;
+  const auto facts = whole_layer(*w.diff_id);
+  TANK_TRY(spent.add(facts ? facts->entries : 0, facts ? facts->bytes : 0, s_->options.limits,
+                     "use layer", w.diff_id->to_string()));
+  return here;
+}
+
+result<ingest::layer> ingest::take(const wanted& w, unpack_budget& spent, cancellation& stop,
+                                   outcome& how) {
   unique_fd held;
-  if (diff_id != nullptr) {
-    auto here = find(blob, *diff_id);
-    if (!here) {
-      held = TANK_TRY(lock_layer(s_->layout, *diff_id));
-      here = find(blob, *diff_id); // another one may have made it
-    }
-    if (here) {
-      const auto facts = whole_layer(*diff_id);
-      TANK_TRY(spent.add(facts ? facts->entries : 0, facts ? facts->bytes : 0, s_->options.limits,
-                         "use layer", diff_id->to_string()));
-      return *std::move(here);
-    }
+  if (w.diff_id) {
+    held = TANK_TRY(lock_layer(s_->layout, *w.diff_id));
+    how = outcome::present;
+    if (auto here = TANK_TRY(use(w, spent))) return *std::move(here); // another one has made it
   }
-  if (stop.stop_requested()) return cancelled();
+  how = outcome::made;
+  if (stop.cancelled()) return cancelled();
   const auto bytes = TANK_TRY(w.open(stop));
   stoppable_source source{*bytes, stop};
-  return read(source, blob, diff_id, spent);
+  return read(source, w.blob ? &*w.blob : nullptr, w.diff_id ? &*w.diff_id : nullptr, spent);
 }
 
 result<ingest::layer> ingest::add_layer(byte_source& bytes, const descriptor* blob,
@@ -238,52 +222,6 @@ result<ingest::layer> ingest::add_layer(byte_source& bytes, const descriptor* bl
   auto done = read(bytes, blob, diff_id, s_->spent);
   if (!done) s_->note(done.error());
   return done;
-}
-
-result<std::vector<ingest::layer>> ingest::add_layers(std::span<const wanted> layers,
-                                                      std::stop_token cancel) {
-  std::uint64_t missing = 0;
-  for (const auto& w : layers)
-    if (w.blob && !(w.diff_id && find(&*w.blob, *w.diff_id))) missing += w.blob->size;
-  TANK_TRY(check_space(s_->layout.root, missing));
-  // The largest first: one that begins last would be waited for alone.
-  std::vector<std::size_t> order(layers.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    const auto size = [&](std::size_t i) { return layers[i].blob ? layers[i].blob->size : 0; };
-    return size(a) > size(b);
-  });
-
-  unpack_budget spent;
-  std::stop_source stop;
-  const std::stop_callback forward{cancel, [&] { stop.request_stop(); }};
-  std::vector<layer> out(layers.size());
-  std::atomic<std::size_t> turn{0};
-  std::mutex mutex;
-  std::optional<error> failed;
-  const auto work = [&] {
-    for (auto i = turn++; i < order.size() && !stop.stop_requested(); i = turn++) {
-      auto done = take(layers[order[i]], spent, stop.get_token());
-      if (done) {
-        out[order[i]] = *std::move(done);
-        continue;
-      }
-      const std::lock_guard lock{mutex};
-      s_->note(done.error());
-      if (!failed) failed = std::move(done).error(); // later ones only follow from the first
-      stop.request_stop();
-    }
-  };
-  const auto count = std::min<std::size_t>(s_->options.parallel(), layers.size());
-  {
-    std::vector<std::jthread> others;
-    for (std::size_t i = 1; i < count; ++i)
-      others.emplace_back(work);
-    work();
-  }
-  if (cancel.stop_requested() && (!failed || failed->code == errc::cancelled)) return cancelled();
-  if (failed) return tl::make_unexpected(*std::move(failed));
-  return out;
 }
 
 } // namespace tank::oci

@@ -1,39 +1,35 @@
 #include "oci/layer_flights.hpp"
 
-#include <algorithm>
-
 namespace tank::oci {
 
-layer_flights::claim::claim(layer_flights& of, const std::vector<digest>& wanted) : of_(of) {
-  take_again(wanted);
+layer_flights::ticket::~ticket() {
+  if (of_ == nullptr) return;
+  const std::lock_guard lock{of_->mutex_};
+  of_->flying_.erase(id_);
+  ++of_->landed_;
+  of_->changed_.notify_all();
 }
 
-void layer_flights::claim::take_again(const std::vector<digest>& wanted) {
-  const std::lock_guard lock{of_.mutex_};
-  elsewhere_.clear();
-  for (const auto& id : wanted)
-    if (const auto [it, fresh] = of_.flying_.emplace(id, this); !fresh && it->second != this)
-      elsewhere_.push_back(id);
+std::optional<layer_flights::ticket> layer_flights::take(const digest& id) {
+  const std::lock_guard lock{mutex_};
+  if (!flying_.insert(id).second) return std::nullopt;
+  return ticket{this, id};
 }
 
-layer_flights::claim::~claim() {
-  const std::lock_guard lock{of_.mutex_};
-  std::erase_if(of_.flying_, [this](const auto& entry) { return entry.second == this; });
-  of_.landed_.notify_all();
+std::uint64_t layer_flights::landed() const {
+  const std::lock_guard lock{mutex_};
+  return landed_;
 }
 
-bool layer_flights::claim::wait(cancellation& stop) {
-  bool stopped = false; // guarded by of_.mutex_
+bool layer_flights::wait(std::uint64_t seen, cancellation& stop) {
+  bool stopped = false; // guarded by mutex_
   const cancellation::subscription told{stop, [&] {
-                                          const std::lock_guard lock{of_.mutex_};
+                                          const std::lock_guard lock{mutex_};
                                           stopped = true;
-                                          of_.landed_.notify_all();
+                                          changed_.notify_all();
                                         }};
-  std::unique_lock lock{of_.mutex_};
-  of_.landed_.wait(lock, [&] {
-    return stopped || std::none_of(elsewhere_.begin(), elsewhere_.end(),
-                                   [&](const digest& id) { return of_.flying_.contains(id); });
-  });
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [&] { return stopped || landed_ != seen; });
   return !stopped;
 }
 

@@ -1,46 +1,49 @@
-/// Which layers are on their way: two pulls at once that share a layer bring it once.
+/// Which layers this process is making: two images at once that share a layer make it once.
 #pragma once
 
 #include "oci/cancellation.hpp"
 #include "oci/digest.hpp"
 
 #include <condition_variable>
-#include <map>
-#include <memory>
+#include <cstdint>
 #include <mutex>
-#include <vector>
+#include <optional>
+#include <set>
+#include <utility>
 
 namespace tank::oci {
 
-/// Thread-safe. Of one process: across processes a layer may come twice, and the first one stays.
+/// Thread-safe. Outlives its tickets. Between processes the layer's file lock does the same
+/// (lock_layer); waiting here can be cancelled, waiting there cannot.
 class layer_flights {
  public:
-  /// What one pull brings; given back when it ends, well or not. A pull takes all that it needs in
-  /// one step, so it only ever waits for pulls that took before it: no two wait for each other.
-  class claim {
+  /// The right to make one layer; given back when it ends, whether the layer came or not.
+  class ticket {
    public:
-    claim(layer_flights& of, const std::vector<digest>& wanted);
-    claim(const claim&) = delete;
-    claim& operator=(const claim&) = delete;
-    ~claim();
-
-    /// Layers that somebody else is bringing.
-    [[nodiscard]] const std::vector<digest>& elsewhere() const noexcept { return elsewhere_; }
-    /// Waits until none of `elsewhere` is on its way any more; false when cancelled. They may have
-    /// come or not.
-    bool wait(cancellation& stop);
-    /// Takes those of `elsewhere` that are free now; again as in the constructor.
-    void take_again(const std::vector<digest>& wanted);
+    ticket(ticket&& other) noexcept : of_(std::exchange(other.of_, nullptr)), id_(other.id_) {}
+    ticket& operator=(ticket&&) = delete;
+    ~ticket();
 
    private:
-    layer_flights& of_;
-    std::vector<digest> elsewhere_;
+    friend class layer_flights;
+    ticket(layer_flights* of, const digest& id) : of_(of), id_(id) {}
+    layer_flights* of_;
+    digest id_;
   };
 
+  /// Empty when somebody else has it. Who waits for a ticket must hold none.
+  std::optional<ticket> take(const digest& id);
+
+  /// How many tickets were given back so far: to be asked before `take` fails.
+  [[nodiscard]] std::uint64_t landed() const;
+  /// Waits until more than `seen` tickets were given back; false when cancelled.
+  bool wait(std::uint64_t seen, cancellation& stop);
+
  private:
-  std::mutex mutex_; ///< guards what follows
-  std::condition_variable landed_;
-  std::map<digest, const claim*> flying_;
+  mutable std::mutex mutex_; ///< guards what follows
+  std::condition_variable changed_;
+  std::set<digest> flying_;
+  std::uint64_t landed_ = 0;
 };
 
 } // namespace tank::oci

@@ -1,5 +1,7 @@
 #include "oci/layer_stack.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -105,16 +107,6 @@ bool same(const directory_look& a, const directory_look& b) {
          a.attributes == b.attributes;
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const unsigned char c : text) {
-    char hex[3];
-    std::snprintf(hex, sizeof hex, "%02x", c);
-    out += hex;
-  }
-  return out;
-}
-
 } // namespace
 
 std::string to_text(const std::vector<directory_look>& looks) {
@@ -125,9 +117,9 @@ std::string to_text(const std::vector<directory_look>& looks) {
                   static_cast<long long>(d.mtime.tv_sec), d.mtime.tv_nsec);
     out += head;
     out += d.hidden ? " hidden " : " ";
-    out += escaped(d.path);
+    out += to_hex(d.path);
     for (const auto& [key, value] : d.attributes)
-      out += " " + escaped(key) + "=" + escaped(value);
+      out += " " + to_hex(key) + "=" + to_hex(value);
     out += "\n";
   }
   return out;

@@ -1,12 +1,14 @@
 #include "oci/prefetch.hpp"
 
+#include "base/thread.hpp"
+
 #include <utility>
 
 namespace tank::oci {
 
 prefetching_source::prefetching_source(byte_source& inner)
     : inner_(inner)
-    , thread_([this] { run(); }) {}
+    , thread_(quiet_thread([this] { run(); })) {}
 
 prefetching_source::~prefetching_source() {
   join();

@@ -1,15 +1,12 @@
 #include "oci/pull.hpp"
 
 #include "oci/ingest.hpp"
+#include "oci/new_record.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 #include <optional>
-#include <pthread.h>
 #include <set>
-#include <signal.h>
-#include <thread>
 #include <utility>
 
 namespace tank::oci {
@@ -52,12 +49,12 @@ class reporter {
 /// Counts what passes.
 class counting_source final : public byte_source {
  public:
-  counting_source(byte_source& inner, layer_progress& p, reporter& tell)
-      : inner_(inner)
+  counting_source(std::unique_ptr<byte_source> inner, layer_progress& p, reporter& tell)
+      : inner_(std::move(inner))
       , progress_(p)
       , tell_(tell) {}
   result<std::span<const std::byte>> next() override {
-    auto bytes = inner_.next();
+    auto bytes = inner_->next();
     if (!bytes) return bytes;
     progress_.done += bytes->size();
     if (progress_.done - told_ >= progress_step) {
@@ -68,7 +65,7 @@ class counting_source final : public byte_source {
   }
 
  private:
-  byte_source& inner_;
+  std::unique_ptr<byte_source> inner_;
   layer_progress& progress_;
   reporter& tell_;
   std::uint64_t told_ = 0;
@@ -130,13 +127,7 @@ class puller {
   result<void> read_config(image_plan& out) {
     const auto& config = out.manifest.config;
     auto text = TANK_TRY(client_.document(config, limits_.max_document));
-    auto settings = TANK_TRY(parse_settings(text, limits_));
-    auto& record = out.record;
-    const auto& layers = out.manifest.layers;
-    if (settings.diff_ids.size() != layers.size())
-      return fail(errc::invalid, "use", "image",
-                  "the manifest has " + std::to_string(layers.size()) + " layers, its config " +
-                      std::to_string(settings.diff_ids.size()));
+    const auto settings = TANK_TRY(parse_settings(text, limits_));
     if (!out.chosen && !settings.target.architecture.empty()) {
       descriptor only;
       only.target = settings.target;
@@ -145,136 +136,50 @@ class puller {
                     "it is for " + settings.target.to_string() + ", this host is " +
                         options_.host.to_string());
     }
+    auto record = TANK_TRY(new_record(settings, out.manifest.layers, limits_));
+    record.manifest = out.record.manifest;
+    record.index = out.record.index;
     record.config_blob = config.content;
-    record.architecture = settings.target.architecture;
-    record.created = settings.created;
-    record.config = std::move(settings.config);
-    std::uint64_t all = 0;
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      record.layers.push_back({settings.diff_ids[i], layers[i].content});
-      if (layers[i].size > limits_.max_bytes - all)
-        return fail(errc::limit, "use", "image",
-                    "its layers are larger than " + std::to_string(limits_.max_bytes) + " bytes");
-      all += layers[i].size;
-    }
-    record.size = all;
-    if (to_json(record).size() > limits_.max_record)
-      return fail(errc::limit, "use", "image",
-                  "its config is larger than " + std::to_string(limits_.max_record) + " bytes");
+    out.record = std::move(record);
     out.documents.emplace_back(std::move(text), config.content);
     return {};
   }
 
-  /// All layers that are not here, by us or by a pull that was first.
-  result<void> layers(const image_plan& plan, layer_flights::claim& claim) {
-    auto missing = all_layers(plan);
-    for (;;) {
-      std::vector<digest> wanted;
-      for (const auto& job : missing)
-        wanted.push_back(*job.diff_id);
-      claim.take_again(wanted);
-      session_.learn(); // after the claim: what another pull has given back, it has committed
-      std::erase_if(missing, [&](layer_job& j) { return is_here(j); });
-      const auto& elsewhere = claim.elsewhere();
-      const auto others = std::stable_partition(missing.begin(), missing.end(), [&](const auto& j) {
-        return std::find(elsewhere.begin(), elsewhere.end(), *j.diff_id) == elsewhere.end();
-      });
-      jobs_.assign(missing.begin(), others);
-      missing.erase(missing.begin(), others);
-      run();
-      if (failed_) return tl::make_unexpected(*failed_);
-      if (missing.empty()) return {};
-      if (!claim.wait(stop_)) return fail(errc::cancelled, "pull", "layers", "no longer wanted");
-    }
-  }
-
- private:
-  struct layer_job {
-    const descriptor* blob;
-    const digest* diff_id;
-    layer_progress progress;
-  };
-
-  std::vector<layer_job> all_layers(const image_plan& plan) {
-    std::vector<layer_job> out;
+  /// Brings all layers that are not here.
+  result<void> layers(const image_plan& plan) {
+    std::vector<layer_progress> progress; // keeps its place: the layers' threads write into it
+    std::vector<ingest::wanted> wanted;
     std::set<digest> seen;
     for (std::size_t i = 0; i < plan.manifest.layers.size(); ++i) {
       const auto& blob = plan.manifest.layers[i];
-      if (!seen.insert(blob.content).second) continue;
-      out.push_back({&blob, &plan.record.layers[i].diff_id, {}});
-      out.back().progress.blob = blob.content.to_string();
-      out.back().progress.total = blob.size;
+      if (!seen.insert(blob.content).second) continue; // of one content: new_record saw to that
+      progress.push_back({blob.content.to_string(), 0, blob.size, layer_state::waiting});
+      wanted.push_back({blob, plan.record.layers[i].diff_id, {}, {}});
     }
-    for (const auto& job : out)
-      tell_(job.progress);
-    return out;
-  }
-
-  bool is_here(layer_job& j) {
-    if (!session_.knows(j.blob->content, *j.diff_id)) return false;
-    j.progress.state = layer_state::present;
-    j.progress.done = j.progress.total;
-    tell_(j.progress);
-    return true;
-  }
-
-  /// A few threads take one layer after the other; the first failure stops those that follow.
-  void run() {
-    next_ = 0;
-    std::vector<std::thread> threads;
-    const auto count = std::min<std::size_t>(std::max(options_.parallel, 1u), jobs_.size());
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all); // the program reads its signals elsewhere
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (std::size_t i = 1; i < count; ++i)
-      threads.emplace_back([this] { work(); });
-    if (count > 0) work();
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    for (auto& t : threads)
-      t.join();
-  }
-
-  void work() {
-    for (;;) {
-      const auto i = next_++;
-      if (i >= jobs_.size() || stopped_) return;
-      auto& job = jobs_[i];
-      auto done = one(job);
-      job.progress.state = done ? layer_state::done : layer_state::failed;
-      if (!done) {
-        const std::lock_guard lock{mutex_};
-        if (!failed_) failed_ = std::move(done).error();
-        stopped_ = true;
-      }
-      tell_(job.progress);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      tell_(progress[i]);
+      watch(wanted[i], progress[i]);
     }
-  }
-
-  /// Ends the download of one layer as soon as another has failed.
-  class stoppable_source final : public byte_source {
-   public:
-    stoppable_source(byte_source& inner, const puller& of) : inner_(inner), of_(of) {}
-    result<std::span<const std::byte>> next() override {
-      if (of_.stopped_ || of_.stop_.cancelled())
-        return fail(errc::cancelled, "download", "layer", "no longer wanted");
-      return inner_.next();
-    }
-
-   private:
-    byte_source& inner_;
-    const puller& of_;
-  };
-
-  result<void> one(layer_job& j) {
-    j.progress.state = layer_state::downloading;
-    tell_(j.progress);
-    const auto source = TANK_TRY(client_.blob(*j.blob));
-    stoppable_source stoppable{*source, *this};
-    counting_source counted{stoppable, j.progress, tell_};
-    auto added = session_.add_layer(counted, j.blob, j.diff_id);
-    if (!added) return wrap(std::move(added).error(), "pull layer", j.progress.blob);
+    TANK_TRY(session_.add_layers(
+        wanted, stop_,
+        {.parallel = options_.parallel, .flights = options_.flights, .step = "pull layer"}));
     return {};
+  }
+
+ private:
+  void watch(ingest::wanted& w, layer_progress& p) {
+    w.open = [this, &blob = *w.blob, &p](cancellation&) -> result<std::unique_ptr<byte_source>> {
+      p.state = layer_state::downloading;
+      tell_(p);
+      return std::make_unique<counting_source>(TANK_TRY(client_.blob(blob)), p, tell_);
+    };
+    w.ended = [this, &p](ingest::outcome how) {
+      p.state = how == ingest::outcome::made      ? layer_state::done
+                : how == ingest::outcome::present ? layer_state::present
+                                                  : layer_state::failed;
+      if (how == ingest::outcome::present) p.done = p.total;
+      tell_(p);
+    };
   }
 
   registry_client& client_;
@@ -283,11 +188,6 @@ class puller {
   const pull_options& options_;
   cancellation& stop_;
   reporter tell_;
-  std::vector<layer_job> jobs_;
-  std::atomic<std::size_t> next_{0};
-  std::atomic<bool> stopped_{false};
-  std::mutex mutex_; ///< guards failed_
-  std::optional<error> failed_;
 };
 
 result<image> pull_from(const pull_source& source, const store_layout& layout, ingest& session,
@@ -302,9 +202,7 @@ result<image> pull_from(const pull_source& source, const store_layout& layout, i
       pulling.all_here(*have, plan))
     return image_of(layout, *have);
   TANK_TRY(pulling.read_config(plan));
-  layer_flights nobody_else;
-  layer_flights::claim claim{options.flights != nullptr ? *options.flights : nobody_else, {}};
-  TANK_TRY(pulling.layers(plan, claim)); // until the commit, so that who waits finds them
+  TANK_TRY(pulling.layers(plan));
   for (const auto& [text, content] : plan.documents)
     TANK_TRY(session.add_document(text, content));
   plan.record.name = name;

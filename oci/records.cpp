@@ -1,11 +1,11 @@
 #include "oci/records.hpp"
 
 #include "base/file.hpp"
+#include "base/text.hpp"
 #include "oci/image_source.hpp"
 #include "oci/json.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace tank::oci {
 
@@ -22,31 +22,13 @@ result<digest> optional_digest(const json_object& o, const char* key) {
 
 /// Any bytes, as JSON can hold them.
 std::string escaped(const std::string& path) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string out;
-  for (const char c : path) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7f && byte != '%')
-      out += c;
-    else
-      out.append("%").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
-  }
-  return out;
+  return percent_encode(path, "/");
 }
 
 result<std::string> unescaped(const std::string& text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = static_cast<unsigned char>(text[i]);
-    if (text[i] == '%') {
-      const auto* begin = text.data() + i + 1;
-      if (i + 2 >= text.size() || std::from_chars(begin, begin + 2, byte, 16).ptr != begin + 2)
-        return fail(errc::corrupt, "read", "layer record", "a path of it is not whole");
-      i += 2;
-    }
-    out += static_cast<char>(byte);
-  }
-  return out;
+  auto path = percent_decode(text);
+  if (!path) return fail(errc::corrupt, "read", "layer record", "a path of it is not whole");
+  return *std::move(path);
 }
 
 } // namespace

@@ -1,10 +1,10 @@
 #include "oci/registry_rules.hpp"
 
+#include "base/text.hpp"
 #include "oci/json.hpp"
 #include "oci/unpack.hpp"
 
 #include <curl/curl.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <charconv>
@@ -131,13 +131,7 @@ result<std::string> parse_token(std::string_view text) {
 }
 
 std::string basic_authorization(const credentials& login) {
-  const auto plain = login.user + ":" + login.password;
-  std::string packed((plain.size() + 2) / 3 * 4 + 1, '\0');
-  const int n = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(packed.data()),
-                                  reinterpret_cast<const unsigned char*>(plain.data()),
-                                  static_cast<int>(plain.size()));
-  packed.resize(static_cast<std::size_t>(std::max(n, 0)));
-  return "Basic " + packed;
+  return "Basic " + to_base64(login.user + ":" + login.password);
 }
 
 error refusal(int status, std::string step, std::string object, std::string_view text,

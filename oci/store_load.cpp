@@ -5,6 +5,7 @@
 #include "oci/image_source.hpp"
 #include "oci/ingest.hpp"
 #include "oci/json.hpp"
+#include "oci/new_record.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -101,13 +102,7 @@ class loader {
                 "use 'tank image import'");
   }
 
-  result<image_record> add(const candidate& c) {
-    auto record = TANK_TRY(c.manifest ? add_oci(c) : add_docker(c));
-    if (to_json(record).size() > limits_.max_record)
-      return fail(errc::limit, "load", "image",
-                  "its config is larger than " + std::to_string(limits_.max_record) + " bytes");
-    return record;
-  }
+  result<image_record> add(const candidate& c) { return c.manifest ? add_oci(c) : add_docker(c); }
 
  private:
   result<std::vector<candidate>> find_oci() {
@@ -177,15 +172,14 @@ class loader {
     const auto document = TANK_TRY(parse_document(text, c.manifest->media_type, limits_));
     const auto& manifest = std::get<image_manifest>(document); // choose() saw that it is one
     const auto config = TANK_TRY(read_blob(source_, manifest.config, limits_.max_document));
-    auto record = TANK_TRY(record_of(config, manifest.layers.size()));
+    const auto settings = TANK_TRY(parse_settings(config, limits_));
+    auto record = TANK_TRY(new_record(settings, manifest.layers, limits_));
     std::vector<ingest::wanted> layers;
     for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
       const auto& blob = manifest.layers[i];
-      record.size += blob.size;
-      record.layers[i].blob = blob.content;
-      layers.push_back({blob, record.layers[i].diff_id, opener(blob_path(blob.content))});
+      layers.push_back({blob, record.layers[i].diff_id, opener(blob_path(blob.content)), {}});
     }
-    TANK_TRY(session_.add_layers(layers));
+    TANK_TRY(add_layers(layers));
     record.manifest = TANK_TRY(session_.add_document(text, c.manifest->content));
     record.config_blob = TANK_TRY(session_.add_document(config, manifest.config.content));
     record.index = c.index;
@@ -194,12 +188,13 @@ class loader {
 
   result<image_record> add_docker(const candidate& c) {
     const auto config = TANK_TRY(source_.read(c.docker_config, limits_.max_document));
-    auto record = TANK_TRY(record_of(config, c.docker_layers.size()));
+    const auto settings = TANK_TRY(parse_settings(config, limits_));
+    auto record = TANK_TRY(new_record(settings, c.docker_layers.size(), limits_));
     image_manifest manifest;
     std::vector<ingest::wanted> layers;
     for (std::size_t i = 0; i < c.docker_layers.size(); ++i)
-      layers.push_back({{}, record.layers[i].diff_id, opener(c.docker_layers[i])});
-    const auto added = TANK_TRY(session_.add_layers(layers));
+      layers.push_back({{}, record.layers[i].diff_id, opener(c.docker_layers[i]), {}});
+    const auto added = TANK_TRY(add_layers(layers));
     for (std::size_t i = 0; i < added.size(); ++i) {
       record.size += added[i].blob.size;
       record.layers[i].blob = added[i].blob.content;
@@ -211,25 +206,14 @@ class loader {
     return record;
   }
 
-  result<image_record> record_of(const std::string& config, std::size_t layers) const {
-    auto settings = TANK_TRY(parse_settings(config, limits_));
-    if (settings.diff_ids.size() != layers)
-      return fail(errc::invalid, "load", "image",
-                  "the manifest has " + std::to_string(layers) + " layers, its config " +
-                      std::to_string(settings.diff_ids.size()));
-    image_record record;
-    record.architecture = settings.target.architecture;
-    record.created = settings.created;
-    record.config = std::move(settings.config);
-    for (auto& id : settings.diff_ids)
-      record.layers.push_back({std::move(id), {}});
-    return record;
+  result<std::vector<ingest::layer>> add_layers(std::span<const ingest::wanted> layers) {
+    cancellation never;
+    return session_.add_layers(layers, never, {.step = "load layer"});
   }
 
-  [[nodiscard]] std::function<result<std::unique_ptr<byte_source>>(std::stop_token)>
+  [[nodiscard]] std::function<result<std::unique_ptr<byte_source>>(cancellation&)>
   opener(std::string path) const {
-    return [this, path = std::move(path)](
-               const std::stop_token&) -> result<std::unique_ptr<byte_source>> {
+    return [this, path = std::move(path)](cancellation&) -> result<std::unique_ptr<byte_source>> {
       return TANK_TRY(source_.open(path))
       .bytes;
     };

@@ -373,19 +373,30 @@ TEST_CASE("two pulls at once of one layer bring it once") {
 
 TEST_CASE("who waits for a layer that then fails elsewhere brings it itself") {
   layer_flights flights;
-  const std::vector<digest> ids{digest_of("a"), digest_of("b")};
-  auto first = std::make_unique<layer_flights::claim>(flights, ids);
-  CHECK(first->elsewhere().empty());
-  layer_flights::claim second{flights, {digest_of("b"), digest_of("c")}};
-  CHECK(second.elsewhere() == std::vector{digest_of("b")});
+  auto first = flights.take(digest_of("a"));
+  REQUIRE(first);
+  CHECK(flights.take(digest_of("b")));
+  auto seen = flights.landed();
+  CHECK_FALSE(flights.take(digest_of("a")));
   std::thread ends{[&] { first.reset(); }};
   cancellation stop;
-  CHECK(second.wait(stop));
+  CHECK(flights.wait(seen, stop));
   ends.join();
-  second.take_again({digest_of("b")});
-  CHECK(second.elsewhere().empty());
-  layer_flights::claim third{flights, {digest_of("c")}};
+  const auto second = flights.take(digest_of("a"));
+  CHECK(second);
+  seen = flights.landed();
   std::thread cancels{[&] { stop.cancel(); }};
-  CHECK_FALSE(third.wait(stop));
+  CHECK_FALSE(flights.wait(seen, stop));
   cancels.join();
+}
+
+TEST_CASE("a pull of more than the disk can take ends before its layers are asked for") {
+  pull_world w;
+  auto& m = w.image.manifest;
+  const auto size = "\"size\":" + std::to_string(w.image.blobs[w.image.layer_digest].size());
+  m.replace(m.find(size), size.size(), "\"size\":9000000000000000");
+  w.image.manifest_digest = digest_of(m).to_string();
+  w.limits.max_bytes = 1ULL << 62;
+  w.check_fails(errc::io, "bytes at least");
+  CHECK(w.registry.count(w.image.layer_digest) == 0);
 }

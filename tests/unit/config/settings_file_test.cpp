@@ -1,10 +1,10 @@
-#include "config/duration.hpp"
+#include "base/time.hpp"
 #include "config/settings.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace std::chrono_literals;
-using tank::config::parse_duration;
+using tank::parse_duration;
 using tank::config::settings;
 
 namespace {

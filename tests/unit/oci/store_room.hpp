@@ -76,8 +76,14 @@ struct room {
   }
 };
 
+inline result<std::vector<ingest::layer>> add_all(ingest& session,
+                                                  std::span<const ingest::wanted> layers) {
+  cancellation never;
+  return session.add_layers(layers, never, {});
+}
+
 inline ingest::wanted want(const std::string& tar) {
-  return {{}, digest_of(tar), [tar](const std::stop_token&) {
+  return {{}, digest_of(tar), [tar](cancellation&) {
             return result<std::unique_ptr<byte_source>>{std::make_unique<text_source>(tar, 1000)};
           }};
 }

@@ -111,7 +111,7 @@ TEST_CASE("finished layers of a killed session count in the same boot, and only 
   {
     auto session = ingest::begin(r.layout(), r.options).value();
     const std::vector<ingest::wanted> all{want(tar)};
-    REQUIRE(session.add_layers(all));
+    REQUIRE(add_all(session, all));
   } // no commit: as if it had been killed later
   CHECK(r.entries("layers") == 1);
   CHECK(ingest::begin(r.layout(), r.options)->knows(digest_of(tar), digest_of(tar)));
@@ -159,7 +159,7 @@ TEST_CASE("layers of one image are read at the same time, each once, and come in
   std::vector<ingest::wanted> layers;
   for (int i = 0; i < 3; ++i) {
     tars.push_back(one_file(std::to_string(i)));
-    layers.push_back({{}, digest_of(tars.back()), [&, tar = tars.back()](const std::stop_token&) {
+    layers.push_back({{}, digest_of(tars.back()), [&, tar = tars.back()](cancellation&) {
                         ++opened;
                         all_three.wait_for(3); // ends only when all are open at once
                         return result<std::unique_ptr<byte_source>>{
@@ -168,7 +168,7 @@ TEST_CASE("layers of one image are read at the same time, each once, and come in
   }
   layers.push_back(want(tars[0])); // twice in one image
   auto session = ingest::begin(r.layout(), r.options).value();
-  const auto done = session.add_layers(layers);
+  const auto done = add_all(session, layers);
   REQUIRE_MESSAGE(done, done.error().message());
   CHECK(opened == 3);
   for (std::size_t i = 0; i < 3; ++i)
@@ -181,7 +181,7 @@ TEST_CASE("two sessions that want one layer make it once, in one process or in t
   (void)r.open();
   const auto tar = one_file("shared");
   std::atomic<int> opened{0};
-  std::vector<ingest::wanted> layers{{{}, digest_of(tar), [&](const std::stop_token&) {
+  std::vector<ingest::wanted> layers{{{}, digest_of(tar), [&](cancellation&) {
                                         ++opened;
                                         return result<std::unique_ptr<byte_source>>{
                                             std::make_unique<text_source>(tar, 10)};
@@ -191,7 +191,7 @@ TEST_CASE("two sessions that want one layer make it once, in one process or in t
   for (int i = 0; i < 6; ++i)
     threads.emplace_back([&] {
       auto session = ingest::begin(r.layout(), r.options);
-      if (!session || !session->add_layers(layers)) ++failures;
+      if (!session || !add_all(*session, layers)) ++failures;
     });
   threads.clear();
   CHECK(failures == 0);
@@ -206,26 +206,26 @@ TEST_CASE("the first failure stops the other layers, and is what is told; so doe
     result<std::span<const std::byte>> next() override { return std::as_bytes(std::span{zeros}); }
     std::string zeros = std::string(4096, '\0');
   };
-  std::vector<ingest::wanted> layers{{{}, digest_of("never"), [](const std::stop_token&) {
+  std::vector<ingest::wanted> layers{{{}, digest_of("never"), [](cancellation&) {
                                         return result<std::unique_ptr<byte_source>>{
                                             std::make_unique<endless>()};
                                       }}};
-  std::stop_source cancel;
+  cancellation cancel;
   SUBCASE("a failure") {
-    layers.push_back({{}, digest_of("other"), [](const std::stop_token&) {
+    layers.push_back({{}, digest_of("other"), [](cancellation&) {
                         return result<std::unique_ptr<byte_source>>{
                             fail(errc::unavailable, "open", "layer", "gone")};
                       }});
     auto session = ingest::begin(r.layout(), r.options).value();
-    CHECK(session.add_layers(layers).error().code == errc::unavailable);
+    CHECK(add_all(session, layers).error().code == errc::unavailable);
   }
   SUBCASE("cancelling") {
-    layers.push_back({{}, digest_of("other"), [&](const std::stop_token&) {
-                        cancel.request_stop();
+    layers.push_back({{}, digest_of("other"), [&](cancellation&) {
+                        cancel.cancel();
                         return result<std::unique_ptr<byte_source>>{std::make_unique<endless>()};
                       }});
     auto session = ingest::begin(r.layout(), r.options).value();
-    CHECK(session.add_layers(layers, cancel.get_token()).error().code == errc::cancelled);
+    CHECK(session.add_layers(layers, cancel, {}).error().code == errc::cancelled);
   }
   CHECK(r.entries("layers") == 0);
   CHECK(r.entries("tmp") == 0);
