@@ -110,7 +110,7 @@ TEST_CASE("what is not done yet is said at its field") {
 TEST_CASE("several containers are said once each") {
   CHECK(findings(R"("containers": [{"name": "a"}, {"name": "b", "tty": true}],
       "initContainers": [{"name": "i", "tty": true, "resources": {"limits": {"cpu": 1}}}])") ==
-        "unsupported spec.containers[1], unsupported spec.initContainers");
+        "unsupported spec.containers[1].tty, unsupported spec.initContainers");
 }
 
 TEST_CASE("requests that limits imply are not said again") {
