@@ -116,7 +116,10 @@ class poller::core final : public detail::fd_registry, public detail::timer_regi
     timers_.emplace(key, at);
     due_.emplace(std::pair{at, key}, pending{owner.address(), id});
     // A thread that sleeps for longer must look again; for a time that was given up it wakes once.
-    if (at < sleeps_until_) eventfd_write(wake_.get(), 1);
+    if (at < sleeps_until_) {
+      sleeps_until_ = at;
+      eventfd_write(wake_.get(), 1);
+    }
     return key;
   }
 

@@ -64,7 +64,7 @@ class pod_run {
   [[nodiscard]] bool stop_asked() const noexcept { return stop_asked_; }
   /// Some container is between its first instruction and its kill or end.
   [[nodiscard]] bool runs() const noexcept;
-  /// Its cgroups are there, or being made, and it is not over.
+  /// Its cgroups are there, or being made, and something may still run in them.
   [[nodiscard]] bool has_cgroups() const noexcept;
   [[nodiscard]] sandbox_state sandbox() const noexcept { return sandbox_.state(); }
   [[nodiscard]] const container_machine& container(run::index who) const {
@@ -127,11 +127,13 @@ class pod_run {
   void take(const E& e, const instant& now, run::actions& out);
 
   void note_release(tracked& c, const instant& now);
+  void lose_containers(run::actions& out);
   void lose_containers(const error& why, run::actions& out);
   void restore(tracked& c, const container_record& r, const instant& now, run::actions& out);
   void report(run::actions& out);
   [[nodiscard]] container_status status(run::index who) const;
   [[nodiscard]] run::index deciding() const;
+  [[nodiscard]] std::optional<run::container_end> sandbox_end() const;
 
   run_settings settings_;
   std::unique_ptr<timer_serials> serials_;

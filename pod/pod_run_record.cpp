@@ -26,8 +26,11 @@ bool pod_run::runs() const noexcept {
 
 bool pod_run::has_cgroups() const noexcept {
   const auto s = sandbox_.state();
-  return !over_ && (s == sandbox_state::preparing || s == sandbox_state::starting ||
-                    s == sandbox_state::up || s == sandbox_state::adopting);
+  if (s != sandbox_state::preparing && s != sandbox_state::starting && s != sandbox_state::up)
+    return false; // of an adopted run: its shim will tell
+  return !over_ || std::any_of(containers_.begin(), containers_.end(), [](const auto& c) {
+    return c.machine.state() != container_state::ended;
+  });
 }
 
 std::optional<run::index> pod_run::find(std::string_view name) const noexcept {
@@ -91,6 +94,22 @@ run::index pod_run::deciding() const {
   return 0;
 }
 
+/// The end of the sandbox, when that ended the run.
+std::optional<run::container_end> pod_run::sandbox_end() const {
+  if (!over_) return std::nullopt;
+  run::container_end end;
+  end.started_ns = containers_.front().machine.started_ns();
+  if (over_->why == run_over::sandbox_failed) {
+    end.how = sandbox_.failure()->how;
+    end.why = sandbox_.failure()->why;
+    return end;
+  }
+  if (over_->why != run_over::sandbox_lost) return std::nullopt;
+  end.how = run::outcome::session_down;
+  end.why = sandbox_.lost_why();
+  return end;
+}
+
 stop_reason pod_run::reason() const {
   if (recorded_ && (!stop_asked_ || recorded_->why.cause == stop_cause::stopped))
     return recorded_->why;
@@ -106,19 +125,7 @@ stop_reason pod_run::reason() const {
     return {stop_class::shutdown, stop_cause::stopped, by_itself ? exit_of(end).exit_code : 0,
             c.result ? c.result->how.message : describe(end)};
   }
-  if (const auto& failed = sandbox_.failure()) {
-    run::container_end lost;
-    lost.how = failed->how;
-    lost.why = failed->why;
-    lost.started_ns = end.started_ns;
-    return reason_of(lost);
-  }
-  if (over_ && over_->why == run_over::sandbox_lost) {
-    run::container_end lost;
-    lost.how = run::outcome::session_down;
-    lost.why = sandbox_.lost_why();
-    return reason_of(lost);
-  }
+  if (const auto lost = sandbox_end()) return reason_of(*lost);
   if (over_ && over_->why == run_over::gave_up)
     return {stop_class::shutdown, stop_cause::gave_up, why.code,
             "CrashLoopGiveUp: container '" + settings_.containers[over_->who].name + "' ended " +
@@ -129,6 +136,7 @@ stop_reason pod_run::reason() const {
 
 last_exit pod_run::how() const {
   if (recorded_) return recorded_->how;
+  if (const auto lost = sandbox_end(); lost && !stop_asked_) return exit_of(*lost);
   const auto& c = containers_[deciding()];
   if (c.result) return c.result->how;
   auto end = c.machine.end() == nullptr ? run::container_end{} : *c.machine.end();
@@ -177,7 +185,14 @@ run_record pod_run::record() const {
   const bool told = s == sandbox_state::closing || s == sandbox_state::cleaning ||
                     s == sandbox_state::gone || recorded_;
   if (!told) r.end.reset();
-  if (r.end) r.phase = run_phase::ended;
+  if (!r.end) return r;
+  r.phase = run_phase::ended;
+  for (run::index i = 0; i < containers_.size(); ++i) {
+    const auto* end = containers_[i].machine.end();
+    if (end == nullptr || r.containers[i].end) continue;
+    r.containers[i].phase = run_phase::ended;
+    r.containers[i].end = run_end{reason_of(*end), exit_of(*end)};
+  }
   return r;
 }
 
@@ -195,8 +210,11 @@ run::actions pod_run::begin_adoption(const run_record& record, const instant& no
     fresh.phase = record.phase == run_phase::ended ? run_phase::starting : record.phase;
     restore(c, it == record.containers.end() ? fresh : *it, now, out);
   }
-  if (recorded_) over_ = order::end_run{run_over::all_done, 0};
   sandbox_.handle(run::adopt_sandbox{}, out);
+  if (recorded_) {
+    over_ = order::end_run{run_over::all_done, 0};
+    sandbox_.handle(run::close_sandbox{}, out); // whatever its shim holds
+  }
   settle(now, out);
   return out;
 }
@@ -212,9 +230,10 @@ void pod_run::restore(tracked& c, const container_record& r, const instant& now,
   c.waiting = r.waiting;
   for (const auto end : r.ends)
     c.ends.push_back(at_ns(end));
-  if (r.phase == run_phase::ended) {
+  if (r.phase == run_phase::ended || recorded_) {
     c.done = true;
-    c.result = r.end;
+    c.phase = run_phase::ended;
+    c.result = r.end ? r.end : recorded_;
     c.next_attempt = r.attempt + 1;
     return c.machine.restore_ended(r.attempt, {});
   }
@@ -223,10 +242,12 @@ void pod_run::restore(tracked& c, const container_record& r, const instant& now,
     c.due = at_ns(r.restart_at);
     c.due_ns = r.restart_at_ns;
     c.message = r.message;
-    c.timer = ++*serials_;
+    c.machine.restore_waiting(r.attempt - 1);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*c.due - now.mono);
+    if (left <= std::chrono::milliseconds{0}) return; // the plan begins it at once
+    c.timer = ++*serials_;
     const auto i = static_cast<run::index>(&c - containers_.data());
-    out.emplace_back(run::arm_timer{i, std::max(left, std::chrono::milliseconds{0}), c.timer});
+    out.emplace_back(run::arm_timer{i, left, c.timer});
     return;
   }
   c.next_attempt = r.attempt + 1;

@@ -4,14 +4,14 @@
 #include "actors/role.hpp"
 #include "actors/run_job.hpp"
 #include "actors/runtime/messages.hpp"
+#include "actors/runtime/runtime_attach.hpp"
 #include "actors/runtime/runtime_events.hpp"
 #include "actors/runtime/runtime_jobs.hpp"
-#include "actors/sessions/attach_table.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "config/pod.hpp"
 #include "oci/image.hpp"
-#include "pod/container_end.hpp"
+#include "pod/phase_clock.hpp"
 #include "pod/run_notes.hpp"
 
 #include <atomic>
@@ -34,6 +34,7 @@ class runtime final : public role {
       , options_(std::move(options))
       , args_(std::move(args))
       , run_(run_settings_of(args_.key, *args_.what.pod, options_->backoff, options_->patience))
+      , attaches_(run_, args_.key)
       , notes_(options_->records, args_.key, args_.run, options_->logger)
       , images_(run_.settings().containers.size())
       , inputs_(run_.settings().containers.size()) {
@@ -48,10 +49,9 @@ class runtime final : public role {
   const char* name() const override { return "tank.runtime"; }
 
   caf::behavior make_behavior() override {
-    mark_ = now();
     limits_edited_ = args_.limits_edited;
+    phases_.begin(now(), args_.adopt ? args_.adopt->phases : phase_times{});
     if (args_.adopt) {
-      phases_ = args_.adopt->phases;
       perform(run_.begin_adoption(*args_.adopt, at()));
     } else {
       perform(run_.begin(at()));
@@ -84,9 +84,17 @@ class runtime final : public role {
           return exec_context{run_.container(*who).pid(), facts.env, facts.working_dir,
                               cgroup_dir(*who)};
         },
-        [this](const begin_attach& m) { return on_begin_attach(m); },
-        [this](const end_attach& m) { return on_end_attach(m); },
-        [this](const attach_down& m) { attached_.down(m.serial); },
+        [this](const begin_attach& m) {
+          auto promise = make_response_promise();
+          attaches_.begin(m, promise, session_.get());
+          return promise;
+        },
+        [this](const end_attach& m) {
+          auto promise = make_response_promise();
+          attaches_.end(m, promise);
+          return promise;
+        },
+        [this](const attach_down& m) { attaches_.session_ended(m); },
         [this](const stop_pod& m) {
           if (!run_.stop_asked()) progress("stopping");
           feed(run::stop{m.grace});
@@ -95,8 +103,7 @@ class runtime final : public role {
   }
 
   void on_exit() override {
-    attached_.end_all({attach_end::lost, 0, "the pod's runtime has failed"},
-                      refusal("attach to", "not_running"));
+    attaches_.lose_all("the pod's runtime has failed");
     // Not the orderly way (then it is gone already): do not leave a workload without an owner.
     if (session_ && !args_.has_heir && !session_->shutdown()) session_->end();
     *abandoned_ = true;
@@ -124,9 +131,9 @@ class runtime final : public role {
     while (!pending_.empty()) {
       const auto e = std::move(pending_.front());
       pending_.pop_front();
-      note_time(e);
+      phases_.note(e, run_, now());
       perform(run_.handle(e, at()));
-      if (const auto* ended = std::get_if<run::child_ended>(&e)) tell_attacher(*ended);
+      if (const auto* ended = std::get_if<run::child_ended>(&e)) attaches_.container_ended(*ended);
       // A predecessor may have been killed between its record of other limits and the cgroups.
       if (std::holds_alternative<run::adopted>(e)) put_limits();
     }
@@ -156,8 +163,7 @@ class runtime final : public role {
   void on_prepared(const launch_prepared& m) {
     if (m.sandbox) {
       shared_ = m.shared;
-      phases_.limits = m.limits;
-      mark_ += m.limits; // counted there
+      phases_.note_limits(m.limits);
     }
     if (m.sandbox && !shared_) pending_.emplace_back(run::sandbox_not_prepared{m.why});
     for (const auto& c : m.containers) {
@@ -197,14 +203,13 @@ class runtime final : public role {
   void on_session_event(const kernel::session_event& e) {
     if (const auto* up = std::get_if<kernel::sandbox_ready_event>(&e)) protocol_ = up->version;
     if (const auto* opened = std::get_if<kernel::terminal_opened_event>(&e)) {
-      attached_.open(*opened, system(),
+      attaches_.open(*opened, system(),
                      {.fds = options_->fds, .limits = options_->attach, .runtime = self()});
       return;
     }
     if (const auto* no = std::get_if<kernel::refused_event>(&e);
         no != nullptr && no->about == kernel::request::open_terminal)
-      return attached_.refuse(no->who.container,
-                              refusal("attach to", std::string{to_string(no->why)}));
+      return attaches_.refuse(*no);
     const run_view view{*options_, args_, run_, inputs_, *session_, protocol_};
     if (auto event = to_event(e, view)) feed(*std::move(event));
   }
@@ -219,7 +224,7 @@ class runtime final : public role {
   /// A successor finds what is done next.
   void keep_record() {
     auto record = run_.record();
-    record.phases = phases_;
+    record.phases = phases_.times();
     notes_.keep(std::move(record));
   }
 
@@ -229,11 +234,18 @@ class runtime final : public role {
   void carry_out(const run::adopt_session&) { adopt_session(); }
   void carry_out(const run::create& a) {
     keep_record();
-    send_request([&](auto& s) -> result<void> {
-      const auto& plan = inputs_[a.who]->plan;
-      TANK_TRY(s.create(plan));
-      return s.build({plan.container, plan.attempt});
-    });
+    if (!session_) return;
+    const auto& plan = inputs_[a.who]->plan;
+    auto created = session_->create(plan);
+    if (created) return send_request([&](auto& s) { return s.build(instance_of(a.who)); });
+    if (is_about_plan(created.error())) {
+      run::container_end end;
+      end.how = run::outcome::failed;
+      end.why = std::move(created).error();
+      pending_.emplace_back(run::child_ended{a.who, a.attempt, std::move(end)});
+    } else {
+      note_failure(std::move(created).error());
+    }
   }
   void carry_out(const run::build& a) {
     send_request([&](auto& s) { return s.build(instance_of(a.who)); });
@@ -291,63 +303,11 @@ class runtime final : public role {
                a.of ? run_.settings().containers[*a.of].name : "the sandbox", a.state, a.about);
   }
 
-  // --- attach ------------------------------------------------------------------------------------
-
-  caf::response_promise on_begin_attach(const begin_attach& m) {
-    auto promise = make_response_promise();
-    const auto refuse = [&](const error& why) {
-      promise.deliver(to_error(why));
-      return promise;
-    };
-    if (!m.attacher)
-      return refuse(fail(errc::invalid, "attach to", args_.key, "there is no attacher").value());
-    const auto who = running_one(m.container, "attach to");
-    if (!who) return refuse(who.error());
-    const auto& c = run_.settings().containers[*who];
-    if (run_.container(*who).state() != container_state::running || !session_)
-      return refuse(refusal("attach to", "not_running"));
-    if (!c.tty)
-      return refuse(refusal("attach to", "not_a_tty", "its container has no 'tty: true'"));
-    if (attached_.taken(c.name)) return refuse(refusal("attach to", "attached"));
-    attached_.begin(c.name, m.attacher, promise);
-    if (auto asked = session_->open_terminal(instance_of(*who), {}); !asked)
-      attached_.refuse(c.name, asked.error());
-    return promise;
-  }
-
-  caf::response_promise on_end_attach(const end_attach& m) {
-    auto promise = make_response_promise();
-    const auto who = run_.find(m.container);
-    if (who)
-      attached_.end(run_.settings().containers[*who].name, m.attacher, promise,
-                    refusal("end the attach to", "attached", "by another one"));
-    else
-      promise.deliver(attach_finished{});
-    return promise;
-  }
-
-  void tell_attacher(const run::child_ended& e) {
-    const auto& name = run_.settings().containers[e.who].name;
-    attach_ended how{attach_end::lost, 0, describe(e.end)};
-    if (e.end.how == run::outcome::exited) how = {attach_end::exited, e.end.code, {}};
-    if (e.end.how == run::outcome::signaled) how = {attach_end::signaled, e.end.code, {}};
-    attached_.over(name, how, refusal("attach to", "not_running"));
-  }
-
   // --- what to do, continued ---------------------------------------------------------------------
 
-  [[nodiscard]] error refusal(const char* step, std::string cause, std::string hint = {}) const {
-    return fail(errc::conflict, step, args_.key, std::move(cause), std::move(hint)).value();
-  }
-
-  /// The container of that name, or the pod's first, if it runs.
   [[nodiscard]] result<run::index> running_one(const std::string& container,
                                                const char* step) const {
-    const auto who = run_.find(container);
-    if (!who)
-      return fail(errc::not_found, step, args_.key, "it has no container '" + container + "'");
-    if (!run_.container(*who).runs()) return failure{refusal(step, "not_running")};
-    return *who;
+    return running_container(run_, args_.key, container, step);
   }
 
   [[nodiscard]] kernel::instance instance_of(run::index who) const {
@@ -364,8 +324,8 @@ class runtime final : public role {
   void report_running() {
     const auto& first = run_.container(*run_.find({}));
     compat::send(this, args_.owner,
-                 pod_running{args_.key, args_.generation, first.pid(), first.started_ns(), phases_,
-                             run_.statuses()});
+                 pod_running{args_.key, args_.generation, first.pid(), first.started_ns(),
+                             phases_.times(), run_.statuses()});
   }
 
   void progress(std::string text) {
@@ -462,16 +422,24 @@ class runtime final : public role {
   template <class Request>
   void send_request(Request request) {
     if (!session_) return;
-    if (auto sent = request(*session_); !sent) {
-      // What crossed the end of the attempt is no failure of the session: its event is on the way.
-      if (sent.error().code == errc::conflict || sent.error().code == errc::not_found) return;
-      pending_.emplace_back(run::session_failed{std::move(sent).error()});
-    }
+    if (auto sent = request(*session_); !sent) note_failure(std::move(sent).error());
+  }
+
+  /// Of a request. What crossed the end of the attempt is no failure of the session: its event is on
+  /// the way.
+  void note_failure(error why) {
+    if (why.code == errc::conflict || why.code == errc::not_found) return;
+    pending_.emplace_back(run::session_failed{std::move(why)});
+  }
+
+  /// The session is as good as before for the other containers.
+  static bool is_about_plan(const error& refused) {
+    return refused.code == errc::invalid || refused.code == errc::limit ||
+           refused.code == errc::exists;
   }
 
   void drop_session() {
-    attached_.end_all({attach_end::lost, 0, "the pod's shim went away"},
-                      refusal("attach to", "not_running"));
+    attaches_.lose_all("the pod's shim went away");
     watch_.reset();
     session_.reset();
   }
@@ -484,29 +452,10 @@ class runtime final : public role {
         });
   }
 
-  /// Each phase of the first container's bring-up lasts from the event before it to its own.
-  void note_time(const run::event& e) {
-    auto* phase = std::visit(
-        [this](const auto& one) -> std::chrono::microseconds* {
-          using type = std::decay_t<decltype(one)>;
-          if constexpr (requires { one.who; })
-            if (one.who != 0 || run_.container(0).attempt() != 0) return nullptr;
-          if constexpr (std::is_same_v<type, run::image_found>) return &phases_.image;
-          if constexpr (std::is_same_v<type, run::child_ready>) return &phases_.spawn;
-          if constexpr (std::is_same_v<type, run::child_built>) return &phases_.rootfs;
-          if constexpr (std::is_same_v<type, run::child_running>) return &phases_.proceed;
-          return nullptr;
-        },
-        e);
-    if (phase == nullptr) return;
-    const auto time = now();
-    *phase = std::chrono::duration_cast<std::chrono::microseconds>(time - mark_);
-    mark_ = time;
-  }
-
   std::shared_ptr<const runtime_options> options_;
   runtime_args args_;
   pod_run run_;
+  runtime_attach attaches_;
   pod_storage::hold_token storage_;
   std::shared_ptr<job_runner> disk_; ///< for jobs on the pod's directories
   std::shared_ptr<std::atomic<bool>> abandoned_ = std::make_shared<std::atomic<bool>>(false);
@@ -520,10 +469,7 @@ class runtime final : public role {
   fd_subscription watch_; ///< of session_: declared after it, gone before it
   std::uint32_t protocol_ = 2;
   std::map<std::optional<run::index>, timer> timers_; ///< by owner, see run::arm_timer
-  attach_table attached_;
-
-  std::chrono::steady_clock::time_point mark_;
-  phase_times phases_;
+  phase_clock phases_;
 };
 
 } // namespace

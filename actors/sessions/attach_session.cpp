@@ -36,6 +36,8 @@ namespace {
 /// Packets read in one go: a workload that never pauses must not keep the actor from its messages,
 /// nor its thread from other actors.
 constexpr int packets_at_once = 32;
+/// More than a socket holds.
+constexpr int packets_in_socket = 4096;
 
 class attach_session final : public role {
  public:
@@ -131,10 +133,10 @@ class attach_session final : public role {
 
   void on_over(const attach_ended& how) {
     if (over_) return;
-    // The shim writes what the terminal printed before it tells of the end: it is all here, in at
-    // most as many packets as a socket holds.
-    while (!over_ && read_packet() == got::packet) {
-    }
+    // The shim writes what the terminal printed before it tells of the end: it is all here. A shim
+    // that lives, and is lost to us, may go on writing.
+    for (int i = 0; i < packets_in_socket && !over_; ++i)
+      if (read_packet() != got::packet) break;
     finish(how);
   }
 

@@ -6,17 +6,23 @@
 
 namespace tank {
 
-void attach_table::begin(const std::string& container, caf::actor attacher,
+attach_table::slots::iterator attach_table::find(const kernel::instance& who) {
+  const auto it = slots_.find(who.container);
+  return it != slots_.end() && it->second.attempt == who.attempt ? it : slots_.end();
+}
+
+void attach_table::begin(const kernel::instance& who, caf::actor attacher,
                          caf::response_promise answer) {
   slot s;
+  s.attempt = who.attempt;
   s.attacher = std::move(attacher);
   s.begin = std::move(answer);
-  slots_[container] = std::move(s);
+  slots_[who.container] = std::move(s);
 }
 
 void attach_table::open(const kernel::terminal_opened_event& e, caf::actor_system& sys,
                         attach_args args) {
-  const auto it = slots_.find(e.who.container);
+  const auto it = find(e.who);
   if (it == slots_.end() || !it->second.begin)
     return; // nobody waits: closing the stream gives it back
   auto& s = it->second;
@@ -26,7 +32,7 @@ void attach_table::open(const kernel::terminal_opened_event& e, caf::actor_syste
   args.serial = s.serial;
   const auto runtime = args.runtime;
   s.session = spawn_attach_session(sys, std::move(args));
-  // Should it fail: in order, it tells by itself.
+  // For a session that is killed; one that ends in order tells by itself.
   compat::watch(s.session, runtime,
                 [serial = s.serial](const caf::error&) { return attach_down{serial}; });
   s.begin->deliver(attach_begun{s.session});
@@ -34,11 +40,10 @@ void attach_table::open(const kernel::terminal_opened_event& e, caf::actor_syste
   if (!s.leaving.empty()) compat::anon_send(s.session, attach_leave{}); // asked to meanwhile
 }
 
-void attach_table::refuse(const std::string& container, const error& why) {
-  const auto it = slots_.find(container);
+void attach_table::refuse(const kernel::instance& who, const error& why) {
+  const auto it = find(who);
   if (it == slots_.end() || !it->second.begin) return;
   it->second.begin->deliver(to_error(why));
-  it->second.begin.reset();
   free(it);
 }
 
@@ -51,18 +56,18 @@ void attach_table::end(const std::string& container, const caf::actor& attacher,
   if (it->second.session) compat::anon_send(it->second.session, attach_leave{});
 }
 
-void attach_table::over(const std::string& container, const attach_ended& how,
+void attach_table::over(const kernel::instance& who, const attach_ended& how,
                         const error& not_running) {
-  const auto it = slots_.find(container);
+  const auto it = find(who);
   if (it == slots_.end()) return;
-  if (it->second.begin) return refuse(container, not_running);
+  if (it->second.begin) return refuse(who, not_running);
   compat::anon_send(it->second.session, attach_over{how});
 }
 
 void attach_table::end_all(const attach_ended& how, const error& not_running) {
   for (auto& [container, s] : std::exchange(slots_, {})) {
     if (s.begin) s.begin->deliver(to_error(not_running));
-    if (s.session) compat::anon_send(s.session, attach_over{how}); // it has its orders
+    if (s.session) compat::anon_send(s.session, attach_over{how});
     for (auto& waiting : s.leaving)
       waiting.deliver(attach_finished{});
   }
@@ -70,13 +75,13 @@ void attach_table::end_all(const attach_ended& how, const error& not_running) {
 
 void attach_table::down(std::uint64_t serial) {
   for (auto it = slots_.begin(); it != slots_.end(); ++it)
-    if (it->second.serial == serial && serial != 0) return free(it);
+    if (it->second.session && it->second.serial == serial) return free(it);
 }
 
-void attach_table::free(std::map<std::string, slot>::iterator it) {
-  const auto gone = std::move(it->second);
+void attach_table::free(slots::iterator it) {
+  auto gone = std::move(it->second);
   slots_.erase(it);
-  for (auto waiting : gone.leaving)
+  for (auto& waiting : gone.leaving)
     waiting.deliver(attach_finished{});
 }
 

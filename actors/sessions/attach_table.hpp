@@ -10,7 +10,6 @@
 #include <caf/response_promise.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,7 +18,8 @@
 
 namespace tank {
 
-/// Promises that it holds are answered at the latest by end_all().
+/// An attach is to one attempt of a container; what comes about another one is not its. Promises
+/// that the table holds are answered at the latest by end_all().
 class attach_table {
  public:
   [[nodiscard]] bool taken(const std::string& container) const {
@@ -27,21 +27,21 @@ class attach_table {
   }
 
   /// The stream of the terminal was asked for; `answer` is given when it comes.
-  void begin(const std::string& container, caf::actor attacher, caf::response_promise answer);
+  void begin(const kernel::instance& who, caf::actor attacher, caf::response_promise answer);
 
   /// The stream is there: starts the attach session. `args` as it wants them, without stream,
   /// attacher and serial.
   void open(const kernel::terminal_opened_event& e, caf::actor_system& sys, attach_args args);
   /// There is no stream, for this reason.
-  void refuse(const std::string& container, const error& why);
+  void refuse(const kernel::instance& who, const error& why);
 
   /// Answers `answer` now, or when the attach session that is asked to leave has gone.
   void end(const std::string& container, const caf::actor& attacher, caf::response_promise answer,
            const error& attached_by_another);
 
-  /// The container has ended, or its shim is lost.
-  void over(const std::string& container, const attach_ended& how, const error& not_running);
-  /// The same for all of them.
+  /// The attempt has ended.
+  void over(const kernel::instance& who, const attach_ended& how, const error& not_running);
+  /// The shim of all of them is lost.
   void end_all(const attach_ended& how, const error& not_running);
 
   /// An attach session has ended: its container is free again.
@@ -49,15 +49,18 @@ class attach_table {
 
  private:
   struct slot {
+    std::uint32_t attempt = 0;
     caf::actor attacher;
     std::optional<caf::response_promise> begin; ///< until the stream is there
     caf::actor session;                         ///< from then on
-    std::uint64_t serial = 0;
+    std::uint64_t serial = 0;                   ///< of the session
     std::vector<caf::response_promise> leaving;
   };
-  void free(std::map<std::string, slot>::iterator it);
+  using slots = std::map<std::string, slot>; ///< by container
+  slots::iterator find(const kernel::instance& who);
+  void free(slots::iterator it);
 
-  std::map<std::string, slot> slots_; ///< by container
+  slots slots_;
   std::uint64_t last_serial_ = 0;
 };
 
