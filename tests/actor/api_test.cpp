@@ -1,9 +1,10 @@
 #include "api/api.hpp"
 
-#include "api/api_protocol.hpp"
 #include "actors/messages.hpp"
-#include "api/pod_usage.hpp"
 #include "actors/role.hpp"
+#include "api/api_protocol.hpp"
+#include "api/pod_usage.hpp"
+#include "tests/actor/test_messages.hpp"
 
 #include <doctest/doctest.h>
 
@@ -24,16 +25,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct add_pod {
-  std::string key;
-};
-TANK_INSPECT(add_pod, key)
-
-} // namespace
-
-TANK_MESSAGES(api_test, add_pod)
-
-namespace {
+using tank::testing::add_pod;
 
 pod_status named(const std::string& key) {
   pod_status p;

@@ -1,11 +1,11 @@
 // Tank as a guest in somebody else's actor system.
 #include "actors/caf_compat.hpp"
-#include "pod/manifest_set.hpp"
 #include "actors/messages.hpp"
+#include "actors/runtime/runtime_supervisor.hpp"
 #include "actors/supervision/stop_reason.hpp"
 #include "api/roles.hpp"
-#include "actors/runtime/runtime_supervisor.hpp"
 #include "api/start.hpp"
+#include "pod/manifest_set.hpp"
 #include "tests/actor/live_port.hpp"
 
 #include <algorithm>

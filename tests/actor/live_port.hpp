@@ -9,12 +9,15 @@
 
 #include <deque>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <sys/eventfd.h>
@@ -26,36 +29,44 @@ class live_port final : public cgroup_recorder {
     std::mutex mutex;
     std::deque<kernel::session_event> events;
     unique_fd ready{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    bool deaf = false; ///< no signal ends it but a kill
-    kernel::container_info known;
-    bool gone = false; ///< the shim is
+    bool deaf = false;                                        ///< no signal ends it but a kill
+    std::map<kernel::instance, kernel::container_info> known; ///< the last attempt of each
+    bool gone = false;                                        ///< the shim is
     bool throws = false;
+    pid_t pid = 0;
 
     void say(kernel::session_event e) {
       const std::lock_guard lock{mutex};
-      if (std::holds_alternative<kernel::ready_event>(e)) known.at = kernel::stage::ready;
-      if (std::holds_alternative<kernel::built_event>(e)) known.at = kernel::stage::built;
-      if (std::holds_alternative<kernel::running_event>(e)) known.at = kernel::stage::running;
-      if (const auto* end = std::get_if<kernel::exited_event>(&e)) {
-        known.at = kernel::stage::exited;
-        known.result = end->code;
-      }
-      if (const auto* end = std::get_if<kernel::signaled_event>(&e)) {
-        known.at = kernel::stage::signaled;
-        known.result = end->signal;
-      }
+      note(e, kernel::stage::starting);
       gone = gone || std::holds_alternative<kernel::session_down_event>(e);
       events.push_back(std::move(e));
       ::eventfd_write(ready.get(), 1);
+    }
+
+   private:
+    void note(const kernel::session_event& e, kernel::stage at) {
+      kernel::instance who;
+      int result = 0;
+      if (const auto* ready_now = std::get_if<kernel::ready_event>(&e))
+        who = ready_now->who, at = kernel::stage::ready;
+      else if (const auto* built = std::get_if<kernel::built_event>(&e))
+        who = built->who, at = kernel::stage::built;
+      else if (const auto* running = std::get_if<kernel::running_event>(&e))
+        who = running->who, at = kernel::stage::running;
+      else if (const auto* exited = std::get_if<kernel::exited_event>(&e))
+        who = exited->who, at = kernel::stage::exited, result = exited->code;
+      else if (const auto* signaled = std::get_if<kernel::signaled_event>(&e))
+        who = signaled->who, at = kernel::stage::signaled, result = signaled->signal;
+      else
+        return;
+      known[who].at = at;
+      known[who].result = result;
     }
   };
 
   class live_session final : public kernel::session {
    public:
-    live_session(std::shared_ptr<pod> p, pid_t pid) : pod_{std::move(p)}, pid_{pid} {
-      const std::lock_guard lock{pod_->mutex};
-      name_ = pod_->known.container;
-    }
+    explicit live_session(std::shared_ptr<pod> p) : pod_{std::move(p)} {}
     [[nodiscard]] int poll_fd() const noexcept override { return pod_->ready.get(); }
     result<std::optional<kernel::session_event>> next_event() override {
       const std::lock_guard lock{pod_->mutex};
@@ -69,44 +80,44 @@ class live_port final : public cgroup_recorder {
       pod_->events.pop_front();
       return e;
     }
+    /// The first container's process has the pid of its pod, the others have those behind it.
     result<void> create(const kernel::launch_plan& plan) override {
-      name_ = plan.container;
+      const auto who = kernel::instance_of(plan);
+      pid_t pid = 0;
       {
         const std::lock_guard lock{pod_->mutex};
-        pod_->known.container = name_;
-        pod_->known.host_pid = pid_;
-        pod_->known.started_ns = 1'000;
-        pod_->known.finished_ns = 2'000;
+        std::erase_if(pod_->known,
+                      [&](const auto& k) { return k.first.container == who.container; });
+        pid = pod_->pid + 10'000 * static_cast<pid_t>(pod_->known.size());
+        pod_->known[who] = {.who = who, .host_pid = pid, .started_ns = 1'000, .finished_ns = 2'000};
       }
-      pod_->say(kernel::ready_event{name_, pid_});
+      pod_->say(kernel::ready_event{who, pid});
       return {};
     }
-    result<void> build(const std::string&) override {
-      pod_->say(kernel::built_event{name_});
+    result<void> build(const kernel::instance& who) override {
+      pod_->say(kernel::built_event{who});
       return {};
     }
-    result<void> proceed(const std::string&) override {
-      pod_->say(kernel::running_event{name_, pid_, 1'000});
+    result<void> proceed(const kernel::instance& who) override {
+      pod_->say(kernel::running_event{who, pid_of(who), 1'000});
       return {};
     }
-    result<void> abort(const std::string&) override {
-      pod_->say(kernel::aborted_event{name_});
+    result<void> abort(const kernel::instance& who) override {
+      pod_->say(kernel::aborted_event{who});
       return {};
     }
-    result<void> signal(const std::string&, int n) override {
-      if (!pod_->deaf) pod_->say(kernel::signaled_event{name_, n, false, 2'000});
+    result<void> signal(const kernel::instance& who, int n) override {
+      if (!pod_->deaf) pod_->say(kernel::signaled_event{who, n, false, 2'000});
       return {};
     }
-    result<void> kill(const std::string&) override {
-      pod_->say(kernel::signaled_event{name_, 9, false, 2'000});
+    result<void> kill(const kernel::instance& who) override {
+      pod_->say(kernel::signaled_event{who, 9, false, 2'000});
       return {};
     }
-    result<void> pty_listen(const std::string& c, bool) override { return no_terminal(c); }
-    result<std::size_t> pty_write(const std::string& c, std::string_view) override {
-      return no_terminal(c);
-    }
-    result<void> pty_resize(const std::string& c, const kernel::window_size&) override {
-      return no_terminal(c);
+    result<void> open_terminal(const kernel::instance& who, const kernel::window_size&) override {
+      pod_->say(kernel::refused_event{who, kernel::request::open_terminal, kernel::refusal::no_pty,
+                                      0, ""});
+      return {};
     }
     result<void> shutdown() override {
       pod_->say(kernel::session_down_event{"closed"});
@@ -115,21 +126,22 @@ class live_port final : public cgroup_recorder {
     void end() noexcept override { pod_->say(kernel::session_down_event{"killed"}); }
     [[nodiscard]] std::vector<kernel::container_info> info() const override {
       const std::lock_guard lock{pod_->mutex};
-      if (pod_->known.container.empty()) return {};
-      return {pod_->known};
+      std::vector<kernel::container_info> all;
+      for (const auto& [who, info] : pod_->known)
+        all.push_back(info);
+      return all;
     }
     [[nodiscard]] std::optional<kernel::session_down_event> down() const override {
       return std::nullopt;
     }
-    [[nodiscard]] pid_t shim_pid() const noexcept override { return pid_; }
+    [[nodiscard]] pid_t shim_pid() const noexcept override { return pod_->pid; }
 
    private:
-    static failure no_terminal(const std::string& c) {
-      return fail(errc::conflict, "reach the terminal of", c, "no_pty");
+    pid_t pid_of(const kernel::instance& who) const {
+      const std::lock_guard lock{pod_->mutex};
+      return pod_->known[who].host_pid;
     }
     std::shared_ptr<pod> pod_;
-    pid_t pid_;
-    std::string name_;
   };
 
  public:
@@ -142,10 +154,11 @@ class live_port final : public cgroup_recorder {
     pods_.at(uid)->throws = true;
     ::eventfd_write(pods_.at(uid)->ready.get(), 1);
   }
-  /// A workload ends while nobody may be listening.
+  /// The workload of its first container ends while nobody may be listening.
   void exits(const std::string& uid, int code) {
     const std::lock_guard lock{mutex_};
-    pods_.at(uid)->say(kernel::exited_event{pods_.at(uid)->known.container, code, 2'000});
+    const auto who = pods_.at(uid)->known.begin()->first;
+    pods_.at(uid)->say(kernel::exited_event{who, code, 2'000});
   }
 
   result<std::unique_ptr<kernel::session>>
@@ -154,8 +167,9 @@ class live_port final : public cgroup_recorder {
     auto p = std::make_shared<pod>();
     p->deaf = deaf;
     pods_[sandbox.uid] = p;
-    ++starts_;
-    return std::make_unique<live_session>(std::move(p), 1000 + starts_);
+    p->pid = 1000 + ++starts_;
+    p->say(kernel::sandbox_ready_event{2, nullptr});
+    return std::make_unique<live_session>(std::move(p));
   }
   result<std::unique_ptr<kernel::session>>
   adopt_session(const std::filesystem::path& run_dir) override {
@@ -164,14 +178,14 @@ class live_port final : public cgroup_recorder {
     if (it == pods_.end() || it->second->gone)
       return fail(errc::not_found, "adopt", run_dir, "nobody listens");
     auto& p = it->second;
-    const auto pid = p->known.host_pid;
     {
       const std::lock_guard events{p->mutex};
       p->events.clear(); // what its predecessor had not heard `info` tells
     }
+    p->say(kernel::sandbox_ready_event{2, nullptr});
     p->say(kernel::adopted_event{});
     ++adoptions_;
-    return std::make_unique<live_session>(p, pid);
+    return std::make_unique<live_session>(p);
   }
   result<void> remove_tree(const std::filesystem::path& path) override {
     std::error_code ec;
@@ -183,8 +197,19 @@ class live_port final : public cgroup_recorder {
     std::filesystem::create_directories(dir / "work");
     return {};
   }
-  result<kernel::seccomp_filter> seccomp(const kernel::seccomp_request&) override {
-    return kernel::seccomp_filter{};
+  result<void> make_directory(const std::filesystem::path& path, mode_t) override {
+    std::filesystem::create_directories(path);
+    return {};
+  }
+  result<void> make_empty_dir(const std::filesystem::path& path, mode_t, std::uint32_t,
+                              std::uint32_t) override {
+    std::filesystem::create_directories(path);
+    return {};
+  }
+  result<void> write_pod_file(const std::filesystem::path& dir, const std::string& name,
+                              std::string_view text, std::uint32_t, std::uint32_t) override {
+    std::ofstream(dir / name) << text;
+    return {};
   }
   int starts() {
     const std::lock_guard lock{mutex_};

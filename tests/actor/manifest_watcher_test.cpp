@@ -1,7 +1,7 @@
 #include "actors/manifests/manifest_watcher.hpp"
 
 #include "actors/poller.hpp"
-#include "tests/actor/fake_port.hpp"
+#include "tests/actor/fake_sources.hpp"
 #include "tests/actor/script.hpp"
 
 #include <doctest/doctest.h>

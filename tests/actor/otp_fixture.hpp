@@ -4,28 +4,12 @@
 #include "actors/role.hpp"
 #include "actors/supervision/supervisor.hpp"
 #include "tests/actor/script.hpp"
+#include "tests/actor/test_messages.hpp"
 
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
-
-namespace tank::testing {
-
-struct end_child {
-  stop_reason why;
-  bool operator==(const end_child&) const = default;
-};
-struct supervisor_ended {
-  stop_reason why;
-  bool operator==(const supervisor_ended&) const = default;
-};
-TANK_INSPECT(end_child, why)
-TANK_INSPECT(supervisor_ended, why)
-
-} // namespace tank::testing
-
-TANK_MESSAGES(otp_fixture, tank::testing::end_child, tank::testing::supervisor_ended)
 
 namespace tank::testing {
 
@@ -36,7 +20,7 @@ inline constexpr auto transient = child_restart::transient;
 inline constexpr auto temporary = child_restart::temporary;
 
 inline stop_reason abnormal() {
-  return {stop_class::abnormal, stop_cause::error, 0, "abnormal"};
+  return {stop_class::abnormal, stop_cause::error, 0, {}};
 }
 
 class test_child : public role {

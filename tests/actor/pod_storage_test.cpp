@@ -1,5 +1,6 @@
 #include "actors/reconcile/janitor.hpp"
 #include "pod/pod_storage.hpp"
+#include "pod/sweep.hpp"
 
 #include "tests/actor/fake_port.hpp"
 #include "tests/actor/script.hpp"
@@ -24,9 +25,6 @@ class disk_port final : public cgroup_recorder {
   std::vector<fs::path> adopted;
   std::shared_ptr<session_script> shim;
 
-  result<std::unique_ptr<kernel::session>> start_session(const kernel::sandbox_spec&) override {
-    return fail(errc::internal, "start", "", "not here");
-  }
   result<std::unique_ptr<kernel::session>> adopt_session(const fs::path& run_dir) override {
     adopted.push_back(run_dir);
     if (!shim) return fail(errc::not_found, "adopt", run_dir, "nobody listens");
@@ -35,10 +33,6 @@ class disk_port final : public cgroup_recorder {
   result<void> remove_tree(const fs::path& path) override {
     fs::remove_all(path);
     return {};
-  }
-  result<void> make_upper(const fs::path&, std::uint32_t) override { return {}; }
-  result<kernel::seccomp_filter> seccomp(const kernel::seccomp_request&) override {
-    return kernel::seccomp_filter{};
   }
 };
 
@@ -181,7 +175,7 @@ TEST_CASE("a sweep ends shims of an earlier daemon and leaves no directory") {
   w.make("u-1");
   fs::create_directories(w.dirs.pod_run("u-1") / "etc");
   w.port->shim = std::make_shared<session_script>();
-  w.port->shim->events.emplace_back(kernel::session_down_event{"closed"});
+  w.port->shim->say(kernel::session_down_event{"closed"});
   CHECK(sweep_pods(w.dirs, *w.port).empty());
   CHECK(w.port->adopted == std::vector<fs::path>{w.dirs.pod_run("u-1")});
   CHECK(w.port->shim->calls == std::vector<std::string>{"shutdown"});

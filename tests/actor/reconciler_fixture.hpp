@@ -5,6 +5,7 @@
 #include "actors/role.hpp"
 #include "config/pod.hpp"
 #include "tests/actor/script.hpp"
+#include "tests/actor/test_messages.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -14,19 +15,8 @@
 namespace tank::reconciler_test {
 
 using namespace std::chrono_literals;
+using tank::testing::end_run;
 using tank::testing::script;
-
-struct end_run {
-  stop_reason why;
-  bool operator==(const end_run&) const = default;
-};
-TANK_INSPECT(end_run, why)
-
-} // namespace tank::reconciler_test
-
-TANK_MESSAGES(reconciler_test, tank::reconciler_test::end_run)
-
-namespace tank::reconciler_test {
 
 /// Stands for a runtime: obeys nothing by itself, the test decides when and how it ends.
 class stub_runtime : public role {

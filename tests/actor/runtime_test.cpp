@@ -1,7 +1,6 @@
 #include "actors/runtime/runtime.hpp"
 
 #include "actors/images/image_store.hpp"
-#include "pod/prepare_launch.hpp"
 #include "actors/supervision/stop_reason.hpp"
 #include "config/pod.hpp"
 #include "tests/actor/stage_play.hpp"
@@ -26,11 +25,11 @@ TEST_CASE("bring-up: create and build go out together, proceed follows the built
   CHECK(p.session->calls.empty());
   p.image();
   CHECK(p.session->calls == calls{"start", "create main", "build main"});
-  p.happen(kernel::ready_event{"main", 77});
+  p.happen(kernel::ready_event{only, 77});
   CHECK(p.last_call() == "build main");
-  p.happen(kernel::built_event{"main"});
+  p.happen(kernel::built_event{only});
   CHECK(p.last_call() == "proceed main");
-  p.happen(kernel::running_event{"main", 77, 5});
+  p.happen(kernel::running_event{only, 77, 5});
   CHECK(p.last_call() == "proceed main");
   CHECK_FALSE(p.ended->has_value());
 }
@@ -41,10 +40,10 @@ TEST_CASE("a workload's end: the shim goes, the disk is cleaned, the reason matc
     stop_reason want;
   };
   const std::vector<row> rows{
-      {kernel::exited_event{"main", 0, 9}, {}},
-      {kernel::exited_event{"main", 3, 9},
+      {kernel::exited_event{only, 0, 9}, {}},
+      {kernel::exited_event{only, 3, 9},
        {stop_class::shutdown, stop_cause::workload_exited, 3, "exited with code 3"}},
-      {kernel::signaled_event{"main", 9, false, 9},
+      {kernel::signaled_event{only, 9, false, 9},
        {stop_class::shutdown, stop_cause::workload_signaled, 9, "killed by signal 9"}},
   };
   for (const auto& r : rows) {
@@ -73,20 +72,57 @@ std::string pod_cgroup() {
 
 TEST_CASE("an end for want of memory is told as such, and only that") {
   struct row {
+    bool out_of_memory; // says the shim
+    kernel::session_event end;
+    stop_cause cause;
+    std::string text;
+  };
+  const std::vector<row> rows{
+      {true, kernel::signaled_event{only, 9, false, 9}, stop_cause::oom_killed,
+       "OOMKilled: killed by signal 9"},
+      {true, kernel::exited_event{only, 3, 9}, stop_cause::oom_killed,
+       "OOMKilled: exited with code 3"},
+      {false, kernel::exited_event{only, 0, 9}, stop_cause::normal, ""},
+      {false, kernel::signaled_event{only, 9, false, 9}, stop_cause::workload_signaled,
+       "killed by signal 9"},
+  };
+  for (const auto& r : rows) {
+    stage_play p{30, false, some_cgroups()};
+    p.run();
+    p.port->cgroup_stats[pod_cgroup() + "/main"].oom_kills = 1; // its word is not asked for
+    auto end = r.end;
+    std::visit(
+        [&r](auto& e) {
+          if constexpr (requires { e.out_of_memory; }) e.out_of_memory = r.out_of_memory;
+        },
+        end);
+    p.happen(end);
+    p.happen(kernel::session_down_event{"closed"});
+    p.check_nothing_left();
+    CHECK(p.ended->value().cause == r.cause);
+    CHECK(p.ended->value().text == r.text);
+  }
+}
+
+TEST_CASE("for a shim of protocol 1, which does not count, the cgroup is asked") {
+  struct row {
     std::uint64_t kills;
     kernel::session_event end;
     stop_cause cause;
     std::string text;
   };
   const std::vector<row> rows{
-      {1, kernel::signaled_event{"main", 9, false, 9}, stop_cause::oom_killed,
+      {1, kernel::signaled_event{only, 9, false, 9}, stop_cause::oom_killed,
        "OOMKilled: killed by signal 9"},
-      {2, kernel::exited_event{"main", 3, 9}, stop_cause::oom_killed, "OOMKilled: exited with code 3"},
-      {1, kernel::exited_event{"main", 0, 9}, stop_cause::normal, ""},
-      {0, kernel::signaled_event{"main", 9, false, 9}, stop_cause::workload_signaled, "killed by signal 9"},
+      {2, kernel::exited_event{only, 3, 9}, stop_cause::oom_killed,
+       "OOMKilled: exited with code 3"},
+      {1, kernel::exited_event{only, 0, 9}, stop_cause::normal, ""},
+      {0, kernel::signaled_event{only, 9, false, 9}, stop_cause::workload_signaled,
+       "killed by signal 9"},
   };
   for (const auto& r : rows) {
     stage_play p{30, false, some_cgroups()};
+    p.session->protocol = 1;
     p.run();
     p.port->cgroup_stats[pod_cgroup() + "/main"].oom_kills = r.kills;
     p.happen(r.end);
@@ -101,7 +137,7 @@ TEST_CASE("the cgroups are there before the shim, and without them there is none
   stage_play p{30, false, some_cgroups()};
   p.image();
   CHECK(p.port->cgroup_calls == calls{"make " + pod_cgroup()});
-  CHECK(p.session->calls.size() == 3);
+  CHECK(p.session->calls == calls{"start", "create main", "build main"});
   stage_play q{30, false, some_cgroups()};
   q.port->refuse_cgroup.emplace("make", error{errc::unsupported, 0, "limit", "main", "why", ""});
   q.image();
@@ -115,38 +151,19 @@ namespace {
 
 /// A runtime whose pod's limits are edited.
 struct resize_play : stage_play {
-  std::shared_ptr<std::vector<limits_changed>> told =
-      std::make_shared<std::vector<limits_changed>>();
-  caf::actor ear;
-
   explicit resize_play(cgroup_tree cgroups = some_cgroups())
-      : stage_play(30, false, std::move(cgroups)) {
-    ear = s.sys.spawn([to = told](caf::event_based_actor*) -> caf::behavior {
-      return {[to](const limits_changed& m) { to->push_back(m); }, [](const pod_running&) {},
-              [](const pod_ended&) {}, [](const pod_progress&) {}};
-    });
-    s.send(owner, rt, own_runtime{ear});
-    s.settle();
-  }
-  ~resize_play() {
-    caf::anon_send_exit(ear, caf::exit_reason::user_shutdown);
-    s.settle();
-  }
+      : stage_play(30, false, std::move(cgroups)) {}
   void limit(const std::string& memory) {
-    config::pod pod;
-    pod.metadata.name = "web";
-    pod.spec.containers.emplace_back();
-    pod.spec.containers[0].name = "main";
+    auto pod = *played_pod(of).pod;
     pod.spec.containers[0].resources.limits["memory"] = *config::quantity::parse(memory);
-    desired_pod what;
-    what.pod = std::make_shared<const config::pod>(pod);
-    what.uid = "u-1";
+    auto what = played_pod(of);
+    what.pod = std::make_shared<const config::pod>(std::move(pod));
     what.hash = memory;
     s.send(owner, rt, change_limits{what});
-    s.settle();
+    settle();
   }
   void end() {
-    happen(kernel::exited_event{"main", 0, 9});
+    happen(kernel::exited_event{only, 0, 9});
     happen(kernel::session_down_event{"closed"});
     check_nothing_left();
   }
@@ -159,9 +176,9 @@ struct resize_play : stage_play {
         std::count(port->cgroup_calls.begin(), port->cgroup_calls.end(), "update " + pod_cgroup()));
   }
   /// "hash" for each that came into force, "hash: why" for the others.
-  [[nodiscard]] calls heard() const {
+  [[nodiscard]] calls told() const {
     calls out;
-    for (const auto& m : *told)
+    for (const auto& m : heard->limits)
       out.push_back(m.why.empty() ? m.hash : m.hash + ": " + m.why);
     return out;
   }
@@ -176,21 +193,21 @@ TEST_CASE("edited limits come into force while the workload runs, or just before
   p.limit("8Mi"); // nothing is made yet; what is made is made with them
   CHECK(p.updates() == 0);
   p.image();
-  p.happen(kernel::ready_event{"main", 77});
+  p.happen(kernel::ready_event{only, 77});
   p.limit("16Mi");
   CHECK(p.memory() == 16u << 20);
-  p.happen(kernel::built_event{"main"});
-  p.happen(kernel::running_event{"main", 77, 5});
+  p.happen(kernel::built_event{only});
+  p.happen(kernel::running_event{only, 77, 5});
   p.limit("32Mi");
   CHECK(p.memory() == 32u << 20);
   p.stop();
   p.limit("64Mi");
   CHECK(p.updates() == 3);
-  CHECK(p.heard() == calls{"8Mi", "16Mi", "32Mi", "64Mi"});
-  p.happen(kernel::exited_event{"main", 0, 9});
+  CHECK(p.told() == calls{"8Mi", "16Mi", "32Mi", "64Mi"});
+  p.happen(kernel::exited_event{only, 0, 9});
   p.limit("128Mi"); // its end is a fact
   CHECK(p.updates() == 3);
-  CHECK(p.heard().size() == 4);
+  CHECK(p.told().size() == 4);
   p.happen(kernel::session_down_event{"closed"});
   p.check_nothing_left();
 }
@@ -200,9 +217,9 @@ TEST_CASE("limits that cannot be put in force are the owner's to decide about") 
   p.run();
   p.port->refuse_cgroup.emplace("update", in_use);
   p.limit("16Mi");
-  CHECK(p.heard() == calls{"16Mi: cannot limit 'main': it uses more"});
-  CHECK(p.told->at(0).key == "default/web");
-  CHECK(p.told->at(0).generation == 4);
+  CHECK(p.told() == calls{"16Mi: cannot limit 'main': it uses more"});
+  CHECK(p.heard->limits.at(0).key == "default/web");
+  CHECK(p.heard->limits.at(0).generation == 4);
   p.end();
 }
 
@@ -210,8 +227,9 @@ TEST_CASE("where there are no cgroups, limits are refused as they are at a start
   resize_play p{cgroup_tree{}};
   p.run();
   p.limit("16Mi");
-  REQUIRE(p.told->size() == 1);
-  CHECK(p.told->front().why.starts_with("cannot limit 'main': Tank has no cgroups on this host"));
+  REQUIRE(p.heard->limits.size() == 1);
+  CHECK(p.heard->limits.front().why.starts_with(
+      "cannot limit 'main': Tank has no cgroups on this host"));
   p.end();
 }
 
@@ -225,17 +243,17 @@ TEST_CASE("who takes a run over puts its limits in force; only edited ones are w
   };
   again();
   CHECK(p.updates() == 1);
-  CHECK(p.heard().empty());
+  CHECK(p.told().empty());
   p.port->refuse_cgroup.emplace("update", in_use);
   again(); // nobody asked for other ones: what runs, runs on
   CHECK(p.updates() == 2);
-  CHECK(p.heard().empty());
+  CHECK(p.told().empty());
   p.happen(kernel::session_down_event{"another daemon took over the shim", true});
   p.limit("16Mi");
   CHECK(p.updates() == 2);
   p.happen(kernel::adopted_event{});
   CHECK(p.updates() == 3);
-  CHECK(p.heard() == calls{"16Mi: cannot limit 'main': it uses more"});
+  CHECK(p.told() == calls{"16Mi: cannot limit 'main': it uses more"});
   p.end();
 }
 
@@ -261,9 +279,10 @@ TEST_CASE("an image that is not here says how to get it") {
 TEST_CASE("a command that does not exist is named, and what to change") {
   stage_play p;
   p.image();
-  p.happen(kernel::ready_event{"main", 77});
-  p.happen(kernel::built_event{"main"});
-  p.happen(kernel::failed_event{"main", ENOENT, "execute", "foo", -1});
+  p.happen(kernel::ready_event{only, 77});
+  p.happen(kernel::built_event{only});
+  p.happen(
+      kernel::failed_event{only, kernel::launch_failure::find_command, ENOENT, "execute", "foo"});
   p.happen(kernel::session_down_event{"closed"});
   p.check_nothing_left();
   CHECK(p.ended->value() ==
@@ -271,6 +290,15 @@ TEST_CASE("a command that does not exist is named, and what to change") {
                     "cannot execute 'foo': No such file or directory (no such program in the "
                     "image's PATH; check command)"});
 }
+
+namespace {
+
+/// The shim was, once.
+bool told_to_go(const stage_play& p) {
+  return std::count(p.session->calls.begin(), p.session->calls.end(), "shutdown") == 1;
+}
+
+} // namespace
 
 TEST_CASE("each failure on the way ends clean") {
   const error boom{errc::io, EIO, "do", "it", "", ""};
@@ -292,24 +320,27 @@ TEST_CASE("each failure on the way ends clean") {
     stage_play p;
     p.fds->refuse = boom;
     p.image();
-    CHECK(p.last_call() == "shutdown");
-    p.s.advance(10s); // nobody can tell us that it has gone
-    p.s.settle();
+    CHECK(p.last_call() != "end");
+    CHECK(told_to_go(p));
+    p.advance(10s); // nobody can tell us that it has gone
     CHECK(p.last_call() == "end");
-    p.s.advance(10s);
-    p.s.settle();
+    p.advance(10s);
     p.check_nothing_left();
   }
   for (const char* verb : {"create", "build", "proceed"}) {
+    CAPTURE(verb);
     stage_play p;
     p.session->refusals.emplace(verb, boom);
     p.image();
-    p.happen(kernel::ready_event{"main", 77});
-    p.happen(kernel::built_event{"main"});
-    CHECK(p.last_call() == "shutdown");
+    p.happen(kernel::ready_event{only, 77});
+    p.happen(kernel::built_event{only});
+    CHECK(told_to_go(p));
     p.happen(kernel::session_down_event{"closed"});
     p.check_nothing_left();
-    CHECK(p.ended->value().cause == stop_cause::bring_up_failed);
+    // A session that worked up to then is lost; one that did not is a bring-up that failed.
+    CHECK(p.ended->value().cause == (verb == std::string{"proceed"} ? stop_cause::session_down
+                                                                    : stop_cause::bring_up_failed));
+    CHECK(p.ended->value().text.find("cannot do 'it': Input/output error") != std::string::npos);
   }
 }
 
@@ -317,7 +348,7 @@ TEST_CASE("a shim that cannot be told to go is killed, and waited for before the
   stage_play p;
   p.session->refusals.emplace("shutdown", error{errc::io, EIO, "do", "it", "", ""});
   p.run();
-  p.happen(kernel::exited_event{"main", 0, 9});
+  p.happen(kernel::exited_event{only, 0, 9});
   CHECK(p.last_call() == "end");
   CHECK(*p.cleaned == 0);
   CHECK_FALSE(p.ended->has_value());
@@ -330,13 +361,11 @@ TEST_CASE("a graceful stop: the image's signal, the grace period, then a kill") 
   p.run();
   p.stop();
   CHECK(p.last_call() == "signal main 3");
-  p.s.advance(6s);
-  p.s.settle();
+  p.advance(6s);
   CHECK(p.last_call() == "signal main 3");
-  p.s.advance(1s);
-  p.s.settle();
+  p.advance(1s);
   CHECK(p.last_call() == "kill main");
-  p.happen(kernel::signaled_event{"main", 9, false, 9});
+  p.happen(kernel::signaled_event{only, 9, false, 9});
   p.happen(kernel::session_down_event{"closed"});
   p.check_nothing_left();
   CHECK(p.ended->value() ==
@@ -355,36 +384,36 @@ TEST_CASE("a stop in every state of the bring-up") {
     p.image();
     p.stop();
     CHECK(p.last_call() == "abort main");
-    p.happen(kernel::aborted_event{"main"});
+    p.happen(kernel::aborted_event{only});
     p.happen(kernel::session_down_event{"closed"});
     p.check_nothing_left();
   }
   SUBCASE("ready") {
     stage_play p;
     p.image();
-    p.happen(kernel::ready_event{"main", 77});
+    p.happen(kernel::ready_event{only, 77});
     p.stop();
     CHECK(p.last_call() == "abort main");
-    p.happen(kernel::aborted_event{"main"});
+    p.happen(kernel::aborted_event{only});
     p.happen(kernel::session_down_event{"closed"});
     p.check_nothing_left();
   }
   SUBCASE("built") {
     stage_play p;
     p.image();
-    p.happen(kernel::ready_event{"main", 77});
-    p.happen(kernel::built_event{"main"});
+    p.happen(kernel::ready_event{only, 77});
+    p.happen(kernel::built_event{only});
     p.stop();
     CHECK(p.last_call() == "kill main");
-    p.happen(kernel::running_event{"main", 77, 5});
-    p.happen(kernel::signaled_event{"main", 9, false, 9});
+    p.happen(kernel::running_event{only, 77, 5});
+    p.happen(kernel::signaled_event{only, 9, false, 9});
     p.happen(kernel::session_down_event{"closed"});
     p.check_nothing_left();
   }
   SUBCASE("after its end") {
     stage_play p;
     p.run();
-    p.happen(kernel::exited_event{"main", 3, 9});
+    p.happen(kernel::exited_event{only, 3, 9});
     p.stop();
     p.happen(kernel::session_down_event{"closed"});
     p.check_nothing_left();
@@ -393,60 +422,34 @@ TEST_CASE("a stop in every state of the bring-up") {
 }
 
 TEST_CASE("the owner hears of running and of the end, once each, with its generation") {
-  // An owner that keeps what it hears.
-  struct heard_t {
-    std::vector<pod_running> running;
-    std::vector<pod_ended> ended;
-  };
-  auto heard = std::make_shared<heard_t>();
   stage_play p;
-  auto owner = p.s.sys.spawn([heard](caf::event_based_actor*) -> caf::behavior {
-    return {[heard](const pod_running& m) { heard->running.push_back(m); },
-            [heard](const pod_ended& m) { heard->ended.push_back(m); }, [](const pod_progress&) {}};
-  });
-  p.s.settle();
-  config::pod pod;
-  pod.spec.containers.emplace_back();
-  pod.spec.containers[0].name = "main";
-  runtime_options options{.port = p.port,
-                          .jobs = std::make_shared<inline_runner>(),
-                          .fds = p.fds,
-                          .image_store = [store = p.store] { return store; },
-                          .host = std::make_shared<const kernel::host_facts>()};
-  options.prepare = [](const prepare_request& r, kernel::port&) -> result<launch_inputs> {
-    launch_inputs in;
-    in.sandbox.uid = r.uid;
-    in.plan.container = "main";
-    return in;
-  };
-  options.clean = [](const config::pod&, const directories&, const std::string&,
-                     kernel::port&) -> result<void> { return {}; };
-  desired_pod what;
-  what.pod = std::make_shared<const config::pod>(pod);
-  what.uid = "u-2";
-  p.session = p.port->of("u-2");
-  p.rt = make_runtime_factory_as_is(options)(
-      p.s.sys, {.key = "default/two", .generation = 9, .what = what, .owner = owner});
-  p.s.settle();
-  p.s.advance(2ms);
+  p.advance(2ms);
   p.image();
-  p.s.advance(3ms);
-  p.happen(kernel::ready_event{"main", 78});
-  p.s.advance(4ms);
-  p.happen(kernel::built_event{"main"});
-  p.s.advance(5ms);
-  p.happen(kernel::running_event{"main", 78, 5});
-  REQUIRE(heard->running.size() == 1);
-  CHECK(heard->running[0] ==
-        pod_running{
-            "default/two", 9, 78, 5, {.image = 2ms, .spawn = 3ms, .rootfs = 4ms, .proceed = 5ms}});
-  p.happen(kernel::exited_event{"main", 3, 9});
+  p.advance(3ms);
+  p.happen(kernel::ready_event{only, 78});
+  p.advance(4ms);
+  p.happen(kernel::built_event{only});
+  p.advance(5ms);
+  p.happen(kernel::running_event{only, 78, 5});
+  REQUIRE(p.heard->running.size() == 1);
+  const auto& running = p.heard->running[0];
+  CHECK(running.key == "default/web");
+  CHECK(running.generation == 4);
+  CHECK(running.host_pid == 78);
+  CHECK(running.started_ns == 5);
+  CHECK(running.phases == phase_times{.image = 2ms, .spawn = 3ms, .rootfs = 4ms, .proceed = 5ms});
+  REQUIRE(running.containers.size() == 1);
+  CHECK(running.containers[0].name == "main");
+  CHECK(running.containers[0].state == container_phase::running);
+  CHECK(running.containers[0].host_pid == 78);
+  p.happen(kernel::exited_event{only, 3, 9});
+  CHECK(p.heard->ended.empty());
   p.happen(kernel::session_down_event{"closed"});
-  REQUIRE(heard->ended.size() == 1);
-  CHECK(heard->ended[0].generation == 9);
-  CHECK(heard->ended[0].how.exit_code == 3);
-  caf::anon_send_exit(owner, caf::exit_reason::user_shutdown);
-  p.stop();
+  REQUIRE(p.heard->ended.size() == 1);
+  CHECK(p.heard->ended[0].generation == 4);
+  CHECK(p.heard->ended[0].how.exit_code == 3);
+  CHECK(p.heard->running.size() == 1);
+  p.check_forgotten();
 }
 
 TEST_CASE("a runtime that is killed takes its shim with it") {
@@ -476,19 +479,18 @@ TEST_CASE("host pid and exec context: not before it runs, not after its end") {
   };
   CHECK(refused() == "not_running");
   p.image();
-  p.happen(kernel::ready_event{"main", 77});
+  p.happen(kernel::ready_event{only, 77});
   CHECK(refused() == "not_running");
-  p.happen(kernel::built_event{"main"});
+  p.happen(kernel::built_event{only});
   CHECK(refused() == "not_running");
-  p.happen(kernel::running_event{"main", 77, 5});
+  p.happen(kernel::running_event{only, 77, 5});
   answered();
   p.stop();
   answered(); // it obeys: one may still look into it
-  p.s.advance(30s);
-  p.s.settle();
+  p.advance(30s);
   CHECK(p.last_call() == "kill main");
   CHECK(refused() == "not_running");
-  p.happen(kernel::signaled_event{"main", 9, false, 9});
+  p.happen(kernel::signaled_event{only, 9, false, 9});
   CHECK(refused() == "not_running");
   p.happen(kernel::session_down_event{"closed"});
   p.check_nothing_left();

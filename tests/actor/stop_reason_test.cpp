@@ -1,6 +1,8 @@
 #include "actors/role.hpp"
+#include "actors/run_job.hpp"
 #include "base/worker.hpp"
 #include "tests/actor/script.hpp"
+#include "tests/actor/test_messages.hpp"
 
 #include <stdexcept>
 
@@ -9,22 +11,8 @@ using tank::testing::script;
 
 namespace {
 
-struct end_now {
-  int how = 0;
-  bool operator==(const end_now&) const = default;
-};
-struct ended {
-  stop_reason why;
-  bool operator==(const ended&) const = default;
-};
-TANK_INSPECT(end_now, how)
-TANK_INSPECT(ended, why)
-
-} // namespace
-
-TANK_MESSAGES(stop_reason_test, end_now, ended)
-
-namespace {
+using tank::testing::end_now;
+using ended = tank::testing::subject_ended;
 
 class subject : public role {
  public:
@@ -72,7 +60,8 @@ TEST_CASE("a thrown object without text is still an exception") {
 }
 
 TEST_CASE("a structured stop reason arrives whole") {
-  CHECK(fixture{}.after(3) == stop_reason{stop_class::shutdown, stop_cause::workload_exited, 3, ""});
+  CHECK(fixture{}.after(3) ==
+        stop_reason{stop_class::shutdown, stop_cause::workload_exited, 3, ""});
   CHECK(fixture{}.after(4) == stop_reason{stop_class::abnormal, stop_cause::bring_up_failed, 5,
                                           "cannot mount '/x': Input/output error"});
 }

@@ -77,7 +77,7 @@ TEST_CASE("sup_start_error_return: a child that fails to start ends the supervis
   t.start({}, t.kids({"a", "b", "c"}));
   CHECK(t.log == strings{"+a", "!b", "-a"});
   REQUIRE(t.ended);
-  CHECK(t.ended->what == "start_failed");
+  CHECK(t.ended->cause == stop_cause::start_failed);
   CHECK(t.ended->text == "cannot start child 'b': cannot start 'b': told to fail");
   REQUIRE(t.reports.size() == 1);
   CHECK(t.reports[0].kind == supervisor_report::what::start_failed);
@@ -289,8 +289,8 @@ TEST_CASE("sup_stop_race: children may end in any way while the supervisor stops
   for (const auto& r : t.reports)
     reported.push_back(r.id + " " + r.reason);
   // a permanent child has to end as told, the others must not fail
-  CHECK(reported == strings{"03 abnormal", "02 shutdown workload_exited 3", "00 normal",
-                            "13 abnormal", "23 abnormal"});
+  CHECK(reported == strings{"03 abnormal error", "02 shutdown workload_exited 3", "00 normal",
+                            "13 abnormal error", "23 abnormal error"});
 }
 
 TEST_CASE("sup_stop_non_shutdown_exit_dynamic: the same for dynamic children") {
