@@ -50,8 +50,12 @@ void container_machine::handle(const container_event& event, run::actions& out) 
 void container_machine::restore(std::uint32_t attempt, int stop_signal, bool was_released) {
   attempt_ = attempt;
   stop_signal_ = stop_signal;
-  touched_ = was_released;
+  touched_ = let_go_ = was_released;
   state_ = creating{true};
+}
+
+void container_machine::restore_waiting(std::uint32_t last_attempt) {
+  attempt_ = last_attempt;
 }
 
 void container_machine::restore_ended(std::uint32_t attempt, run::container_end end) {
@@ -101,6 +105,7 @@ void container_machine::cannot_be(const container_event& e, run::actions& out) {
 
 void container_machine::on_begin(const container_event& e, run::actions& out) {
   attempt_ = std::get<run::begin_attempt>(e).attempt;
+  let_go_ = false;
   stop_asked_ = false;
   started_ns_ = 0;
   stop_signal_ = 15;
@@ -152,7 +157,7 @@ void container_machine::on_ready(const container_event& e, run::actions&) {
 }
 
 void container_machine::on_built(const container_event&, run::actions& out) {
-  touched_ = true;
+  touched_ = let_go_ = true;
   state_ = released{pid()};
   out.emplace_back(run::proceed{self_});
 }
@@ -183,7 +188,7 @@ void container_machine::on_late_end(const container_event& e, run::actions&) {
 void container_machine::on_session_down(const container_event& e, run::actions& out) {
   const auto& down = std::get<run::session_down>(e);
   if (down.shim_lives) return; // another connection will tell
-  if (const auto* c = std::get_if<creating>(&state_); c != nullptr && c->adopted && !touched_) {
+  if (const auto* c = std::get_if<creating>(&state_); c != nullptr && c->adopted && !let_go_) {
     disarm(out);
     state_ = waiting{}; // nothing of it has run: it may begin anew
     return;
@@ -276,7 +281,8 @@ void container_machine::on_held(const container_event& e, run::actions& out) {
     return resume(told, out);
   }
   if (kernel::is_terminal(told.at)) return on_end(run::child_ended{self_, attempt_, told.end}, out);
-  if (told.at == kernel::stage::starting) return enter_ended({}, out);
+  if (told.at == kernel::stage::starting)
+    return enter_ended(std::get<killing>(state_).known.value_or(run::container_end{}), out);
   out.emplace_back(run::kill{self_}); // the first may have been lost with the connection
 }
 
@@ -285,7 +291,7 @@ void container_machine::resume(const run::held_container& told, run::actions& ou
   if (told.started_ns != 0) started_ns_ = told.started_ns;
   switch (told.at) {
   case kernel::stage::starting: // the shim has not heard of it
-    if (touched_) return enter_ended({}, out);
+    if (let_go_) return enter_ended({}, out);
     state_ = waiting{};
     return;
   case kernel::stage::ready:
@@ -297,7 +303,7 @@ void container_machine::resume(const run::held_container& told, run::actions& ou
     on_built(run::child_built{self_, attempt_}, out); // so does a second proceed
     return arm(settings_.limits.bring_up, out);
   case kernel::stage::running:
-    touched_ = true;
+    touched_ = let_go_ = true;
     state_ = running{told.pid};
     return;
   default:

@@ -119,6 +119,8 @@ class container_machine {
   /// Takes over an attempt that a predecessor began; `held` says where it stands. `stop_signal` as
   /// it was prepared.
   void restore(std::uint32_t attempt, int stop_signal, bool released);
+  /// Takes over a container that waits for an attempt after this one.
+  void restore_waiting(std::uint32_t last_attempt);
   /// Takes over a container that had ended.
   void restore_ended(std::uint32_t attempt, run::container_end end);
 
@@ -220,6 +222,7 @@ class container_machine {
   int stop_signal_ = 15;
   std::int64_t started_ns_ = 0; ///< of this attempt
   bool touched_ = false;
+  bool let_go_ = false; ///< this attempt: something of it may have run
   bool stop_asked_ = false;
   std::uint64_t timer_ = 0;
 };

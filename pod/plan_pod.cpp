@@ -17,6 +17,15 @@ bool is_stopping(container_state s) {
          s == container_state::killing || s == container_state::ended;
 }
 
+bool takes_requests(sandbox_state s) {
+  return s == sandbox_state::starting || s == sandbox_state::up;
+}
+
+/// Its process ends with its shim.
+bool is_held(container_state s) {
+  return s >= container_state::creating && s <= container_state::killing;
+}
+
 orders plan_end(const pod_view& pod) {
   orders out;
   if (pod.sandbox == sandbox_state::adopting) return out; // how, what its shim tells decides
@@ -24,10 +33,11 @@ orders plan_end(const pod_view& pod) {
   for (run::index i = 0; i < pod.containers.size(); ++i) {
     const auto state = pod.containers[i].state;
     all_ended = all_ended && state == container_state::ended;
+    if (is_held(state) && !takes_requests(pod.sandbox)) continue; // its shim was told to go
     if (!is_stopping(state)) out.emplace_back(order::stop{i});
   }
   const bool open = pod.sandbox == sandbox_state::idle || pod.sandbox == sandbox_state::preparing ||
-                    pod.sandbox == sandbox_state::starting || pod.sandbox == sandbox_state::up;
+                    takes_requests(pod.sandbox);
   if (all_ended && open) out.emplace_back(order::close_sandbox{});
   return out;
 }
@@ -80,19 +90,18 @@ orders plan_restarts(const pod_view& pod, time_point now) {
 orders plan_starts(const pod_view& pod, time_point now) {
   orders out;
   std::vector<run::index> found;
-  const bool takes_requests =
-      pod.sandbox == sandbox_state::starting || pod.sandbox == sandbox_state::up;
+  const bool reachable = takes_requests(pod.sandbox);
   for (run::index i = 0; i < pod.containers.size(); ++i) {
     const auto& c = pod.containers[i];
     if (c.state == container_state::waiting && (!c.due || *c.due <= now))
       out.emplace_back(order::begin{i});
     if (c.state == container_state::found) found.push_back(i);
-    if (c.state == container_state::prepared && takes_requests) out.emplace_back(order::create{i});
+    if (c.state == container_state::prepared && reachable) out.emplace_back(order::create{i});
   }
   if (found.empty()) return out;
   if (pod.sandbox == sandbox_state::idle)
     out.emplace_back(order::open_sandbox{std::move(found)});
-  else if (takes_requests)
+  else if (reachable)
     out.emplace_back(order::prepare{std::move(found)});
   return out;
 }

@@ -66,7 +66,7 @@ pod_view pod_run::view() const {
     v.containers.push_back({.state = c.machine.state(),
                             .end = c.machine.end(),
                             .stuck = c.machine.stuck(),
-                            .touched = c.machine.touched(),
+                            .touched = c.machine.touched() || released_at_ != 0,
                             .done = c.done,
                             .history = c.history,
                             .ends = c.ends,
@@ -103,6 +103,7 @@ void pod_run::report(run::actions& out) {
 
 void pod_run::carry_out(const order::begin& o, const instant&, run::actions& out) {
   auto& c = containers_[o.who];
+  if (std::exchange(c.timer, 0) != 0) out.emplace_back(run::disarm_timer{o.who});
   c.due.reset();
   c.due_ns = 0;
   c.waiting.clear();
@@ -158,6 +159,7 @@ void pod_run::carry_out(const order::stop& o, const instant&, run::actions& out)
   auto& c = containers_[o.who];
   if (std::exchange(c.timer, 0) != 0) out.emplace_back(run::disarm_timer{o.who});
   c.due.reset();
+  c.due_ns = 0;
   c.machine.handle(run::stop{grace_}, out);
 }
 
@@ -200,7 +202,9 @@ void pod_run::take(const run::child_running& e, const instant& now, run::actions
 }
 
 void pod_run::take(const run::adopted& e, const instant& now, run::actions& out) {
+  const bool awaited = sandbox_.state() == sandbox_state::adopting;
   sandbox_.handle(e, out);
+  if (!awaited || sandbox_.state() != sandbox_state::up) return;
   for (run::index i = 0; i < containers_.size(); ++i) {
     auto& c = containers_[i];
     if (!c.machine.is_with_shim()) continue;
@@ -225,7 +229,7 @@ void pod_run::take(const run::session_down& e, const instant&, run::actions& out
 
 void pod_run::take(const run::session_failed& e, const instant&, run::actions& out) {
   sandbox_.handle(e, out);
-  if (sandbox_.lost()) lose_containers(e.why, out);
+  lose_containers(out);
 }
 
 /// It is let go next: a successor must know that something of it may have run.
@@ -233,6 +237,13 @@ void pod_run::note_release(tracked& c, const instant& now) {
   c.phase = run_phase::released;
   c.released_at = now.mono.time_since_epoch() / std::chrono::nanoseconds{1};
   if (released_at_ == 0) released_at_ = c.released_at;
+}
+
+/// If the shim is gone.
+void pod_run::lose_containers(run::actions& out) {
+  if (sandbox_.lost()) lose_containers(sandbox_.lost_why(), out);
+  if (sandbox_.state() == sandbox_state::cleaning && sandbox_.failure())
+    lose_containers(sandbox_.failure()->why, out);
 }
 
 /// The shim is gone, and what it held with it.
@@ -259,10 +270,7 @@ void pod_run::take(const run::stop& e, const instant&, run::actions& out) {
 void pod_run::take(const run::timer_due& e, const instant& now, run::actions& out) {
   if (e.serial == sandbox_.timer()) {
     sandbox_.handle(e, out);
-    if (sandbox_.lost()) lose_containers(sandbox_.lost_why(), out);
-    if (sandbox_.state() == sandbox_state::cleaning && sandbox_.failure())
-      lose_containers(sandbox_.failure()->why, out);
-    return;
+    return lose_containers(out);
   }
   for (auto& c : containers_) {
     if (e.serial == c.machine.timer()) return c.machine.handle(e, out);

@@ -26,9 +26,13 @@ void reconciler_core::show_containers(entry& e, std::vector<container_status> no
       s.name = c.name;
       s.reason = "ContainerCreating";
       if (e.what.pod->spec.containers.size() == 1) s.last = e.status.last;
+      if (now.size() < e.present_restarts.size()) s.restarts = e.present_restarts[now.size()];
       now.push_back(std::move(s));
     }
   }
+  e.present_restarts.clear();
+  for (const auto& c : now)
+    e.present_restarts.push_back(c.restarts);
   for (std::size_t i = 0; i < now.size(); ++i) {
     // A rebuilt composite restarts each of its containers.
     now[i].restarts += e.status.restarts;
@@ -38,6 +42,15 @@ void reconciler_core::show_containers(entry& e, std::vector<container_status> no
   }
   e.status.containers = std::move(now);
   if (e.status.state == pod_state::running) e.status.message = waiting_text(e.status.containers);
+}
+
+/// The run is over: its containers' restarts are those of an earlier run from now on.
+void reconciler_core::count_restarts(entry& e) {
+  if (e.container_restarts.size() < e.present_restarts.size())
+    e.container_restarts.resize(e.present_restarts.size());
+  for (std::size_t i = 0; i < e.present_restarts.size(); ++i)
+    e.container_restarts[i] += e.present_restarts[i];
+  e.present_restarts.clear();
 }
 
 /// The run is over: what its containers wait for is the pod's to say.

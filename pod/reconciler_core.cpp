@@ -66,6 +66,7 @@ void reconciler_core::set_content(entry& e, const desired_pod& what, const insta
   e.running_since.reset();
   e.ends.clear();
   e.container_restarts.clear();
+  e.present_restarts.clear();
   show_containers(e, {});
 }
 
@@ -195,7 +196,11 @@ reconcile_effects reconciler_core::restore(const std::vector<pod_record>& record
     e.status.created_ns = r.created_ns;
     e.status.last = r.last;
     e.status.message = r.message;
+    e.status.restart_at_ns = r.restart_at_ns;
     e.container_restarts = r.container_restarts;
+    if (r.state != pod_state::backing_off && r.state != pod_state::terminal)
+      for (const auto& c : r.run.containers)
+        e.present_restarts.push_back(c.restarts);
     show_containers(e, {});
     show_no_run(e);
     for (const auto end : r.ends)
@@ -203,7 +208,6 @@ reconcile_effects reconciler_core::restore(const std::vector<pod_record>& record
     if (r.state == pod_state::backing_off) {
       e.generation = ++last_generation_;
       e.restart_at = at_ns(r.restart_at);
-      e.status.restart_at_ns = r.restart_at_ns;
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(*e.restart_at - now.mono);
       out.emplace_back(wake_run{r.key, e.generation, std::max(left, std::chrono::milliseconds{0})});
     } else if (r.state != pod_state::terminal) {
@@ -329,9 +333,6 @@ reconcile_effects reconciler_core::ended(const pod_ended& m) {
   e->status.last = m.how;
   e->status.host_pid = 0;
   show_containers(*e, m.containers);
-  e->container_restarts.resize(m.containers.size());
-  for (std::size_t i = 0; i < m.containers.size(); ++i)
-    e->container_restarts[i] += m.containers[i].restarts;
   return {status_changed{m.key}};
 }
 
@@ -388,6 +389,7 @@ reconcile_effects reconciler_core::down(const std::string& key, std::uint64_t ge
   if (e == nullptr || !e->alive) return out;
   e->alive = false;
   if (hand_over_to_heir(*e, why, now, out)) return out;
+  count_restarts(*e);
   e->status.host_pid = 0;
   if (!e->ended_told) {
     e->status.last = exit_of(why);
@@ -459,6 +461,7 @@ reconcile_effects reconciler_core::stop_all(std::optional<std::chrono::seconds> 
       e.status.state = pod_state::terminal;
       e.status.restart_at_ns = 0;
       e.status.message = "stopped";
+      show_no_run(e);
       out.emplace_back(status_changed{key});
     } else if (adopts_) {
       out.emplace_back(status_changed{key}); // its record goes

@@ -142,6 +142,7 @@ class reconciler_core {
     std::vector<std::chrono::steady_clock::time_point> ends; ///< that giving up counts
     /// Of each container, in earlier runs of this content, inside their sandboxes.
     std::vector<std::uint32_t> container_restarts;
+    std::vector<std::uint32_t> present_restarts; ///< the same in the present run, as told last
     std::uint64_t run = 0;     ///< counts the runs of this pod, whatever their content
     std::uint32_t crashes = 0; ///< of runtimes of the present run
   };
@@ -168,6 +169,7 @@ class reconciler_core {
   void expect_end(entry& e, const instant& now, reconcile_effects& out);
   void overdue(entry& e, const instant& now, reconcile_effects& out);
   void show_containers(entry& e, std::vector<container_status> now) const;
+  static void count_restarts(entry& e);
   void show_no_run(entry& e) const;
   void give_up(entry& e, const backoff_profile& profile, const std::string& said);
   [[nodiscard]] backoff_profile profile(const entry& e) const;

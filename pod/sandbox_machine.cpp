@@ -40,6 +40,7 @@ void sandbox_machine::on_open(const sandbox_event& e, run::actions& out) {
 }
 
 void sandbox_machine::on_prepared(const sandbox_event&, run::actions& out) {
+  had_session_ = true;
   state_ = starting{};
   out.emplace_back(run::start_session{});
   arm(limits_.bring_up, out);
@@ -144,11 +145,16 @@ void sandbox_machine::on_close_adopting(const sandbox_event&, run::actions&) {
 
 void sandbox_machine::on_adopted(const sandbox_event&, run::actions& out) {
   if (std::get<adopting>(state_).close) return enter_closing(out);
+  had_session_ = true;
   state_ = up{};
   disarm(out);
 }
 
 void sandbox_machine::no_shim(const error& why, run::actions& out) {
+  if (had_session_) { // what this run has begun by it is half done
+    fail_with(run::outcome::session_down, why);
+    return enter_cleaning(out);
+  }
   const bool close = std::get<adopting>(state_).close;
   lost_ = true;
   lost_why_ = why;

@@ -7,8 +7,9 @@
 /// whichever step failed.
 ///
 /// A sandbox that a predecessor made goes on from `adopting`, which is also where a connection that
-/// is lost while the shim lives leads back to. A shim that is not there took the workloads with it,
-/// when one was let go; else nothing has run, and the sandbox is idle again.
+/// is lost while the shim lives leads back to. A predecessor's shim that is not there took the
+/// workloads with it, when one was let go; else nothing has run, and the sandbox is idle again. One
+/// that this run had a session with, and that is gone then, is a failure.
 #pragma once
 
 #include "pod/container_machine.hpp"
@@ -159,6 +160,7 @@ class sandbox_machine {
   timer_serials* serials_;
   std::variant<idle, preparing, abandoning, starting, up, closing, cleaning, gone, adopting> state_;
   std::optional<sandbox_failure> failure_;
+  bool had_session_ = false; ///< in this run, not a predecessor's
   bool lost_ = false;
   error lost_why_;
   unsigned tries_ = 0; ///< to adopt, in this run

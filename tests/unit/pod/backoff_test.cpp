@@ -1,5 +1,5 @@
+#include "base/stop_reason.hpp"
 #include "pod/backoff.hpp"
-#include "actors/supervision/stop_reason.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,9 +1,9 @@
 /// A reconciler's core with a clock, what is desired, and a list of what it asked for.
 #pragma once
 
-#include "pod/reconciler_core.hpp"
-#include "actors/supervision/stop_reason.hpp"
+#include "base/stop_reason.hpp"
 #include "config/pod.hpp"
+#include "pod/reconciler_core.hpp"
 
 #include <chrono>
 #include <map>

@@ -1,9 +1,9 @@
 // From resources to cgroup limits, as kubelet computes them.
-#include "pod/plan_cgroup.hpp"
 #include "base/capability.hpp"
 #include "config/decode.hpp"
 #include "config/defaults.hpp"
 #include "config/manifest.hpp"
+#include "pod/plan_cgroup.hpp"
 #include "tests/unit/config/vectors.hpp"
 
 #include <doctest/doctest.h>

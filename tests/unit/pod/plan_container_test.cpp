@@ -1,4 +1,5 @@
-#include "pod/plan_launch.hpp"
+#include "pod/container.hpp"
+#include "pod/sandbox.hpp"
 
 #include <doctest/doctest.h>
 
@@ -51,22 +52,30 @@ struct world {
     pod.spec.volumes.push_back(std::move(v));
   }
   kernel::user_range users;
-  result<launch_inputs> plan() {
-    return plan_launch({.pod = pod,
-                        .container = container(),
-                        .image = image,
-                        .params = params,
-                        .user = user,
-                        .host = host,
-                        .dirs = dirs,
-                        .uid = "u-1",
-                        .restart = 2,
-                        .users = users});
+  std::uint32_t attempt = 0;
+
+  [[nodiscard]] pod_request request() const {
+    return {.pod = std::make_shared<const config::pod>(pod),
+            .host = std::make_shared<const kernel::host_facts>(host),
+            .dirs = dirs,
+            .uid = "u-1",
+            .restart = 2};
   }
+  [[nodiscard]] result<container_inputs> plan(std::size_t which = 0) const {
+    const auto of = request();
+    return plan_container({.pod = of,
+                           .container = of.pod->spec.containers.at(which),
+                           .attempt = attempt,
+                           .image = image,
+                           .params = params,
+                           .user = user,
+                           .users = users});
+  }
+  [[nodiscard]] result<sandbox_inputs> sandbox() const { return plan_sandbox(request(), users); }
 };
 
 template <class Step>
-std::vector<Step> all(const launch_inputs& in) {
+std::vector<Step> all(const container_inputs& in) {
   std::vector<Step> out;
   for (const auto& s : in.plan.steps)
     if (const auto* step = std::get_if<Step>(&s)) out.push_back(*step);
@@ -101,7 +110,8 @@ config::env_var field(std::string name, std::string path) {
 TEST_CASE("a plain pod: private root over shared layers, its own names, its own log") {
   world w;
   const auto in = w.plan().value();
-  CHECK(in.sandbox ==
+  const auto shared = w.sandbox().value();
+  CHECK(shared.spec ==
         kernel::sandbox_spec{.uid = "u-1", .run_dir = "/r/pods/u-1", .hostname = "web"});
   const auto root = all<kernel::overlay_step>(in);
   REQUIRE(root.size() == 1);
@@ -112,10 +122,12 @@ TEST_CASE("a plain pod: private root over shared layers, its own names, its own 
   CHECK(in.upper_dir == "/s/pods/u-1/main");
   CHECK(in.plan.container == "main");
   CHECK(in.plan.new_pid_ns);
+  CHECK(in.plan.attempt == 0);
   CHECK(in.plan.log.path == "/l/pods/default_web_u-1/main/2.log");
-  CHECK(in.etc.hostname == "web\n");
-  CHECK(in.etc.hosts.ends_with("127.0.0.1\tweb\n"));
-  CHECK(in.etc.resolv_conf == "search example.org\nnameserver 10.0.0.1\n");
+  CHECK(shared.etc_dir == "/r/pods/u-1/etc");
+  CHECK(shared.etc.hostname == "web\n");
+  CHECK(shared.etc.hosts.ends_with("127.0.0.1\tweb\n"));
+  CHECK(shared.etc.resolv_conf == "search example.org\nnameserver 10.0.0.1\n");
   CHECK(in.stop_signal == 3);
 
   const auto& p = in.plan.process;
@@ -152,11 +164,12 @@ TEST_CASE("the host's network brings the host's name and files") {
   world w;
   w.pod.spec.host_network = true;
   const auto in = w.plan().value();
-  CHECK(in.sandbox.host_network);
-  CHECK(in.sandbox.hostname.empty());
-  CHECK(in.etc.hostname == "node1\n");
-  CHECK(in.etc.hosts == "# Kubernetes-managed hosts file (host network).\n"
-                        "127.0.0.1 localhost node1\n");
+  const auto shared = w.sandbox().value();
+  CHECK(shared.spec.host_network);
+  CHECK(shared.spec.hostname.empty());
+  CHECK(shared.etc.hostname == "node1\n");
+  CHECK(shared.etc.hosts == "# Kubernetes-managed hosts file (host network).\n"
+                            "127.0.0.1 localhost node1\n");
   CHECK(in.plan.process.env.at(2) == "HOSTNAME=node1");
 }
 
@@ -238,20 +251,22 @@ TEST_CASE("the security context reaches the process and the root") {
 TEST_CASE("limits: a cgroup of its own in each hierarchy, below this instance's") {
   world w;
   w.container().resources.limits["memory"] = *config::quantity::parse("64Mi");
-  CHECK(w.plan().error().message().starts_with(
+  CHECK(w.sandbox().error().message().starts_with(
       "cannot limit 'main': Tank has no cgroups on this host"));
   w.dirs.cgroups = {cgroup_version::v1,
                     {{{"memory"}, "/c/memory", "/c/memory/tank"}, {{"pids"}, "/c/pids", "/c/p"}}};
   const auto in = w.plan().value();
+  const auto shared = w.sandbox().value();
   const auto name = w.dirs.pod_cgroup("u-1");
-  CHECK(in.cgroup.name == name);
-  REQUIRE(in.cgroup.containers.size() == 1);
-  CHECK(in.cgroup.containers[0].name == "main");
-  CHECK(in.cgroup.containers[0].limits.memory == 64u << 20);
+  CHECK(shared.cgroup.name == name);
+  REQUIRE(shared.cgroup.containers.size() == 1);
+  CHECK(shared.cgroup.containers[0].name == "main");
+  CHECK(shared.cgroup.containers[0].limits.memory == 64u << 20);
+  CHECK(in.cgroup == shared.cgroup.containers[0]); // an attempt after the first makes it anew
   CHECK(in.plan.cgroups == std::vector<std::filesystem::path>{"/c/memory/tank" / name / "main",
                                                               "/c/p" / name / "main"});
   CHECK(in.plan.process.oom_score_adj.has_value());
-  const auto shows_cgroups = [](const launch_inputs& i) {
+  const auto shows_cgroups = [](const container_inputs& i) {
     for (const auto& m : all<kernel::filesystem_step>(i))
       if (m.target == "/sys/fs/cgroup") return (m.flags & MS_RDONLY) != 0 && m.type == "cgroup2";
     return false;
@@ -339,20 +354,64 @@ TEST_CASE("a failed launch says what to mend") {
   w.params.cwd = "/nowhere";
   w.params.cwd_from_image = false;
   const auto in = w.plan().value();
-  CHECK(explain_failure({"main", ENOENT, "execute", "foo", -1}, in).message() ==
+  const auto failed = [&](kernel::launch_failure code, int sys, const char* step,
+                          const char* object) {
+    return explain_failure({{"main"}, code, sys, step, object}, in);
+  };
+  using enum kernel::launch_failure;
+  CHECK(failed(execute, ENOENT, "execute", "foo").message() ==
         "cannot execute 'foo': No such file or directory (no such program in the image's PATH; "
         "check command)");
-  CHECK(explain_failure({"main", ENOENT, "enter the working directory", "/nowhere", -1}, in)
-            .message() == "cannot enter the working directory '/nowhere': No such file or "
-                          "directory (the image has no such directory; check workingDir)");
-  CHECK(explain_failure({"main", ENOENT, "find the command", "foo", -1}, in).message() ==
+  CHECK(failed(execute, ENOENT, "execute", "/bin/foo").hint ==
+        "no such program in the image; check command");
+  CHECK(failed(execute, EACCES, "execute", "foo").hint ==
+        "not an executable file for uid 7; check command and runAsUser");
+  CHECK(failed(enter_cwd, ENOENT, "enter the working directory", "/nowhere").message() ==
+        "cannot enter the working directory '/nowhere': No such file or directory (the image has "
+        "no such directory; check workingDir)");
+  CHECK(failed(find_command, ENOENT, "find the command", "foo").message() ==
         "cannot find the command 'foo': No such file or directory (no such program in the image's "
         "PATH; check command)");
-  CHECK(explain_failure({"main", ENOENT, "run the interpreter of", "/x (needs /bin/bash)", -1}, in)
-            .message() == "cannot run the interpreter of '/x (needs /bin/bash)': No such file or "
-                          "directory (the program is there, what should run it is not in the "
-                          "image)");
-  CHECK(explain_failure({"main", EINVAL, "mount overlay on", "/x", 0}, in).hint.empty());
+  CHECK(
+      failed(run_interpreter, ENOENT, "run the interpreter of", "/x (needs /bin/bash)").message() ==
+      "cannot run the interpreter of '/x (needs /bin/bash)': No such file or "
+      "directory (the program is there, what should run it is not in the "
+      "image)");
+  CHECK(failed(plan_step, EINVAL, "mount overlay on", "/x").hint.empty());
+  // The code decides, not what is written for people.
+  CHECK(failed(other, ENOENT, "execute", "foo").hint.empty());
+}
+
+TEST_CASE("two containers: each its own layer, log and cgroup; the sandbox is planned once") {
+  world w;
+  auto second = w.container();
+  second.name = "side";
+  second.resources.limits["memory"] = *config::quantity::parse("32Mi");
+  w.pod.spec.containers.push_back(second);
+  w.dirs.cgroups = {cgroup_version::v2, {{{"memory"}, "/c", "/c/tank"}}};
+  const auto first = w.plan(0).value();
+  const auto side = w.plan(1).value();
+  CHECK(first.upper_dir == "/s/pods/u-1/main");
+  CHECK(side.upper_dir == "/s/pods/u-1/side");
+  CHECK(side.plan.container == "side");
+  CHECK(side.plan.log.path == "/l/pods/default_web_u-1/side/2.log");
+  REQUIRE(side.cgroup);
+  CHECK(side.cgroup->name == "side");
+  CHECK(side.cgroup->limits.memory == 32u << 20);
+  CHECK_FALSE(first.cgroup->limits.memory);
+  CHECK(first.plan.cgroups != side.plan.cgroups);
+  const auto shared = w.sandbox().value();
+  REQUIRE(shared.cgroup.containers.size() == 2);
+  CHECK(shared.cgroup.containers[1] == *side.cgroup);
+}
+
+TEST_CASE("each attempt of a container has its number and a log of its own") {
+  world w;
+  w.attempt = 3;
+  const auto in = w.plan().value();
+  CHECK(in.plan.attempt == 3);
+  CHECK(in.plan.log.path == "/l/pods/default_web_u-1/main/5.log"); // after 2 runs of the pod
+  CHECK(in.upper_dir == "/s/pods/u-1/main");
 }
 
 TEST_CASE("hostUsers: false: others' files are mapped, the pod's own belong to its root") {
@@ -364,7 +423,7 @@ TEST_CASE("hostUsers: false: others' files are mapped, the pod's own belong to i
   w.host.capabilities = capability_bit(0);
   w.context().privileged = true;
   const auto in = w.plan().value();
-  CHECK(in.sandbox.users == w.users);
+  CHECK(w.sandbox().value().spec.users == w.users);
   CHECK(all<kernel::overlay_step>(in)[0].mapped);
   for (const auto& bind : all<kernel::bind_step>(in))
     CHECK_MESSAGE(bind.mapped == (bind.target == "/h"), bind.target);
@@ -401,6 +460,6 @@ TEST_CASE("hostUsers: false: users and groups that are not mapped are refused") 
 
 TEST_CASE("a filesystem that cannot be mapped is explained") {
   const auto e = explain_failure(
-      {.sys = EINVAL, .step = "map the ids of", .object = "/srv", .step_index = 3}, {});
+      {{}, kernel::launch_failure::map_ids, EINVAL, "map the ids of", "/srv", 3}, {});
   CHECK(e.message().find("do without 'hostUsers: false'") != std::string::npos);
 }

@@ -1,7 +1,8 @@
+#include "base/unique_fd.hpp"
+#include "pod/container.hpp"
 #include "pod/log_retention.hpp"
 #include "pod/manifest_set.hpp"
-#include "pod/prepare_launch.hpp"
-#include "base/unique_fd.hpp"
+#include "pod/sandbox.hpp"
 #include "tests/actor/cgroup_recorder.hpp"
 
 #include <doctest/doctest.h>
@@ -18,21 +19,60 @@
 using namespace tank;
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Trees on disk, and nothing else of a kernel. Whoever runs the test owns what is made.
+class disk_port final : public testing::cgroup_recorder {
+ public:
+  result<void> remove_tree(const fs::path& path) override {
+    fs::remove_all(path);
+    return {};
+  }
+  result<void> make_upper(const fs::path& dir, std::uint32_t) override {
+    fs::create_directories(dir / "upper");
+    fs::create_directories(dir / "work");
+    return {};
+  }
+  result<void> make_directory(const fs::path& path, mode_t mode) override {
+    return kernel::make_directory(path, mode);
+  }
+  result<void> make_empty_dir(const fs::path& path, mode_t mode, std::uint32_t,
+                              std::uint32_t) override {
+    return kernel::make_empty_dir(path, mode, ::geteuid(), ::getegid());
+  }
+  result<void> write_pod_file(const fs::path& dir, const std::string& name, std::string_view text,
+                              std::uint32_t, std::uint32_t) override {
+    return kernel::write_pod_file(dir, name, text, ::geteuid(), ::getegid());
+  }
+  result<void> check_host_path(const fs::path& path, kernel::host_path_type type,
+                               bool create) override {
+    return kernel::check_host_path(path, type, create);
+  }
+  result<kernel::seccomp_filter> compile_filter(const kernel::seccomp_request& wanted) override {
+    filters.push_back(wanted);
+    return kernel::seccomp_filter{"12345678", 0};
+  }
+  std::vector<kernel::seccomp_request> filters;
+};
+
+} // namespace
+
 TEST_CASE("hostPath types: each finds its own kind, makes what it may, refuses the rest") {
   std::string name = (fs::temp_directory_path() / "tank-prepare-XXXXXX").string();
   REQUIRE(::mkdtemp(name.data()) != nullptr);
   const fs::path root = name;
   fs::create_directory(root / "dir");
   std::ofstream(root / "file") << "x";
+  disk_port port;
   const auto check = [&](const char* path, const char* type) {
-    return check_host_path({"data", root / path, type});
+    return check_host_path({"data", root / path, type}, port);
   };
   CHECK(check("dir", ""));
   CHECK(check("dir", "Directory"));
   CHECK(check("dir", "DirectoryOrCreate"));
   CHECK(check("file", "File"));
   CHECK(check("file", "FileOrCreate"));
-  CHECK(check_host_path({"null", "/dev/null", "CharDevice"}));
+  CHECK(check_host_path({"null", "/dev/null", "CharDevice"}, port));
   for (const char* type : {"Directory", "DirectoryOrCreate", "Socket", "CharDevice", "BlockDevice"})
     CHECK_FALSE(check("file", type));
   for (const char* type : {"File", "FileOrCreate", "Socket"})
@@ -164,31 +204,6 @@ TEST_CASE("a manifest is judged: good ones have pods, wrong and unsupported ones
 
 namespace {
 
-/// Trees on disk, and nothing else of a kernel.
-class disk_port final : public testing::cgroup_recorder {
- public:
-  result<std::unique_ptr<kernel::session>> start_session(const kernel::sandbox_spec&) override {
-    return fail(errc::internal, "start", "", "not here");
-  }
-  result<std::unique_ptr<kernel::session>> adopt_session(const fs::path&) override {
-    return fail(errc::not_found, "adopt", "", "nobody listens");
-  }
-  result<void> remove_tree(const fs::path& path) override {
-    fs::remove_all(path);
-    return {};
-  }
-  result<void> make_upper(const fs::path& dir, std::uint32_t) override {
-    fs::create_directories(dir / "upper");
-    fs::create_directories(dir / "work");
-    return {};
-  }
-  result<kernel::seccomp_filter> seccomp(const kernel::seccomp_request& wanted) override {
-    filters.push_back(wanted);
-    return kernel::seccomp_filter{"12345678", 0};
-  }
-  std::vector<kernel::seccomp_request> filters;
-};
-
 struct launch_world {
   fs::path root;
   directories dirs;
@@ -209,22 +224,32 @@ struct launch_world {
   }
   ~launch_world() { fs::remove_all(root); }
 
-  prepare_request request(std::uint32_t restart = 0) {
+  pod_request request(std::uint32_t restart = 0) {
     const auto judged = judge_manifest("a.yaml", manifest);
     REQUIRE(judged.pods.size() == 1);
-    auto image = std::make_shared<oci::image>();
-    image->name = "docker.io/library/web:1";
-    image->layers = {root / "layer"};
     auto host = std::make_shared<kernel::host_facts>();
     host->hostname = "node";
     host->nameservers = {"10.0.0.1"};
     return {.pod = judged.pods[0].desired.pod,
-            .image = image,
             .host = host,
             .dirs = dirs,
             .uid = "u-1",
             .restart = restart,
             .log = {.max_bytes = 4096, .max_files = 3}};
+  }
+  /// One container, in a sandbox that is there.
+  result<container_inputs> prepare(const pod_request& r, std::uint32_t attempt = 0,
+                                   std::size_t which = 0) {
+    oci::image image;
+    image.name = "docker.io/library/web:1";
+    image.layers = {root / "layer"};
+    return prepare_container(r, r.pod->spec.containers.at(which), attempt, image, port);
+  }
+  /// A whole run of a pod of one container.
+  result<container_inputs> launch(std::uint32_t restart = 0) {
+    const auto r = request(restart);
+    TANK_TRY(prepare_sandbox(r, port));
+    return prepare(r);
   }
   static std::string text(const fs::path& path) {
     std::ifstream in{path};
@@ -242,7 +267,7 @@ struct launch_world {
 TEST_CASE("a launch is prepared: directories, etc files") {
   launch_world w;
   const auto before = ::umask(0077); // what is bound into a container must not depend on it
-  const auto made = prepare_launch(w.request(2), w.port);
+  const auto made = w.launch(2);
   ::umask(before);
   REQUIRE_MESSAGE(made.has_value(), made.error().message());
   const auto run = w.dirs.pod_run("u-1");
@@ -261,15 +286,15 @@ TEST_CASE("a launch is prepared: directories, etc files") {
 
 TEST_CASE("a second run starts from a clean layer, and keeps the emptyDir") {
   launch_world w;
-  REQUIRE(prepare_launch(w.request(), w.port).has_value());
+  REQUIRE(w.launch().has_value());
   std::ofstream(w.dirs.pod_state("u-1") / "main/upper/dirt") << "x";
   std::ofstream(w.dirs.pod_state("u-1") / "volumes/data/kept") << "x";
-  const auto again = prepare_launch(w.request(1), w.port); // the first was never cleaned
+  const auto again = w.launch(1); // the first was never cleaned
   REQUIRE_MESSAGE(again.has_value(), again.error().message());
   CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main/upper/dirt"));
   CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
 
-  REQUIRE(clean_launch(*w.request().pod, w.dirs, "u-1", w.port).has_value());
+  REQUIRE(clean_sandbox(*w.request().pod, w.dirs, "u-1", w.port).has_value());
   CHECK_FALSE(fs::exists(w.dirs.pod_run("u-1")));
   CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main"));
   CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
@@ -308,7 +333,7 @@ TEST_CASE(
   REQUIRE(::utimensat(AT_FDCWD, (oldest / "link").c_str(), long_ago, AT_SYMLINK_NOFOLLOW) == 0);
   fs::last_write_time(oldest, fs::file_time_type::clock::now() - std::chrono::hours(9));
 
-  const auto made = prepare_launch(w.request(), w.port);
+  const auto made = w.launch();
   REQUIRE_MESSAGE(made.has_value(), made.error().message());
   CHECK(made->plan.log.path == logs / "8.log");
   CHECK(fs::exists(logs / "0.log"));
@@ -322,12 +347,57 @@ TEST_CASE(
   CHECK(fs::exists(w.root / "outside/0.log"));
 }
 
-TEST_CASE("a launch that cannot be prepared makes nothing, and says why") {
+TEST_CASE("a container that cannot be prepared makes nothing, and says why") {
   launch_world w;
   w.manifest.replace(w.manifest.find("emptyDir: {}"), 12, "hostPath: {path: /no/such/thing}");
-  const auto refused = prepare_launch(w.request(), w.port);
+  const auto refused = w.launch();
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().message().find("hostPath of volume 'data'") != std::string::npos);
-  CHECK_FALSE(fs::exists(w.dirs.pod_run("u-1")));
   CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1")));
+  CHECK(clean_sandbox(*w.request().pod, w.dirs, "u-1", w.port).has_value());
+  CHECK_FALSE(fs::exists(w.dirs.pod_run("u-1")));
+}
+
+TEST_CASE("a sandbox that cannot be planned makes nothing") {
+  launch_world w;
+  w.manifest.replace(w.manifest.find("command:"), 0, // and there are no cgroups
+                     "resources: {limits: {memory: 64Mi}}, ");
+  const auto refused = prepare_sandbox(w.request(), w.port);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().message().starts_with("cannot limit 'main'"));
+  CHECK_FALSE(fs::exists(w.dirs.pod_run("u-1")));
+}
+
+TEST_CASE("a container that runs again starts from a clean layer, a log and a cgroup of its own") {
+  launch_world w;
+  w.manifest += "  - {name: side, image: 'web:1', command: [/bin/side]}\n";
+  w.dirs.cgroups = {cgroup_version::v2, {{{"memory"}, w.root / "c", w.root / "c"}}};
+  const auto r = w.request();
+  REQUIRE(prepare_sandbox(r, w.port).has_value());
+  const auto name = w.dirs.pod_cgroup("u-1");
+  CHECK(w.port.cgroup_calls ==
+        std::vector<std::string>{"remove " + name.string(), "make " + name.string()});
+  w.port.cgroup_calls.clear();
+  const auto first = w.prepare(r).value();
+  REQUIRE(w.prepare(r, 0, 1).has_value());
+  CHECK(w.port.cgroup_calls.empty()); // theirs were made with the pod's
+  std::ofstream(w.dirs.pod_state("u-1") / "main/upper/dirt") << "x";
+  std::ofstream(w.dirs.pod_state("u-1") / "side/upper/kept") << "x";
+  std::ofstream(w.dirs.pod_state("u-1") / "volumes/data/kept") << "x";
+  std::ofstream(first.plan.log.path) << "x";
+
+  const auto again = w.prepare(r, 1);
+  REQUIRE_MESSAGE(again.has_value(), again.error().message());
+  CHECK(again->plan.attempt == 1);
+  CHECK(again->plan.log.path == first.plan.log.path.parent_path() / "1.log");
+  CHECK(w.port.cgroup_calls == std::vector<std::string>{"make_one " + (name / "main").string()});
+  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main/upper/dirt"));
+  CHECK(fs::exists(w.dirs.pod_state("u-1") / "side/upper/kept"));
+  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+
+  REQUIRE(clean_sandbox(*r.pod, w.dirs, "u-1", w.port).has_value());
+  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main"));
+  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "side"));
+  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+  CHECK(w.port.cgroups.empty());
 }

@@ -92,7 +92,8 @@ TEST_CASE("limits that are refused are those of a new run") {
   }
 }
 
-TEST_CASE("a run that ends before it has them: the pod begins with them, as it would had it ended") {
+TEST_CASE(
+    "a run that ends before it has them: the pod begins with them, as it would had it ended") {
   for (const bool in_force : {false, true}) {
     CAPTURE(in_force);
     world w;

@@ -1,7 +1,7 @@
 // How long a reconciler waits for a stop, and how often it tries.
-#include "pod/reconciler_core.hpp"
-#include "actors/supervision/stop_reason.hpp"
+#include "base/stop_reason.hpp"
 #include "config/pod.hpp"
+#include "pod/reconciler_core.hpp"
 #include "tests/unit/pod/effects.hpp"
 
 #include <doctest/doctest.h>
