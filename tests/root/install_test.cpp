@@ -104,9 +104,10 @@ TEST_CASE("meson install puts everything where it belongs") {
   for (const fs::path& file :
        {fs::path{"bin/tank"}, fs::path{"libexec/tank/tank-shim"}, lib / "libtank.a",
         lib / "libtank_otp.a", lib / "pkgconfig/tank.pc", lib / "pkgconfig/tank-otp.pc",
-        fs::path{"lib/systemd/system/tank.service"}, fs::path{"include/tank/actors/start.hpp"},
-        fs::path{"include/tank/actors/supervisor.hpp"},
-        fs::path{"include/tank/testing/script.hpp"}}) {
+        fs::path{"lib/systemd/system/tank.service"}, fs::path{"include/tank/api/start.hpp"},
+        fs::path{"include/tank/actors/supervision/supervisor.hpp"},
+        fs::path{"include/tank/testing/script.hpp"}, fs::path{"share/man/man1/tank.1"},
+        fs::path{"share/man/man5/tank.yaml.5"}, fs::path{"share/man/man7/tank-pod.7"}}) {
     CAPTURE(file.string());
     CHECK(fs::is_regular_file(to.prefix / file));
   }
