@@ -139,12 +139,14 @@ TEST_CASE("installed headers need no directory of an embedder's include path but
 TEST_CASE("the supervisor's header knows nothing of pods") {
   const auto& to = installed();
   const auto probe = to.root / "probe.cpp";
-  std::ofstream(probe) << "#include <tank/actors/role.hpp>\n#include <tank/actors/supervision/supervisor.hpp>\n"
-                          "#include <tank/actors/supervision/messages.hpp>\n";
+  std::ofstream(probe)
+      << "#include <tank/actors/role.hpp>\n#include <tank/actors/supervision/supervisor.hpp>\n"
+         "#include <tank/actors/supervision/messages.hpp>\n";
   const auto all = to.must_run(
       {"g++", "-std=c++20", "-M", "-I", (to.prefix / "include").string(), probe.string()});
-  for (const auto* not_ours : {"tank/config/", "tank/kernel/", "tank/oci/", "tank/pod/", "tank/api/",
-                               "actors/messages.hpp", "spdlog", "yaml-cpp", "nlohmann"})
+  for (const auto* not_ours :
+       {"tank/config/", "tank/kernel/", "tank/oci/", "tank/pod/", "tank/api/",
+        "actors/messages.hpp", "spdlog", "yaml-cpp", "nlohmann"})
     CHECK_MESSAGE(all.find(not_ours) == std::string::npos, not_ours);
   CHECK(all.find("tank/base/stop_reason.hpp") != std::string::npos);
 }
