@@ -174,8 +174,9 @@ result<cgroup_tree> probe_cgroups(const fs::path& root) {
   if (tree.version != cgroup_version::v2) return tree;
   // Which of them the kernel has and the root's owner lets us have.
   auto& h = tree.hierarchies.front();
-  const auto there = TANK_TRY(read_file(h.mount / "cgroup.controllers", 4096));
-  const auto words = " " + there.substr(0, there.find('\n')) + " ";
+  std::string words = " ";
+  words += TANK_TRY(read_file(h.mount / "cgroup.controllers", 4096));
+  std::replace(words.begin(), words.end(), '\n', ' ');
   std::erase_if(h.controllers,
                 [&](const auto& c) { return words.find(" " + c + " ") == std::string::npos; });
   return tree;

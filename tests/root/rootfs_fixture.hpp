@@ -81,8 +81,7 @@ inline outcome run_to_end(session& pod, const launch_plan& wanted) {
            std::holds_alternative<failed_event>(event);
     REQUIRE(!std::holds_alternative<session_down_event>(event));
     // A build that crossed the end of its attempt is refused, as it should be.
-    if (const auto* no = std::get_if<refused_event>(&event))
-      REQUIRE(no->about == request::build);
+    if (const auto* no = std::get_if<refused_event>(&event)) REQUIRE(no->about == request::build);
   }
   if (std::filesystem::exists(p.log.path)) {
     o.out = stream_of(p.log.path, "stdout");

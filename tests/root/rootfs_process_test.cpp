@@ -169,8 +169,10 @@ TEST_CASE("a resource limit is lowered; one that may not be raised is named") {
   CHECK(json::parse(room.hear(plan)).at("fds").size() == 3);
   plan = room.plan({});
   plan.process.rlimits = {{99, 1, 1}};
-  check_failure(failure_of(room, plan), launch_failure::set_limits, "set the resource limit", "of unknown number", EINVAL);
+  check_failure(failure_of(room, plan), launch_failure::set_limits, "set the resource limit",
+                "of unknown number", EINVAL);
   plan = room.plan({});
   plan.process.rlimits = {{RLIMIT_NOFILE, 2, 1}};
-  check_failure(failure_of(room, plan), launch_failure::set_limits, "set the resource limit", "nofile", EINVAL);
+  check_failure(failure_of(room, plan), launch_failure::set_limits, "set the resource limit",
+                "nofile", EINVAL);
 }

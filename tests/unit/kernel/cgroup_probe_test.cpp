@@ -84,8 +84,8 @@ TEST_CASE("v1 and hybrid: one hierarchy for each mount that has a controller we 
 }
 
 TEST_CASE("a controller that is mounted twice is used once") {
-  const std::string twice =
-      std::string{hybrid} + "50 31 0:32 / /mnt/memory rw - cgroup cgroup rw,memory\n";
+  std::string twice{hybrid};
+  twice += "50 31 0:32 / /mnt/memory rw - cgroup cgroup rw,memory\n";
   CHECK(lay_out(twice.c_str(), "").hierarchies.size() == 3);
 }
 
