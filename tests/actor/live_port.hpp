@@ -7,6 +7,7 @@
 #include "kernel/port.hpp"
 #include "tests/actor/cgroup_recorder.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -154,10 +155,13 @@ class live_port final : public cgroup_recorder {
     pods_.at(uid)->throws = true;
     ::eventfd_write(pods_.at(uid)->ready.get(), 1);
   }
-  /// The workload of its first container ends while nobody may be listening.
-  void exits(const std::string& uid, int code) {
+  /// The workload of a container ends while nobody may be listening.
+  void exits(const std::string& uid, int code, const std::string& container = "main") {
     const std::lock_guard lock{mutex_};
-    const auto who = pods_.at(uid)->known.begin()->first;
+    const auto& known = pods_.at(uid)->known;
+    const auto it = std::find_if(known.begin(), known.end(),
+                                 [&](const auto& k) { return k.first.container == container; });
+    const auto who = it->first;
     pods_.at(uid)->say(kernel::exited_event{who, code, 2'000});
   }
 

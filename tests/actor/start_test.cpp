@@ -304,6 +304,43 @@ TEST_CASE("pods outlive an instance that adopts: the next one has the same ones,
     CHECK((!fs::exists(dir) || fs::is_empty(dir))); // who was stopped leaves nothing
 }
 
+TEST_CASE(
+    "each container of a pod is as it was, for the next instance too; an end leaves the other") {
+  world w;
+  w.adopt = true;
+  w.drop("web",
+         "}, {name: log, image: 'rootfs:" + (w.root / "rootfs").string() + "', command: [/run]");
+  w.run();
+  const auto before = w.wait_running("web");
+  REQUIRE(before.containers.size() == 2);
+  CHECK(before.containers[0].host_pid == 1001);
+  CHECK(before.containers[1].host_pid == 11001);
+  w.port->exits(before.uid, 3, "log");
+  const auto log_waits = [&](const instance::view& v, std::uint32_t restarts) {
+    const auto* p = w.find(v, "web");
+    return p != nullptr && p->containers.size() == 2 &&
+           p->containers[1].reason == "CrashLoopBackOff" && p->containers[1].restarts == restarts;
+  };
+  w.wait("the end of one", [&](const auto& v) { return log_waits(v, 1); });
+  CHECK(w.wait_running("web").containers[0].host_pid == 1001);
+  w.tank.reset();
+  w.run();
+  w.wait("the same", [&](const auto& v) { return log_waits(v, 1); });
+  CHECK(w.wait_running("web").containers[0].host_pid == 1001);
+  w.tank.reset();
+  w.port->exits(before.uid, 4); // nobody listens
+  w.run();
+  const auto after = w.wait("both have ended", [&](const auto& v) {
+    return log_waits(v, 1) && w.find(v, "web")->containers[0].reason == "CrashLoopBackOff";
+  });
+  CHECK(w.find(after, "web")->containers[0].last->exit_code == 4);
+  CHECK(w.find(after, "web")->containers[1].last->exit_code == 3);
+  CHECK(w.port->starts() == 1);
+  CHECK(w.port->adoptions() == 2);
+  w.tank->stop(0s);
+  w.wait("stopped", [](const auto& v) { return v.stopped; });
+}
+
 TEST_CASE("what was removed or edited meanwhile is stopped or replaced, what is broken runs on") {
   world w;
   w.adopt = true;
