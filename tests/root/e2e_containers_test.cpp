@@ -130,6 +130,8 @@ TEST_CASE("either end leaves the other running, over a daemon that is killed too
   h.start_daemon();
   auto pod = h.await_pod("two", "runs", [](const auto& p) { return runs(p, "a") && runs(p, "b"); });
   const auto b_first = of(pod, "b");
+  for (const auto* log : {"a.log", "b.log"}) // they run before they write
+    REQUIRE(await_file(h.shared / log, lines(1)));
   kill_one(of(pod, "a"));
   pod = h.await_pod("two", "has a again",
                     [](const auto& p) { return runs(p, "a", 1) && runs(p, "b"); });
