@@ -72,8 +72,13 @@ static peer floor_peer(const std::string& program, const std::filesystem::path& 
 }
 
 static peer bwrap_peer(const std::string& program, const std::filesystem::path& rootfs) {
-  const std::vector<std::string> base{program,  "--unshare-all", "--bind", rootfs, "/",
-                                      "--proc", "/proc",         "--dev",  "/dev", "/bin/witness"};
+  // Without --die-with-parent its child outlives a bwrap that is killed.
+  const std::vector<std::string> base{program,         "--die-with-parent",
+                                      "--unshare-all", "--bind",
+                                      rootfs,          "/",
+                                      "--proc",        "/proc",
+                                      "--dev",         "/dev",
+                                      "/bin/witness"};
   auto first = base, hold = base;
   first.push_back("first");
   hold.push_back("first-sleep");

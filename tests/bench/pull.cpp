@@ -220,15 +220,18 @@ int main(int argc, char** argv) {
       return step[0].find('/') == std::string::npos && find_program(step[0]).empty();
     });
   });
+  const auto before = load_text();
   for (int round = -1; round < rounds; ++round) // the first is to warm up
     for (auto& c : all) {
       const auto one = run_once(c, scratch);
       if (round < 0) continue;
-      c.time.add(one.ms);
-      c.memory.add(one.peak_mib);
+      c.time.add(round, one.ms);
+      c.memory.add(round, one.peak_mib);
     }
   ::kill(server, SIGTERM);
   ::waitpid(server, nullptr, 0);
+  std::printf("%s; before: %s; after: %s\n", machine_text().c_str(), before.c_str(),
+              load_text().c_str());
   std::printf("%-16s %22s %12s %10s\n", "", "ms (p50 / p95)", "to tank", "peak MiB");
   for (const auto& c : all)
     std::printf("%-16s %22s %11.2fx %10.0f\n", c.name.c_str(), c.time.text().c_str(),
