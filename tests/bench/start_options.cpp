@@ -38,11 +38,14 @@ result<int> read_count(const std::string& option, const std::string& text) {
   return value;
 }
 
-std::set<std::string> read_names(const std::string& text) {
+result<std::set<std::string>> read_peers(const std::string& text) {
+  static const std::set<std::string> known{"none", "floor", "bwrap", "crun", "runc", "podman"};
   std::set<std::string> names;
   std::istringstream in{text};
-  for (std::string name; std::getline(in, name, ',');)
+  for (std::string name; std::getline(in, name, ',');) {
+    if (!known.contains(name)) return fail(errc::invalid, "measure", name, "there is no such peer");
     names.insert(name);
+  }
   return names;
 }
 
@@ -54,7 +57,7 @@ result<void> read_option(start_options& to, const std::string& option, const std
   } else if (option == "--witness") {
     to.witness = value;
   } else if (option == "--peers") {
-    to.peers = read_names(value);
+    to.peers = TANK_TRY(read_peers(value));
   } else if (option == "--rounds") {
     to.rounds = TANK_TRY(read_count(option, value));
   } else if (option == "--pods") {
