@@ -2,9 +2,9 @@
 /// child processes, and waiting for what they say: output, ends, the control socket's stream.
 #pragma once
 
-#include "pod/model.hpp"
 #include "base/paths.hpp"
 #include "base/unique_fd.hpp"
+#include "pod/model.hpp"
 #include "tests/root/host_snapshot.hpp"
 
 #include <doctest/doctest.h>
