@@ -1,4 +1,4 @@
-// What status shows of a pod's containers.
+// What status shows of pods and of their containers.
 #include "pod/reconciler_core.hpp"
 
 #include "config/pod.hpp"
@@ -87,6 +87,20 @@ reconcile_effects reconciler_core::containers(const containers_changed& m) {
   if (e == nullptr || !e->alive) return {};
   show_containers(*e, m.containers);
   return {status_changed{m.key}};
+}
+
+std::optional<pod_status> reconciler_core::status(const std::string& key) const {
+  const auto it = entries_.find(key);
+  if (it == entries_.end()) return std::nullopt;
+  return it->second.status;
+}
+
+std::vector<pod_status> reconciler_core::list() const {
+  std::vector<pod_status> out;
+  out.reserve(entries_.size());
+  for (const auto& [key, e] : entries_)
+    out.push_back(e.status);
+  return out;
 }
 
 } // namespace tank

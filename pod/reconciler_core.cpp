@@ -485,18 +485,4 @@ bool reconciler_core::idle() const {
   return true;
 }
 
-std::optional<pod_status> reconciler_core::status(const std::string& key) const {
-  const auto it = entries_.find(key);
-  if (it == entries_.end()) return std::nullopt;
-  return it->second.status;
-}
-
-std::vector<pod_status> reconciler_core::list() const {
-  std::vector<pod_status> out;
-  out.reserve(entries_.size());
-  for (const auto& [key, e] : entries_)
-    out.push_back(e.status);
-  return out;
-}
-
 } // namespace tank
