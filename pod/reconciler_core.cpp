@@ -198,6 +198,7 @@ reconcile_effects reconciler_core::restore(const std::vector<pod_record>& record
     e.status.message = r.message;
     e.status.restart_at_ns = r.restart_at_ns;
     e.container_restarts = r.container_restarts;
+    e.present_restarts.clear();
     if (r.state != pod_state::backing_off && r.state != pod_state::terminal)
       for (const auto& c : r.run.containers)
         e.present_restarts.push_back(c.restarts);

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -141,7 +142,8 @@ struct started {
 started start(fixture& f, std::chrono::milliseconds delay, std::uint64_t id) {
   const auto before = clock_type::now();
   auto handle = f.polls->after(delay, f.me, id);
-  return {std::move(handle), before + delay, clock_type::now() + delay};
+  // One that is overdue when it is made cannot come before that.
+  return {std::move(handle), before + delay, clock_type::now() + std::max(delay, 0ms)};
 }
 
 /// The threads of this process.

@@ -34,7 +34,8 @@ struct record_keeper {
   [[nodiscard]] run_record run() const { return records->run("default/web", 1); }
 };
 
-/// "main 0 starting" for each container, when the runtime asked for that.
+/// "main 0 starting" for each container when the runtime asked for that, with what is known of it
+/// once it is prepared: "main 0 starting /srv".
 using seen_records = std::map<std::string, calls>;
 
 seen_records watch_records(pair_play& p, const record_keeper& kept) {
@@ -44,7 +45,8 @@ seen_records watch_records(pair_play& p, const record_keeper& kept) {
   seen_records seen;
   p.session->on_call = [&](const std::string& call) {
     for (const auto& c : kept.run().containers)
-      seen[call].push_back(c.name + " " + std::to_string(c.attempt) + " " + words.at(c.phase));
+      seen[call].push_back(c.name + " " + std::to_string(c.attempt) + " " + words.at(c.phase) +
+                           (c.facts.working_dir.empty() ? "" : " " + c.facts.working_dir));
   };
   p.run(only, 77);
   p.run(log_0, 78);
@@ -62,13 +64,13 @@ TEST_CASE("what is about to be done is in the record before it is done") {
   record_keeper kept;
   pair_play p{{.records = kept.records}};
   const auto seen = watch_records(p, kept);
-  CHECK(seen.at("create main") == calls{"main 0 starting", "log 0 starting"});
-  CHECK(seen.at("proceed main") == calls{"main 0 released", "log 0 starting"});
-  CHECK(seen.at("create log") == calls{"main 0 released", "log 0 starting"});
-  CHECK(seen.at("proceed log") == calls{"main 0 released", "log 0 released"});
+  CHECK(seen.at("create main") == calls{"main 0 starting /srv", "log 0 starting"});
+  CHECK(seen.at("proceed main") == calls{"main 0 released /srv", "log 0 starting"});
+  CHECK(seen.at("create log") == calls{"main 0 released /srv", "log 0 starting /srv/log"});
+  CHECK(seen.at("proceed log") == calls{"main 0 released /srv", "log 0 released /srv/log"});
   CHECK(seen.at("back-off") == calls{"CrashLoopBackOff"});
-  CHECK(seen.at("create log/1") == calls{"main 0 released", "log 1 starting"});
-  CHECK(seen.at("proceed log/1") == calls{"main 0 released", "log 1 released"});
+  CHECK(seen.at("create log/1") == calls{"main 0 released /srv", "log 1 starting /srv/log"});
+  CHECK(seen.at("proceed log/1") == calls{"main 0 released /srv", "log 1 released /srv/log"});
   const auto run = kept.run();
   CHECK(run.phase == run_phase::released);
   CHECK(run.containers.at(1).facts.working_dir == "/srv/log");
