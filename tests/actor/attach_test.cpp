@@ -138,6 +138,20 @@ TEST_CASE("an exit during an attach: the attacher hears it, and the restart poli
   }
 }
 
+TEST_CASE("what was printed before the end is heard before it, whoever hears of the end first") {
+  attach_play p;
+  p.run();
+  attacher me{p.s};
+  REQUIRE(p.attach(me) == "");
+  for (int i = 0; i < 100; ++i)
+    REQUIRE(p.send_packet(kernel::terminal_bytes_head, "y\n"));
+  p.session->say(kernel::exited_event{only, 0, 9});
+  REQUIRE(p.fds->deliver(p.session->readable.get())); // the terminal's readiness comes later
+  p.s.settle();
+  CHECK(me.heard->output.size() == 200);
+  CHECK(me.heard->ended == std::vector{attach_ended{attach_end::exited, 0, ""}});
+}
+
 TEST_CASE("the end of the terminal is not the end of the attach: the container's is") {
   attach_play p;
   p.run();

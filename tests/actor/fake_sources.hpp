@@ -34,10 +34,11 @@ class fake_fds final : public fd_source {
     return fd_subscription{core_, id};
   }
   /// Sends fd_ready for what is armed and shows what it is armed for; whether there was anything.
-  bool deliver() {
+  /// `fd`: of this one alone.
+  bool deliver(std::optional<int> fd = {}) {
     bool any = false;
     for (auto& [id, w] : core_->watched) {
-      if (w.armed == 0) continue;
+      if (w.armed == 0 || fd.value_or(w.fd) != w.fd) continue;
       pollfd p{w.fd, static_cast<short>(w.armed), 0}; // the numbers of poll and epoll are the same
       if (::poll(&p, 1, 0) != 1) continue;
       const auto owner = caf::actor_cast<caf::actor>(w.owner);
