@@ -60,8 +60,8 @@ void container_machine::restore_waiting(std::uint32_t last_attempt) {
 
 void container_machine::restore_ended(std::uint32_t attempt, run::container_end end) {
   attempt_ = attempt;
-  touched_ = true;
   started_ns_ = end.started_ns;
+  touched_ = started_ns_ != 0;
   state_ = ended{std::move(end)};
 }
 

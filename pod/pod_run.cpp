@@ -158,9 +158,7 @@ void pod_run::carry_out(const order::leave_ended& o, const instant&, run::action
 void pod_run::carry_out(const order::stop& o, const instant&, run::actions& out) {
   auto& c = containers_[o.who];
   if (std::exchange(c.timer, 0) != 0) out.emplace_back(run::disarm_timer{o.who});
-  c.due.reset();
-  c.due_ns = 0;
-  c.machine.handle(run::stop{grace_}, out);
+  c.machine.handle(run::stop{grace_}, out); // its back-off stays, for a successor
 }
 
 void pod_run::carry_out(const order::close_sandbox&, const instant&, run::actions& out) {

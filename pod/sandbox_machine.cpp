@@ -167,7 +167,9 @@ void sandbox_machine::on_not_adopted(const sandbox_event& e, run::actions& out) 
   auto& now = std::get<adopting>(state_);
   now.connected = false;
   const auto& why = std::get<run::session_failed>(e).why;
-  if (why.code == errc::not_found || tries_ >= max_tries) return no_shim(why, out);
+  if (why.code == errc::not_found) return no_shim(why, out);
+  out.emplace_back(run::drop_session{}); // it may be a request that failed
+  if (tries_ >= max_tries) return no_shim(why, out);
   arm(retry_time, out); // want of descriptors, or a full queue: it may be there all the same
 }
 

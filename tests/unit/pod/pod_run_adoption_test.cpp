@@ -120,7 +120,7 @@ TEST_CASE("a run whose end is recorded, and that is told to stop, was stopped") 
 
 TEST_CASE("a shim that cannot be asked just now is asked again; one that says nothing is ended") {
   adopting p{run_phase::released};
-  CHECK(p.on(run::session_failed{broken}) == "arm sandbox 1s");
+  CHECK(p.on(run::session_failed{broken}) == "drop; arm sandbox 1s");
   CHECK(p.fire({}) == "adopt; arm sandbox 30s");
   CHECK(p.fire({}) == "end; arm sandbox 10s");
   SUBCASE("it goes") {
@@ -354,6 +354,31 @@ TEST_CASE("a record of one that is done: the heir knows how it ended, and ends t
   heir_of(p, last);
   CHECK(last.on(tells({held(0, stage::exited, 0, 0)})) ==
         "disarm sandbox; shut down; arm sandbox 10s");
+}
+
+TEST_CASE("a record of one that is done and never ran: without a shim the others begin anew") {
+  play p{2, restart_policy::never};
+  p.begin();
+  p.on(run::image_found{0});
+  p.on(run::container_not_prepared{0, broken});
+  play heir{2, restart_policy::never};
+  heir_of(p, heir);
+  CHECK(heir.on(run::session_failed{nobody}) == "disarm sandbox; resolve 1");
+  CHECK(heir.status(0).terminated->reason == "StartError");
+}
+
+TEST_CASE("a record of a stop that is under way: who waited for a back-off still does") {
+  play p{2};
+  p.to_running();
+  p.exited(1, 1);
+  p.on(run::stop{});
+  CHECK(p.run.record().containers[1].attempt == 1);
+  play heir{2};
+  CHECK(heir_of(p, heir) == "arm 1 10s; adopt; arm sandbox 30s; containers");
+  // The shim still holds the attempt that ended: it is no second end.
+  CHECK(heir.on(tells({held(0, stage::running), held(1, stage::exited, 0, 1)})) ==
+        "disarm sandbox; running");
+  CHECK(heir.status(1).restarts == 1);
 }
 
 TEST_CASE("a record of ends that giving up counts: the heir counts on") {

@@ -91,7 +91,7 @@ const std::map<std::string, cell> cells{
     {"drop", {"drop; clean", st::cleaning}},
     {"drop-", {"drop; disarm sandbox; clean", st::cleaning}},
     {"lost", {"drop; disarm sandbox", st::idle}},
-    {"retry", {"arm sandbox 1s", {}}},
+    {"retry", {"drop; arm sandbox 1s", {}}},
     {"end", {"end; arm sandbox 10s", {}}},
     {"gone", {"", st::gone}},
 };
@@ -297,12 +297,12 @@ TEST_CASE("a shim that cannot be asked just now is asked again, five times in al
   p.go(st::adopting);
   for (int tries = 1; tries < 5; ++tries) {
     if (tries % 2 == 1)
-      CHECK(p.on(run::session_failed{broken}) == "arm sandbox 1s");
+      CHECK(p.on(run::session_failed{broken}) == "drop; arm sandbox 1s");
     else
       CHECK(p.on(cut) == "drop; arm sandbox 1s"); // it lives, but another daemon had it
     CHECK(p.timer() == "adopt; arm sandbox 30s");
   }
-  CHECK(p.on(run::session_failed{broken}) == "disarm sandbox");
+  CHECK(p.on(run::session_failed{broken}) == "drop; disarm sandbox");
   CHECK(p.m.lost());
 }
 
