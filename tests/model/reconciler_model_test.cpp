@@ -1,8 +1,8 @@
 // The reconciler's core against a second opinion: in random worlds both must do the same for each
 // pod at the same time, and show the same. A failure prints its seed and the smallest history
 // found. README.md has the mutants that this finds.
-#include "pod/reconciler_core.hpp"
 #include "config/pod.hpp"
+#include "pod/reconciler_core.hpp"
 #include "tests/model/reconciler_world.hpp"
 
 #include <doctest/doctest.h>
@@ -18,6 +18,11 @@ desired_pod pod_of(const content& c) {
   auto p = std::make_shared<config::pod>();
   p->spec.restart_policy = c.policy;
   p->spec.termination_grace_period_seconds = c.grace / 1000;
+  for (std::size_t i = 0; i < c.containers; ++i) {
+    config::container one;
+    one.name = std::string(1, static_cast<char>('a' + i));
+    p->spec.containers.push_back(std::move(one));
+  }
   if (c.fast) p->metadata.annotations["tank/backoff"] = "fast";
   if (c.last_end > 0)
     p->metadata.annotations["tank/give-up"] =
@@ -65,12 +70,21 @@ class subject {
 
   void handle(const happening& e) {
     if (const auto* up = std::get_if<up_event>(&e))
-      return carry_out(
-          core_.running({w_.key_of(up->run), generation(up->run), 7, w_.now(), {}}, now()));
+      return carry_out(core_.running({w_.key_of(up->run),
+                                      generation(up->run),
+                                      7,
+                                      w_.now(),
+                                      {},
+                                      w_.containers_of(up->run, container_phase::running)},
+                                     now()));
+    if (const auto* again = std::get_if<containers_event>(&e))
+      return carry_out(core_.containers({w_.key_of(again->run), generation(again->run),
+                                         w_.containers_of(again->run, container_phase::running)}));
     if (const auto* told = std::get_if<told_event>(&e)) {
       last_exit how;
       how.exit_code = told_code;
-      return carry_out(core_.ended({w_.key_of(told->run), generation(told->run), how}));
+      return carry_out(core_.ended({w_.key_of(told->run), generation(told->run), how,
+                                    w_.containers_of(told->run, container_phase::terminated)}));
     }
     if (const auto* gone = std::get_if<gone_event>(&e))
       return carry_out(
@@ -157,23 +171,35 @@ class subject {
       counters_.erase(key);
       return w_.status(key, "unknown");
     }
-    auto& [uid, restarts] = counters_[key];
-    if (uid == s->uid && s->restarts < restarts) w_.broken("restarts of '" + key + "' went back");
+    auto& [uid, restarts, inside] = counters_[key];
+    const auto of_last = s->containers.back().restarts;
+    if (uid == s->uid && (s->restarts < restarts || of_last < inside))
+      w_.broken("restarts of '" + key + "' went back");
     uid = s->uid;
     restarts = s->restarts;
+    inside = of_last;
+    std::string containers;
+    for (const auto& c : s->containers)
+      containers += std::string{to_string(c.state)[0]} + std::to_string(c.restarts);
     w_.status(key, std::string{to_string(s->state)} + " retries=" + std::to_string(s->retries) +
                        " restarts=" + std::to_string(s->restarts) +
                        " at=" + std::to_string(s->restart_at_ns / 1'000'000) +
-                       " last=" + (s->last ? std::to_string(s->last->exit_code) : "none"));
+                       " last=" + (s->last ? std::to_string(s->last->exit_code) : "none") +
+                       " containers=" + containers);
   }
 
   pod_world& w_;
   reconciler_core core_;
   std::map<std::string, desired_pod> desired_;
-  std::map<std::uint64_t, std::uint64_t> runs_;                           ///< by generation
-  std::vector<std::uint64_t> generations_;                                ///< by run - 1
-  std::vector<std::uint64_t> numbers_;                                    ///< of its record
-  std::map<std::string, std::pair<std::string, std::uint32_t>> counters_; ///< uid, restarts
+  std::map<std::uint64_t, std::uint64_t> runs_; ///< by generation
+  std::vector<std::uint64_t> generations_;      ///< by run - 1
+  std::vector<std::uint64_t> numbers_;          ///< of its record
+  struct counters {
+    std::string uid;
+    std::uint32_t restarts = 0;
+    std::uint32_t inside = 0; ///< of the last container, with those
+  };
+  std::map<std::string, counters> counters_;
   std::uint64_t last_generation_ = 0;
   bool stopping_all_ = false;
 };

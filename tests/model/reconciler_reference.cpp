@@ -42,17 +42,25 @@ class one_pod {
     if (run != run_) return;
     if (!up_since_) up_since_ = w_.now();
     if (!told_to_stop_) state_ = "running";
+    see_containers(run, 'r');
+  }
+
+  void containers(std::uint64_t run) {
+    if (run == run_) see_containers(run, 'r');
   }
 
   void told(std::uint64_t run) {
     if (run != run_) return;
     said_ = true;
     code_ = told_code;
+    see_containers(run, 't');
   }
 
   void gone(std::uint64_t run, std::uint8_t how, bool all_stop) {
     if (run != run_) return;
     run_ = 0;
+    inside_before_ += std::exchange(inside_, 0);
+    containers_ = 't'; // unless they wait, or begin
     if (!said_) code_ = endings()[how].exit_code;
     if (forget_when_gone_) {
       known_ = false;
@@ -122,8 +130,10 @@ class one_pod {
     next_.reset();
     if (run_ != 0)
       tell_to_stop(1'000);
-    else
+    else {
       state_ = "terminal";
+      containers_ = 't';
+    }
     wait_until_ = 0;
   }
 
@@ -132,10 +142,25 @@ class one_pod {
     return state_ + " retries=" + std::to_string(retries_) +
            " restarts=" + std::to_string(restarts_) +
            " at=" + std::to_string(state_ == "backing_off" ? wait_until_ : 0) +
-           " last=" + (code_ ? std::to_string(*code_) : "none");
+           " last=" + (code_ ? std::to_string(*code_) : "none") + " containers=" + shown();
   }
 
  private:
+  /// Each is restarted with its pod, the last one also inside.
+  [[nodiscard]] std::string shown() const {
+    std::string out;
+    for (std::size_t i = 0; i < has_.containers; ++i) {
+      const auto inside = i + 1 == has_.containers ? inside_before_ + inside_ : 0;
+      out += containers_ + std::to_string(restarts_ + inside);
+    }
+    return out;
+  }
+
+  void see_containers(std::uint64_t run, char what) {
+    containers_ = what;
+    inside_ = w_.inside(run);
+  }
+
   void look_at_run() {
     if (!wish) {
       if (forget_when_gone_) return;
@@ -171,7 +196,7 @@ class one_pod {
   void begin_afresh(const content& what) {
     known_ = true;
     has_ = what;
-    restarts_ = retries_ = 0;
+    restarts_ = retries_ = inside_before_ = inside_ = 0;
     ends_.clear();
     code_.reset();
     begin();
@@ -184,6 +209,7 @@ class one_pod {
 
   void begin() {
     state_ = "starting";
+    containers_ = 'w';
     next_.reset();
     forget_when_gone_ = told_to_stop_ = said_ = killed_ = edited_ = false;
     losses_ = 0;
@@ -227,6 +253,7 @@ class one_pod {
     delay = std::min<ms>(delay, p.cap.count());
     ++retries_;
     state_ = "backing_off";
+    containers_ = 'w';
     wait_until_ = w_.now() + delay;
     w_.wake(last_run_, delay);
   }
@@ -251,6 +278,9 @@ class one_pod {
   std::string state_;
   std::uint32_t restarts_ = 0;
   std::uint32_t retries_ = 0;
+  char containers_ = 'w';           ///< waiting, running, terminated
+  std::uint32_t inside_before_ = 0; ///< restarts of the last container, in earlier runs
+  std::uint32_t inside_ = 0;        ///< in the present one, as far as told
   std::optional<ms> up_since_;
   ms wait_until_ = 0;
   std::optional<int> code_; ///< of the last end
@@ -275,6 +305,8 @@ void run_reference(const history& h, pod_world& w) {
       all.at(w.key_of(up->run)).up(up->run);
     } else if (const auto* told = std::get_if<told_event>(&*e)) {
       all.at(w.key_of(told->run)).told(told->run);
+    } else if (const auto* again = std::get_if<containers_event>(&*e)) {
+      all.at(w.key_of(again->run)).containers(again->run);
     } else if (const auto* gone = std::get_if<gone_event>(&*e)) {
       all.at(w.key_of(gone->run)).gone(gone->run, gone->how, all_stop);
     } else if (const auto* due = std::get_if<due_event>(&*e)) {

@@ -1,6 +1,6 @@
 #include "tests/model/reconciler_world.hpp"
 
-#include "actors/supervision/stop_reason.hpp"
+#include "base/stop_reason.hpp"
 
 namespace tank::model {
 
@@ -23,16 +23,22 @@ const std::vector<content>& contents() {
        .last_end = 4,
        .period = 20'000,
        .instance = "i1"},
-      {.hash = "h2", .policy = "OnFailure", .last_end = 2, .period = 10'000, .grace = 0},
-      {.hash = "h3", .policy = "Never", .instance = "i3"},
+      {.hash = "h2",
+       .policy = "OnFailure",
+       .last_end = 2,
+       .period = 10'000,
+       .grace = 0,
+       .containers = 3},
+      {.hash = "h3", .policy = "Never", .instance = "i3", .containers = 2},
       {.hash = "h4", .policy = "Always", .instance = "i0"},
-      {.hash = "h5", .policy = "Never", .instance = "i3"},
+      {.hash = "h5", .policy = "Never", .instance = "i3", .containers = 2},
       {.hash = "h6",
        .policy = "Always",
        .fast = true,
        .last_end = 4,
        .period = 20'000,
-       .instance = "i1"}};
+       .instance = "i1"},
+      {.hash = "h7", .policy = "Always", .containers = 2}};
   return all;
 }
 
@@ -76,6 +82,7 @@ history history::random(rng& r) {
     w.tells = r.chance(50);
     w.wake_lost = r.chance(10);
     w.echoes = r.chance(15);
+    if (r.chance(50)) w.begins_again = static_cast<std::uint32_t>(1 + r.below(3));
     w.refuses = r.chance(40);
     w.changes_after = static_cast<ms>(r.below(4) * 700);
   }
@@ -91,10 +98,8 @@ history history::random(rng& r) {
     o.what = i == 0      ? k::desire
              : dice < 40 ? k::desire
              : dice < 55 ? k::remove
-             : dice < 70 ? k::restart
-             : dice < 78 ? k::attach
-             : dice < 86 ? k::detach
-             : dice < 92 ? k::crash
+             : dice < 72 ? k::restart
+             : dice < 86 ? k::crash
              : dice < 98 ? k::failure
                          : k::stop_all;
     o.pod = r.below(pods().size());
@@ -116,6 +121,7 @@ std::vector<history> history::simpler() const {
     if (wills[i].echoes) with([&](auto& h) { h.wills[i].echoes = false; });
     if (wills[i].wake_lost) with([&](auto& h) { h.wills[i].wake_lost = false; });
     if (wills[i].refused) with([&](auto& h) { h.wills[i].refused = false; });
+    if (wills[i].begins_again > 0) with([&](auto& h) { --h.wills[i].begins_again; });
     if (wills[i].refuses) with([&](auto& h) { h.wills[i].refuses = false; });
     if (wills[i].changes_after > 0) with([&](auto& h) { h.wills[i].changes_after = 0; });
     if (wills[i].tells) with([&](auto& h) { h.wills[i].tells = false; });
@@ -136,11 +142,12 @@ std::string history::text() const {
            (w.refused ? "refused, " : "") + "up " + of(w.up_after) + ", ends " + of(w.ends_after) +
            " with '" + to_string(endings()[w.how].why) + "', obeys " + of(w.obeys_after) +
            (w.tells ? ", tells" : "") + (w.wake_lost ? ", wake lost" : "") +
-           (w.echoes ? ", echoes" : "") + (w.refuses ? ", refuses" : ", changes") + " after " +
-           of(w.changes_after) + "\n";
+           (w.echoes ? ", echoes" : "") +
+           (w.begins_again > 0 ? ", begins again " + std::to_string(w.begins_again) : "") +
+           (w.refuses ? ", refuses" : ", changes") + " after " + of(w.changes_after) + "\n";
   }
-  static constexpr std::string_view kinds[] = {"desire", "remove", "restart", "attach",
-                                               "detach", "crash",  "failure", "stop_all"};
+  static constexpr std::string_view kinds[] = {"desire", "remove",  "restart",
+                                               "crash",  "failure", "stop_all"};
   for (const auto& o : orders)
     out += "  " + std::to_string(o.at) +
            " ms: " + std::string{kinds[static_cast<std::size_t>(o.what)]} + " " + pods()[o.pod] +
@@ -166,6 +173,8 @@ std::uint64_t pod_world::start(const std::string& key, const std::string& hash,
   const auto& w = h_.wills[(offset + starts_[key]++) % h_.wills.size()];
   runs_.push_back({key, w});
   runs_.back().has_heir = has_heir;
+  for (const auto& c : contents())
+    if (c.hash == hash) runs_.back().containers = c.containers;
   const auto id = runs_.size();
   note(key, "start " + hash + " restarts=" + std::to_string(restarts));
   if (w.refused) {
@@ -177,7 +186,21 @@ std::uint64_t pod_world::start(const std::string& key, const std::string& hash,
   if (w.up_after) push(now_ + *w.up_after, up_event{id});
   if (w.ends_after) push(now_ + *w.ends_after, gone_event{id, w.how});
   if (w.echoes && w.up_after) push(now_ + *w.up_after + 3'000, up_event{id});
+  for (std::uint32_t i = 1; i <= w.begins_again; ++i)
+    push(now_ + w.up_after.value_or(0) + i * 900, containers_event{id});
   return id;
+}
+
+std::vector<container_status> pod_world::containers_of(std::uint64_t run,
+                                                       container_phase state) const {
+  const auto& r = runs_.at(run - 1);
+  std::vector<container_status> out(r.containers);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i].name = std::string(1, static_cast<char>('a' + i));
+    out[i].state = state;
+  }
+  out.back().restarts = r.inside;
+  return out;
 }
 
 void pod_world::stop(std::uint64_t run, std::optional<ms> grace) {
@@ -208,7 +231,6 @@ void pod_world::take_over(std::uint64_t run, bool has_heir, const std::string& e
   r.told_to_stop = false;
   if (r.up) push(now_, up_event{run});
   if (!edited.empty()) change(run, edited);
-  if (r.held) end(run, *r.held); // who takes it over looks at what is
 }
 
 void pod_world::kill(std::uint64_t run) {
@@ -250,29 +272,20 @@ void pod_world::end(std::uint64_t run, std::uint8_t how) {
 bool pod_world::carry_out(const order& o) {
   const auto& key = pods()[o.pod];
   using k = order::kind;
-  if (o.what == k::attach) attached_[key] = true;
-  if (o.what == k::detach) attached_[key] = false;
-  if (o.what != k::attach && o.what != k::detach && o.what != k::crash && o.what != k::failure)
-    return true;
+  if (o.what != k::crash && o.what != k::failure) return true;
   for (std::uint64_t id = 1; id <= runs_.size(); ++id) {
-    auto& r = runs_[id - 1];
+    const auto& r = runs_[id - 1];
     if (!r.alive || r.key != key) continue;
     if (o.what == k::crash) push(now_, gone_event{id, 2});
     if (o.what == k::failure) push(now_, lost_event{id});
-    if (o.what == k::detach && r.held) end(id, *r.held);
   }
   return false;
 }
 
 /// An end that the reconciler hears of now; otherwise it comes later, or came before.
 bool pod_world::real(const gone_event& e) {
-  auto& r = runs_[e.run - 1];
-  if (!r.alive) return dying_[e.run] == e.how; // on its way, or an echo
-  if (attached_[r.key] && !r.told_to_stop) {   // a stop ends the attach, too
-    if (!r.held) r.held = e.how;
-    return false;
-  }
-  end(e.run, r.held.value_or(e.how));
+  if (!runs_[e.run - 1].alive) return dying_[e.run] == e.how; // on its way, or an echo
+  end(e.run, e.how);
   return false;
 }
 
@@ -289,6 +302,11 @@ std::optional<happening> pod_world::next() {
     if (const auto* c = std::get_if<changed_event>(&e);
         c != nullptr && !runs_[c->run - 1].alive && !runs_[c->run - 1].will.echoes)
       continue;
+    if (const auto* again = std::get_if<containers_event>(&e)) {
+      auto& r = runs_[again->run - 1];
+      if (!r.alive && !r.will.echoes) continue;
+      if (r.alive && r.containers > 1) ++r.inside;
+    }
     if (const auto* up = std::get_if<up_event>(&e)) {
       auto& r = runs_[up->run - 1];
       if (!r.alive && !r.will.echoes) continue;

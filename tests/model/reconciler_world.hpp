@@ -1,9 +1,10 @@
 /// The world around a reconciler, as a script: what is desired when, orders, runtimes with a will
-/// of their own, attachers that keep an end to themselves, timers that get lost, messages that come
-/// late or twice, and a clock.
+/// of their own, whose containers begin again, timers that get lost, messages that come late or
+/// twice, and a clock.
 #pragma once
 
 #include "pod/backoff.hpp"
+#include "pod/model.hpp"
 #include "tests/model/kit.hpp"
 
 #include <chrono>
@@ -26,6 +27,7 @@ struct content {
   ms period = 0;
   ms grace = 4'000;
   std::string instance{}; ///< equal: they differ in their limits alone
+  std::size_t containers = 1;
 };
 const std::vector<content>& contents();
 const backoff_profile& profile(const content& of);
@@ -49,6 +51,7 @@ struct run_will {
   bool tells = false;                ///< says how it ended, before it does
   bool wake_lost = false;            ///< the timer of the backoff after it
   bool echoes = false;               ///< all it said comes again, late
+  std::uint32_t begins_again = 0;    ///< its last container, if it has several, inside its sandbox
   bool refuses = false;              ///< other limits
   ms changes_after = 0;              ///< or not, and says so
 };
@@ -58,8 +61,6 @@ struct order {
     desire,
     remove,
     restart,
-    attach,
-    detach,
     crash,   ///< of the workload
     failure, ///< of the runtime alone
     stop_all
@@ -90,6 +91,10 @@ struct up_event {
 struct told_event {
   std::uint64_t run = 0;
 };
+/// One of its containers begins again.
+struct containers_event {
+  std::uint64_t run = 0;
+};
 struct gone_event {
   std::uint64_t run = 0;
   std::uint8_t how = 0;
@@ -111,8 +116,8 @@ struct resync_event {};
 struct order_event {
   std::size_t index = 0;
 };
-using happening = std::variant<up_event, told_event, gone_event, lost_event, due_event,
-                               changed_event, resync_event, order_event>;
+using happening = std::variant<up_event, told_event, containers_event, gone_event, lost_event,
+                               due_event, changed_event, resync_event, order_event>;
 
 inline constexpr ms resync_every = 5'000;
 inline constexpr int told_code = 77; ///< the exit code that a runtime tells
@@ -136,6 +141,11 @@ class pod_world {
   std::optional<happening> next();
   [[nodiscard]] const order& at(const order_event& e) const { return h_.orders[e.index]; }
   [[nodiscard]] const std::string& key_of(std::uint64_t run) const { return runs_[run - 1].key; }
+  /// What its runtime tells of its containers: that they are all in `state`.
+  [[nodiscard]] std::vector<container_status> containers_of(std::uint64_t run,
+                                                            container_phase state) const;
+  /// Restarts of its last container, as told.
+  [[nodiscard]] std::uint32_t inside(std::uint64_t run) const { return runs_[run - 1].inside; }
   [[nodiscard]] ms now() const { return now_; }
   [[nodiscard]] bool all_gone() const;
 
@@ -154,7 +164,8 @@ class pod_world {
     bool has_heir = false;
     bool orphan = false; ///< between two runtimes
     bool up = false;
-    std::optional<std::uint8_t> held; ///< ended, but only the attacher knows
+    std::size_t containers = 1;
+    std::uint32_t inside = 0; ///< restarts of the last of them
   };
   void push(ms at, happening e) { queue_.emplace(std::pair{at, ++serial_}, e); }
   void note(const std::string& key, const std::string& text);
@@ -171,7 +182,6 @@ class pod_world {
   ms horizon_ = 0;
   std::vector<live_run> runs_;
   std::map<std::string, std::size_t> starts_;
-  std::map<std::string, bool> attached_;
   std::map<std::string, std::string> records_;
   std::map<std::string, std::string> status_;
   std::string violation_;

@@ -1,0 +1,167 @@
+/// What must hold of a run of a pod, whatever happens around it: who may begin, and who must; when
+/// an ended container runs again; when the run is over, and why.
+///
+/// It hears what the run hears and sees what the run does, and knows nothing of how that is decided.
+#pragma once
+
+#include "pod/model.hpp"
+#include "pod/run_steps.hpp"
+#include "tests/model/run_history.hpp"
+#include "tests/model/run_world.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tank::model {
+
+/// Why a run is over.
+enum class ending : std::uint8_t {
+  stopped,
+  container, ///< its only one
+  all_done,
+  sandbox,
+  gave_up,
+  stuck
+};
+
+class run_reference {
+ public:
+  run_reference(const history& h, run_world& w);
+
+  void hears(const happens& e);
+  void sees(const run::actions& all);
+  /// After both, with what the run then shows.
+  void settled(const std::vector<container_status>& shown);
+  /// What it knows now is what its record says.
+  void kept() { kept_ = now_; }
+  /// A new daemon has only that; `begin_adoption` is next.
+  void restored();
+  /// Once it has finished.
+  void check_end(const stop_reason& why, const last_exit& how);
+
+ private:
+  enum class at : std::uint8_t {
+    fresh,
+    unknown, ///< its shim will tell
+    resolving,
+    found,
+    preparing,
+    prepared,
+    asked, ///< created
+    released,
+    up,
+    backoff,
+    done,
+    ended ///< with the run
+  };
+  struct one {
+    at where = at::fresh;
+    std::uint32_t attempt = 0; ///< the present one, or the next in a back-off
+    std::uint32_t restarts = 0;
+    std::uint32_t retries = 0;
+    std::optional<ms> running_since;
+    ms released_at = 0;
+    bool let_go = false; ///< the present attempt
+    std::vector<ms> ends;
+    ms due = 0;
+    bool had_image = true;  ///< the attempt before a back-off
+    run::container_end end; ///< of the last attempt
+    // Not in any record:
+    ms asked_at = 0;
+    bool overdue = false;
+    bool killed = false;
+    std::optional<ms> kill_at; ///< signaled, and when its grace is over
+  };
+  enum class link : std::uint8_t { none, making, starting, up, adopting, closing, cleaning, gone };
+  struct knowledge {
+    std::vector<one> containers;
+    bool touched = false; ///< something was let go
+    std::optional<ending> over;
+    run::index who = 0;         ///< whose end it was, if one's
+    run::outcome sandbox_end{}; ///< failed or session_down
+    link sandbox = link::none;
+  };
+
+  void hear(const run::image_found& e);
+  void hear(const run::image_missing& e);
+  void hear(const run::sandbox_prepared&) {}
+  void hear(const run::sandbox_not_prepared& e);
+  void hear(const run::container_prepared& e);
+  void hear(const run::container_not_prepared& e);
+  void hear(const run::session_failed& e);
+  void hear(const run::sandbox_up& e);
+  void hear(const run::adopted& e);
+  void hear(const run::session_down& e);
+  void hear(const run::child_ready&) {}
+  void hear(const run::child_built& e);
+  void hear(const run::child_running& e);
+  void hear(const run::child_ended& e);
+  void hear(const run::stop& e);
+  void hear(const run::timer_due&) {}
+  void hear(const run::cleaned& e);
+  void hear_timer(const std::optional<run::index>& of);
+
+  void see(const run::resolve_image& a);
+  void see(const run::prepare& a);
+  void see(const run::start_session& a);
+  void see(const run::adopt_session& a);
+  void see(const run::create& a);
+  void see(const run::build& a);
+  void see(const run::proceed& a);
+  void see(const run::abort& a);
+  void see(const run::signal& a);
+  void see(const run::kill& a);
+  void see(const run::shut_down& a);
+  void see(const run::end_session& a);
+  void see(const run::drop_session&) {}
+  void see(const run::arm_timer&) {}
+  void see(const run::disarm_timer&) {}
+  void see(const run::clean& a);
+  void see(const run::report_running& a);
+  void see(const run::report_containers& a);
+  void see(const run::finish& a);
+  void see(const run::unexpected&) {}
+
+  void held(run::index who, const run::held_container* told);
+  void lose_all(bool to_begin_anew);
+  void no_shim();
+  void sandbox_fails(run::outcome how);
+  void ended(run::index who, run::container_end end);
+  void judge();
+  [[nodiscard]] bool again(one& c, bool& gives_up) const;
+  void be_over(ending why, run::index who = 0);
+  void check_ending();
+  void check_going_on();
+  void check_shown(const std::vector<container_status>& shown);
+  void check_reports(const std::vector<container_status>& shown);
+  void must(bool holds, const std::string& what, run::index who);
+  void must(bool holds, const std::string& what);
+  [[nodiscard]] bool takes_requests() const {
+    return now_.sandbox == link::starting || now_.sandbox == link::up;
+  }
+  [[nodiscard]] bool is_with_shim(const one& c) const {
+    return c.where == at::asked || c.where == at::released || c.where == at::up;
+  }
+
+  const history& h_;
+  run_world& w_;
+  knowledge now_;
+  knowledge kept_;
+  // Of this daemon alone:
+  bool stop_asked_ = false;
+  std::optional<std::chrono::seconds> grace_;
+  bool recorded_ = false; ///< the end of the run was, by another daemon
+  bool had_session_ = false;
+  bool connected_ = false;
+  bool end_sent_ = false;
+  unsigned tries_ = 0;
+  bool reported_running_ = false;
+  bool saw_running_ = false; ///< a report, among the actions of this event
+  bool saw_containers_ = false;
+  bool finished_ = false;
+  std::vector<run::index> ends_; ///< of this event, to be judged
+  std::vector<container_status> shown_;
+};
+
+} // namespace tank::model

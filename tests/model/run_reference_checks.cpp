@@ -1,0 +1,304 @@
+// What a run does, against what it may do and must do.
+#include "tests/model/run_reference.hpp"
+
+#include <algorithm>
+
+namespace tank::model {
+
+using run::outcome;
+
+namespace {
+
+run::container_end end_by(outcome how) {
+  run::container_end end;
+  end.how = how;
+  return end;
+}
+
+bool ran(const run::container_end& e) {
+  return e.started_ns != 0;
+}
+
+bool is_success(const run::container_end& e) {
+  return e.how == outcome::exited && e.code == 0 && ran(e);
+}
+
+/// What an end means to whoever restarts.
+stop_cause cause_of(const run::container_end& e) {
+  if (e.how == outcome::session_down) return stop_cause::session_down;
+  if (e.how == outcome::image_failed && e.image == image_problem::pull_failed)
+    return stop_cause::image_pull_failed;
+  if (!ran(e) || (e.how != outcome::exited && e.how != outcome::signaled))
+    return stop_cause::bring_up_failed;
+  if (is_success(e)) return stop_cause::normal;
+  if (e.out_of_memory) return stop_cause::oom_killed;
+  return e.how == outcome::exited ? stop_cause::workload_exited : stop_cause::workload_signaled;
+}
+
+stop_class class_of(stop_cause c) {
+  switch (c) {
+  case stop_cause::normal:
+    return stop_class::normal;
+  case stop_cause::session_down:
+  case stop_cause::image_pull_failed:
+  case stop_cause::bring_up_failed:
+    return stop_class::abnormal;
+  default:
+    return stop_class::shutdown;
+  }
+}
+
+int exit_code_of(const run::container_end& e) {
+  switch (e.how) {
+  case outcome::exited:
+    return e.code;
+  case outcome::signaled:
+    return 128 + e.code;
+  case outcome::session_down:
+    return 137;
+  default:
+    return 128;
+  }
+}
+
+} // namespace
+
+// --- what it sees --------------------------------------------------------------------------------
+
+void run_reference::sees(const run::actions& all) {
+  saw_running_ = saw_containers_ = false;
+  for (const auto& a : all)
+    std::visit([this](const auto& done) { see(done); }, a);
+}
+
+void run_reference::see(const run::resolve_image& a) {
+  auto& c = now_.containers[a.who];
+  must(!now_.over, "begins when the run is over", a.who);
+  must(c.where == at::fresh || c.where == at::backoff, "begins where it should not", a.who);
+  must(c.where != at::backoff || c.due <= w_.now(), "begins before its back-off is over", a.who);
+  c = {.where = at::resolving,
+       .attempt = c.attempt,
+       .restarts = c.restarts,
+       .retries = c.retries,
+       .running_since = {},
+       .ends = std::move(c.ends),
+       .end = {},
+       .kill_at = {}};
+}
+
+void run_reference::see(const run::prepare& a) {
+  must(!now_.over, "something is prepared when the run is over");
+  if (a.sandbox) {
+    must(now_.sandbox == link::none, "the sandbox is made a second time");
+    now_.sandbox = link::making;
+  } else {
+    must(takes_requests(), "a container is prepared for no sandbox");
+  }
+  for (const auto who : a.containers) {
+    auto& c = now_.containers[who];
+    must(c.where == at::found, "is prepared without its image", who);
+    c.where = at::preparing;
+  }
+}
+
+void run_reference::see(const run::start_session&) {
+  must(now_.sandbox == link::making, "a shim is started for no sandbox");
+  now_.sandbox = link::starting;
+  had_session_ = true;
+}
+
+void run_reference::see(const run::adopt_session&) {
+  must(now_.sandbox == link::adopting, "a shim is adopted that is no orphan");
+  connected_ = true;
+  end_sent_ = false;
+  ++tries_;
+}
+
+void run_reference::see(const run::create& a) {
+  auto& c = now_.containers[a.who];
+  must(!now_.over && takes_requests(), "is created where it should not", a.who);
+  must(c.where == at::prepared, "is created before it is prepared", a.who);
+  must(c.attempt == a.attempt, "is created as another attempt", a.who);
+  c.where = at::asked;
+  c.asked_at = w_.now();
+}
+
+void run_reference::see(const run::build& a) {
+  must(now_.containers[a.who].where == at::asked, "is built where it should not", a.who);
+}
+
+void run_reference::see(const run::proceed& a) {
+  must(now_.containers[a.who].where == at::released, "is let go where it should not", a.who);
+}
+
+void run_reference::see(const run::abort& a) {
+  auto& c = now_.containers[a.who];
+  must(now_.over && c.where == at::asked && !c.killed, "is aborted for nothing", a.who);
+  c.killed = true;
+}
+
+void run_reference::see(const run::signal& a) {
+  auto& c = now_.containers[a.who];
+  must(now_.over && takes_requests() && c.where == at::up && !c.kill_at && !c.killed,
+       "is signaled for nothing", a.who);
+  must(a.number == 10 + static_cast<int>(a.who), "is not signaled as its image says", a.who);
+  const auto manifests = h_.grace == 0 ? 0 : std::max(h_.grace, 2);
+  c.kill_at = w_.now() + (grace_ ? grace_->count() : manifests) * 1000;
+}
+
+void run_reference::see(const run::kill& a) {
+  auto& c = now_.containers[a.who];
+  const bool no_grace = grace_ ? grace_->count() == 0 : h_.grace == 0;
+  const bool for_the_end =
+      now_.over && (c.where == at::released || (c.where == at::up && no_grace));
+  const bool overdue = c.overdue && w_.now() - c.asked_at >= 200;
+  const bool grace_over = c.kill_at && w_.now() >= *c.kill_at;
+  must(is_with_shim(c), "is killed where it is not", a.who);
+  must(c.killed || for_the_end || overdue || grace_over, "is killed for nothing", a.who);
+  c.killed = true;
+}
+
+void run_reference::see(const run::shut_down&) {
+  must(now_.over.has_value(), "its shim is told to go while the run goes on");
+  must(takes_requests() || (recorded_ && now_.sandbox == link::adopting),
+       "a shim is told to go that is not there");
+  now_.sandbox = link::closing;
+  end_sent_ = false;
+}
+
+void run_reference::see(const run::end_session&) {
+  must(now_.sandbox == link::closing || (now_.sandbox == link::adopting && end_sent_),
+       "a shim is killed for nothing");
+}
+
+void run_reference::see(const run::clean&) {
+  must(now_.over.has_value(), "it is cleaned up while the run goes on");
+  must(now_.sandbox != link::cleaning && now_.sandbox != link::gone, "it is cleaned up twice");
+  now_.sandbox = link::cleaning;
+}
+
+void run_reference::see(const run::report_running&) {
+  must(!reported_running_, "it says again that it is up");
+  saw_running_ = reported_running_ = true;
+}
+
+void run_reference::see(const run::report_containers&) {
+  must(h_.containers > 1, "it tells of its only container");
+  saw_containers_ = true;
+}
+
+void run_reference::see(const run::finish&) {
+  must(now_.sandbox == link::gone, "it finishes before it is cleaned up");
+  must(!finished_, "it finishes twice");
+  finished_ = true;
+}
+
+// --- what must hold then -------------------------------------------------------------------------
+
+void run_reference::settled(const std::vector<container_status>& shown) {
+  if (now_.over)
+    check_ending();
+  else
+    check_going_on();
+  check_shown(shown);
+  check_reports(shown);
+  shown_ = shown;
+}
+
+void run_reference::check_going_on() {
+  const bool idle = now_.sandbox == link::none;
+  for (run::index i = 0; i < h_.containers; ++i) {
+    const auto& c = now_.containers[i];
+    must(c.where != at::fresh, "nobody begins it", i);
+    must(c.where != at::unknown || now_.sandbox == link::adopting, "nobody asks its shim", i);
+    must(c.where != at::backoff || c.due > w_.now(), "its back-off is over, and it waits", i);
+    must(c.where != at::found || !(idle || takes_requests()), "nobody prepares it", i);
+    must(c.where != at::prepared || !takes_requests(), "nobody creates it", i);
+    must(!c.overdue || c.killed, "it does not come up, and nobody kills it", i);
+    must(c.where != at::ended, "it ended, and nobody judges it", i);
+  }
+}
+
+void run_reference::check_ending() {
+  if (now_.sandbox == link::adopting) return; // how, its shim decides
+  bool all_ended = true;
+  for (run::index i = 0; i < h_.containers; ++i) {
+    auto& c = now_.containers[i];
+    if (c.where == at::preparing) {
+      all_ended = false;
+    } else if (is_with_shim(c)) {
+      all_ended = false;
+      if (!takes_requests()) continue;
+      must(c.killed || (c.where == at::up && c.kill_at), "the run ends, and nobody stops it", i);
+      must(!c.kill_at || c.killed || *c.kill_at + 5 >= w_.now(), "outstays its grace", i);
+    } else if (c.where != at::done && c.where != at::backoff) {
+      c.where = at::ended;
+    }
+  }
+  must(!(all_ended && (takes_requests() || now_.sandbox == link::none)),
+       "all have ended, and the sandbox stays");
+  must(finished_ == (now_.sandbox == link::gone), "it is cleaned up and does not finish");
+}
+
+void run_reference::check_shown(const std::vector<container_status>& shown) {
+  for (run::index i = 0; i < h_.containers; ++i) {
+    const auto& c = now_.containers[i];
+    const auto& s = shown.at(i);
+    must(s.restarts == c.restarts, "shows other restarts than it had", i);
+    must((s.state == container_phase::running) == (c.where == at::up), "shows what it is not", i);
+    if (c.where == at::done)
+      must(s.state == container_phase::terminated && s.terminated &&
+               s.terminated->exit_code == exit_code_of(c.end),
+           "does not show how it ended", i);
+    if (now_.over) continue;
+    const auto waits = c.where == at::backoff;
+    must(s.attempt == c.attempt - (waits ? 1 : 0), "shows another attempt", i);
+    if (c.where == at::up || c.where == at::done) continue;
+    must(s.state == container_phase::waiting, "does not show that it waits", i);
+    const auto* word = !waits        ? "ContainerCreating"
+                       : c.had_image ? "CrashLoopBackOff"
+                                     : "ImagePullBackOff";
+    must(s.reason == word, "shows another reason to wait", i);
+    must((s.restart_at_ns != 0) == waits, "does not show until when it waits", i);
+  }
+}
+
+void run_reference::check_reports(const std::vector<container_status>& shown) {
+  bool seen = true;
+  bool any_runs = false;
+  for (const auto& c : now_.containers) {
+    const bool runs = c.where == at::up && !c.killed;
+    any_runs = any_runs || runs;
+    seen = seen && (runs || c.where == at::done || c.where == at::backoff || c.where == at::ended ||
+                    c.restarts > 0);
+  }
+  must(reported_running_ || !seen || !any_runs, "it is up, and does not say so");
+  if (h_.containers == 1 || now_.over || saw_running_) return;
+  must(saw_containers_ == (shown != shown_), "what it tells of its containers is not the news");
+}
+
+void run_reference::check_end(const stop_reason& why, const last_exit& how) {
+  stop_cause cause = stop_cause::stopped;
+  std::optional<run::container_end> by;
+  if (stop_asked_ || now_.over == ending::stopped) {
+    // as it is
+  } else if (now_.over == ending::sandbox) {
+    by = end_by(now_.sandbox_end);
+    cause = cause_of(*by);
+  } else {
+    auto who = now_.who;
+    if (now_.over == ending::all_done)
+      for (who = 0; who + 1 < h_.containers && is_success(now_.containers[who].end);)
+        ++who;
+    if (now_.over == ending::all_done && is_success(now_.containers[who].end)) who = 0;
+    by = now_.containers[who].end;
+    cause = now_.over == ending::gave_up ? stop_cause::gave_up : cause_of(*by);
+  }
+  must(why.cause == cause && why.cls == class_of(cause),
+       "it says '" + to_string(why) + "' and not '" + std::string{to_string(cause)} + "'");
+  if (!by) return;
+  must(how.exit_code == exit_code_of(*by), "it shows exit code " + std::to_string(how.exit_code));
+  if (cause == stop_cause::workload_exited) must(why.code == by->code, "of another exit code");
+}
+
+} // namespace tank::model
