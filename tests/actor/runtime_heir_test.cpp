@@ -156,3 +156,29 @@ TEST_CASE("a shim that is not there any more took both with it") {
   CHECK(p.ended->value().cause == stop_cause::session_down);
   p.check_forgotten();
 }
+
+TEST_CASE("a new owner hears what runs, and from then on all the rest") {
+  pair_play p;
+  auto before = std::exchange(p.heard, std::make_shared<owner_heard>());
+  const auto next = p.spawn_owner();
+  const auto hand_over = [&] {
+    p.s.send(next, p.rt, own_runtime{next});
+    p.settle();
+  };
+  hand_over();
+  CHECK(p.heard->running.empty()); // nothing runs
+  p.run_both();
+  CHECK(p.heard->running.size() == 1);
+  hand_over(); // again: the first may have been lost with its reconciler
+  REQUIRE(p.heard->running.size() == 2);
+  CHECK(p.heard->running[1] == p.heard->running[0]);
+  p.happen(kernel::exited_event{log_0, 3, 9});
+  CHECK(p.told("log").reason == "CrashLoopBackOff");
+  p.stop(0s);
+  p.happen(kernel::signaled_event{only, 9, false, 9});
+  p.go_down();
+  CHECK(p.heard->ended.size() == 1);
+  CHECK(before->running.empty());
+  CHECK(before->ended.empty());
+  p.check_forgotten();
+}
