@@ -192,13 +192,19 @@ struct world {
   }
 };
 
-bool tools() {
-  return ::access("/usr/bin/docker-registry", X_OK) == 0 && ::access("/usr/bin/skopeo", X_OK) == 0;
+bool have_tools() {
+  for (const char* tool : {"/usr/bin/docker-registry", "/usr/bin/skopeo"}) {
+    if (::access(tool, X_OK) == 0) continue;
+    MESSAGE("skipped: no ", tool);
+    return false;
+  }
+  return true;
 }
 
 } // namespace
 
-TEST_CASE("what skopeo pushed is pulled and run, whatever its format" * doctest::skip(!tools())) {
+TEST_CASE("what skopeo pushed is pulled and run, whatever its format") {
+  if (!have_tools()) return;
   world w;
   w.log_in();
   auto images = w.images;
@@ -238,7 +244,8 @@ TEST_CASE("what skopeo pushed is pulled and run, whatever its format" * doctest:
   w.h.stop_daemon();
 }
 
-TEST_CASE("tank image pull, with and without a login and a certificate" * doctest::skip(!tools())) {
+TEST_CASE("tank image pull, with and without a login and a certificate") {
+  if (!have_tools()) return;
   world w;
   w.registry.push(w.images.at("one"), "team/app:1");
   const auto name = w.registry.at + "/team/app:1";
@@ -264,8 +271,8 @@ TEST_CASE("tank image pull, with and without a login and a certificate" * doctes
   CHECK_MESSAGE(said.out.find(" already here\n") != std::string::npos, said.out);
 }
 
-TEST_CASE("a pod whose image comes later starts then; Never asks nobody" *
-          doctest::skip(!tools())) {
+TEST_CASE("a pod whose image comes later starts then; Never asks nobody") {
+  if (!have_tools()) return;
   world w;
   w.log_in();
   w.h.start_daemon();
