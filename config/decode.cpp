@@ -53,7 +53,10 @@ std::optional<std::int64_t> integer_of(const node& n) {
 
 class decoder {
  public:
-  explicit decoder(std::vector<diagnostic>& found) : found_(found) {}
+  /// With `hides`, no message says what a value is.
+  explicit decoder(std::vector<diagnostic>& found, bool hides = false)
+      : found_(found)
+      , hides_(hides) {}
 
   void object(const node& root, const type& record, void* out) {
     const auto* members = root.as_mapping();
@@ -119,7 +122,7 @@ class decoder {
     const auto name = n.kind_name();
     reason.append(name == "array" || name == "object" ? "an " : "a ").append(name);
     const bool scalar = n.as_bool() != nullptr || n.as_integer() != nullptr || n.as_number();
-    if (wanted == "a string" && scalar)
+    if (wanted == "a string" && scalar && !hides_)
       reason.append(" (write \"").append(shown(n.scalar_text())).append("\")");
     report(n.at(), std::move(reason));
   }
@@ -273,6 +276,7 @@ class decoder {
   }
 
   std::vector<diagnostic>& found_;
+  bool hides_;
   std::string path_;
   std::size_t reported_ = 0;
   std::size_t objects_ = 0;
@@ -280,9 +284,9 @@ class decoder {
 };
 
 template <class Object>
-Object decode(const node& root, std::vector<diagnostic>& found) {
+Object decode(const node& root, std::vector<diagnostic>& found, bool hides = false) {
   Object object;
-  decoder{found}.object(root, reflect::type_of<Object>(), &object);
+  decoder{found, hides}.object(root, reflect::type_of<Object>(), &object);
   return object;
 }
 
@@ -297,7 +301,7 @@ config_map decode_config_map(const node& root, std::vector<diagnostic>& found) {
 }
 
 secret decode_secret(const node& root, std::vector<diagnostic>& found) {
-  return decode<secret>(root, found);
+  return decode<secret>(root, found, true);
 }
 
 persistent_volume_claim decode_persistent_volume_claim(const node& root,

@@ -23,6 +23,7 @@ namespace tank::config {
 
 pod decode_pod(const node& root, std::vector<diagnostic>& found);
 config_map decode_config_map(const node& root, std::vector<diagnostic>& found);
+/// No finding says a value.
 secret decode_secret(const node& root, std::vector<diagnostic>& found);
 persistent_volume_claim decode_persistent_volume_claim(const node& root,
                                                        std::vector<diagnostic>& found);

@@ -84,19 +84,20 @@ class reader {
       apply_defaults(document.pod);
       validate_pod(document.pod, where, found);
       if (!has_error(found)) check_support(document.pod, where, found);
-      remember_name(document.pod.metadata, where("metadata.name"));
+      remember_name("pod", document.pod.metadata, where("metadata.name"));
     }
     document.diagnostics = std::move(found);
     out_.pods.push_back(std::move(document));
   }
 
-  void remember_name(const object_meta& meta, position at) {
+  /// `kind` in the words of messages: "pod".
+  void remember_name(const std::string& kind, const object_meta& meta, position at) {
     if (meta.name.empty()) return;
     const auto name = meta.ns + "/" + meta.name;
-    auto [first, fresh] = names_.emplace(name, at);
+    auto [first, fresh] = names_.emplace(kind + " " + name, at);
     if (fresh) return;
     file_error(at, "metadata.name",
-               "Duplicate value: \"" + name + "\": the pod at line " +
+               "Duplicate value: \"" + name + "\": the " + kind + " at line " +
                    std::to_string(first->second.line) + " of this file has the same name");
   }
 
@@ -114,22 +115,28 @@ class reader {
       object(item, {}, true);
   }
 
-  /// The objects beside the Pods are checked, and not used yet.
   void companion(const node& tree, std::string_view kind, std::vector<diagnostic> found) {
     if (kind == "ConfigMap")
-      decode_config_map(tree, found);
+      take(tree, "ConfigMap", decode_config_map, out_.config_maps, std::move(found));
     else if (kind == "Secret")
-      decode_secret(tree, found);
+      take(tree, "Secret", decode_secret, out_.secrets, std::move(found));
     else
-      decode_persistent_volume_claim(tree, found);
-    const auto* meta = tree.find("metadata");
-    const auto name = meta == nullptr ? std::string{} : text_of(*meta, "name");
-    if (name.empty())
-      found.push_back({severity::error, locate(tree, "metadata"), "metadata.name",
-                       "Required value: name or generateName is required"});
-    if (!has_error(found))
-      found.push_back({severity::unsupported, locate(tree, "kind"), std::string{kind},
-                       "\"" + name + "\" is read, but no pod can use it"});
+      take(tree, "PersistentVolumeClaim", decode_persistent_volume_claim, out_.claims,
+           std::move(found));
+  }
+
+  template <class Object>
+  void take(const node& tree, const std::string& kind,
+            Object decode(const node&, std::vector<diagnostic>&), std::vector<Object>& to,
+            std::vector<diagnostic> found) {
+    auto object = decode(tree, found);
+    const auto where = [&tree](std::string_view path) { return locate(tree, path); };
+    if (!has_error(found)) {
+      apply_defaults(object);
+      validate(object, where, found);
+      remember_name(kind, object.metadata, where("metadata.name"));
+    }
+    if (!has_error(found)) to.push_back(std::move(object));
     keep(std::move(found));
   }
 

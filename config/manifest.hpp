@@ -1,11 +1,14 @@
-/// From the text of a manifest file to Pods: parsing, decoding, defaulting, validation.
+/// From the text of a manifest file to Pods and their companions: parsing, decoding, defaulting,
+/// validation.
 ///
 /// Pure: text in, values and diagnostics out, memory bounded by limits. The decisions are those of
-/// the Kubernetes API server for `v1` Pods, stricter on unknown fields.
+/// the Kubernetes API server for `v1` objects, stricter on unknown fields. No diagnostic holds a
+/// value of a Secret.
 #pragma once
 
 #include "config/diagnostic.hpp"
 #include "config/limits.hpp"
+#include "config/objects.hpp"
 #include "config/pod.hpp"
 
 #include <string>
@@ -24,11 +27,19 @@ struct pod_document {
 };
 
 /// One file. A file whose text cannot be read as documents has no pods and says why in
-/// `diagnostics`.
+/// `diagnostics`. The companions are defaulted; those that are wrong are left out.
 struct manifest {
   std::vector<pod_document> pods;
-  std::vector<diagnostic> diagnostics; ///< of the file: syntax, limits, unknown kinds, duplicates
-  [[nodiscard]] bool valid() const;    ///< no error anywhere
+  std::vector<config_map> config_maps;
+  std::vector<secret> secrets;
+  std::vector<persistent_volume_claim> claims;
+  std::vector<diagnostic> diagnostics; ///< of the file: syntax, limits, unknown kinds, duplicates,
+                                       ///< and of the companions
+  /// It holds no object at all.
+  [[nodiscard]] bool empty() const noexcept {
+    return pods.empty() && config_maps.empty() && secrets.empty() && claims.empty();
+  }
+  [[nodiscard]] bool valid() const; ///< no error anywhere
 };
 
 manifest parse_manifest(std::string_view text, const manifest_limits& limits = {});

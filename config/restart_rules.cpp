@@ -40,6 +40,28 @@ result<std::string> parse_backoff_name(std::string_view text) {
   return fail(errc::invalid, "parse", std::string{text.substr(0, 100)}, "must be one of " + list);
 }
 
+result<std::vector<named_document>> parse_restart_on(std::string_view text) {
+  std::vector<named_document> out;
+  while (true) {
+    const auto comma = text.find(',');
+    auto word = text.substr(0, comma);
+    while (word.starts_with(' '))
+      word.remove_prefix(1);
+    while (word.ends_with(' '))
+      word.remove_suffix(1);
+    const auto slash = word.find('/');
+    const auto kind = word.substr(0, slash);
+    if (slash == std::string_view::npos || slash + 1 == word.size() ||
+        (kind != "configmap" && kind != "secret"))
+      return fail(errc::invalid, "parse", std::string{word.substr(0, 100)},
+                  "it is no configmap/NAME and no secret/NAME",
+                  "write it as configmap/app, secret/tls");
+    out.push_back({kind == "secret", std::string{word.substr(slash + 1)}});
+    if (comma == std::string_view::npos) return out;
+    text.remove_prefix(comma + 1);
+  }
+}
+
 restart_wishes restart_wishes_of(const std::map<std::string, std::string>& annotations) {
   restart_wishes wishes;
   if (const auto it = annotations.find(std::string{backoff_annotation}); it != annotations.end())

@@ -2,6 +2,7 @@
 ///
 ///     tank/backoff: fast         # a profile by name, instead of the setting `backoff`
 ///     tank/give-up: 5 in 10m     # or `never`; instead of the setting `giveUp`
+///     tank/restart-on: configmap/app, secret/tls  # begins anew when one of them has changed
 ///
 /// Pure.
 #pragma once
@@ -15,11 +16,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tank::config {
 
 inline constexpr std::string_view backoff_annotation = "tank/backoff";
 inline constexpr std::string_view give_up_annotation = "tank/give-up";
+inline constexpr std::string_view restart_on_annotation = "tank/restart-on";
 
 inline constexpr std::array<std::string_view, 3> backoff_names{"default", "kubelet", "fast"};
 
@@ -36,6 +39,15 @@ result<give_up_rule> parse_give_up(std::string_view text);
 
 /// errc::invalid for a name that is not of backoff_names.
 result<std::string> parse_backoff_name(std::string_view text);
+
+/// A ConfigMap or a Secret of the pod's namespace.
+struct named_document {
+  bool secret = false;
+  std::string name;
+  bool operator==(const named_document&) const = default;
+};
+/// "configmap/app, secret/tls": at least one.
+result<std::vector<named_document>> parse_restart_on(std::string_view text);
 
 /// Empty: the daemon's setting counts.
 struct restart_wishes {

@@ -78,6 +78,7 @@ void check_metadata(const object_meta& meta, findings& out) {
   check_annotations(meta.annotations, at.child("annotations"), out);
   check_ours(meta, backoff_annotation, &parse_backoff_name, out);
   check_ours(meta, give_up_annotation, &parse_give_up, out);
+  check_ours(meta, restart_on_annotation, &parse_restart_on, out);
   check_owners(meta.owner_references, at.child("ownerReferences"), out);
   for (std::size_t i = 0; i < meta.finalizers.size(); ++i)
     out.name(at.child("finalizers").index(i), meta.finalizers[i],

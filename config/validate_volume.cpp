@@ -184,9 +184,13 @@ void check_source(const volume& v, const pod_spec& pod, const path& at, findings
     else if (!v.nfs->path.starts_with('/'))
       out.invalid(at.child("nfs.path"), v.nfs->path, "must be an absolute path");
   }
-  if (seen.take(v.persistent_volume_claim, "persistentVolumeClaim"))
-    required_name(v.persistent_volume_claim->claim_name,
-                  at.child("persistentVolumeClaim.claimName"), out);
+  if (seen.take(v.persistent_volume_claim, "persistentVolumeClaim")) {
+    // Stricter than the API, where no claim could have such a name: it names a directory here.
+    const auto& claim = v.persistent_volume_claim->claim_name;
+    const auto here = at.child("persistentVolumeClaim.claimName");
+    required_name(claim, here, out);
+    if (!claim.empty()) out.name(here, claim, dns_subdomain(claim));
+  }
   if (seen.take(v.downward_api, "downwardAPI")) {
     check_mode(v.downward_api->default_mode, at.child("downwardAPI.defaultMode"), out);
     check_downward(v.downward_api->items, at.child("downwardAPI.items"), out);

@@ -51,6 +51,7 @@ std::vector<std::string> seeds() {
                 mask_step{"/proc/keys"},
                 read_only_step{"/proc/bus"},
                 sysctl_step{"kernel/shm_rmid_forced", "1"},
+                volume_step{"/vol", "a/b", true, "/v"},
                 fault_step{5},
                 pivot_step{true}};
   plan.attempt = 3;

@@ -97,13 +97,12 @@ TEST_CASE("unknown fields, wrong types and duplicate keys are errors with their 
   CHECK(line(web + "  hostNetwork: true\n") == "f.yaml:8:3: spec.hostNetwork: Duplicate key");
 }
 
-TEST_CASE("companions are read and said not to be supported yet") {
-  CHECK(line("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n") ==
-        "f.yaml:2:1: not supported yet: ConfigMap: \"c\" is read, but no pod can use it");
-  const auto m =
-      config::parse_manifest("apiVersion: v1\nkind: Secret\nmetadata: {name: c}\n---\n" + web);
+TEST_CASE("companions are read beside the pods") {
+  const auto m = config::parse_manifest(
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n---\n" + web);
   CHECK(m.valid());
   CHECK(m.pods.size() == 1);
+  CHECK(m.config_maps.size() == 1);
   CHECK_FALSE(
       config::parse_manifest("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: 1}\n")
           .valid());
