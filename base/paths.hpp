@@ -5,7 +5,9 @@
 ///                     images/{blobs,layers,refs,tmp}/        the content store (oci/store.hpp)
 ///                     pods/<uid>/<container>/{upper,work}/   writable layers, gone with the pod
 ///                     pods/<uid>/volumes/<name>/             emptyDirs, gone with the pod
+///                     pods/<uid>/.claims                     which managed volumes it uses
 ///                     up-<hash>/<uid>/...                    the same of one `tank up`
+///                     volumes/<namespace>_<claim>/data/      managed volumes; .lock
 ///                     ids.json  ids.lock                     of user namespaces: who has which ids
 ///     run_dir       /run/tank/                               0700, on tmpfs: gone at reboot
 ///                     lock  tank.sock                        one daemon; its control socket
@@ -14,6 +16,10 @@
 ///                       shim.sock                            the shim's
 ///                       etc/{hosts,hostname,resolv.conf}     bound into the containers
 ///                     records/<uid>.json                     what a new daemon adopts by
+///                     volumes/<uid>/                         a tmpfs, gone with the pod
+///                       files/<name>/                        configMap, secret, projected volumes
+///                       memory/<name>/                       emptyDirs in memory, a tmpfs each
+///                       env/<container>                      variables that hold secrets
 ///     seccomp_dir   /etc/tank/seccomp/                       Localhost profiles, the operator's
 ///     log_dir       /var/log/tank/                           0700
 ///                     pods/<namespace>_<name>_<uid>/<container>/<restart>.log   CRI layout
@@ -53,6 +59,19 @@ struct directories {
   [[nodiscard]] std::filesystem::path pod_state(std::string_view uid) const {
     return pod_states() / uid;
   }
+  /// Below a directory of pods' states: a list of managed volumes, "namespace/claim" a line.
+  [[nodiscard]] static std::filesystem::path claims_in_use(std::string_view uid) {
+    return std::filesystem::path{uid} / ".claims";
+  }
+  [[nodiscard]] std::filesystem::path managed_volumes() const { return state_dir / "volumes"; }
+  [[nodiscard]] std::filesystem::path managed_volumes_lock() const {
+    return managed_volumes() / ".lock";
+  }
+  /// Neither name holds '/' or '_' (validated as DNS names).
+  [[nodiscard]] std::filesystem::path managed_volume(std::string_view ns,
+                                                     std::string_view claim) const {
+    return managed_volumes() / (std::string{ns} + "_" + std::string{claim}) / "data";
+  }
   [[nodiscard]] std::filesystem::path id_ranges() const { return state_dir / "ids.json"; }
   [[nodiscard]] std::filesystem::path id_ranges_lock() const { return state_dir / "ids.lock"; }
   [[nodiscard]] std::filesystem::path control_socket() const { return run_dir / "tank.sock"; }
@@ -61,6 +80,21 @@ struct directories {
   [[nodiscard]] std::filesystem::path pod_runs() const { return run_dir / "pods"; }
   [[nodiscard]] std::filesystem::path pod_run(std::string_view uid) const {
     return pod_runs() / uid;
+  }
+  [[nodiscard]] std::filesystem::path pod_volumes() const { return run_dir / "volumes"; }
+  [[nodiscard]] std::filesystem::path pod_volumes(std::string_view uid) const {
+    return pod_volumes() / uid;
+  }
+  [[nodiscard]] std::filesystem::path projected_volume(std::string_view uid,
+                                                       std::string_view name) const {
+    return pod_volumes(uid) / "files" / name;
+  }
+  [[nodiscard]] std::filesystem::path memory_volume(std::string_view uid,
+                                                    std::string_view name) const {
+    return pod_volumes(uid) / "memory" / name;
+  }
+  [[nodiscard]] std::filesystem::path secret_envs(std::string_view uid) const {
+    return pod_volumes(uid) / "env";
   }
   [[nodiscard]] std::filesystem::path pod_records() const { return run_dir / "records"; }
   [[nodiscard]] std::filesystem::path pod_record(std::string_view uid) const {

@@ -21,6 +21,7 @@ struct host_facts {
   /// What we hold and may hand on: "ALL" of a container's capabilities.
   capability_mask capabilities = all_capabilities;
   std::uint64_t memory = 0;       ///< bytes that the machine has; 0: not known
+  std::uint32_t cpus = 1;         ///< processors that are switched on
   std::int32_t oom_score_adj = 0; ///< ours; without CAP_SYS_RESOURCE nobody gets a lower one
   std::uint64_t max_open_files = 1048576;     ///< our hard RLIMIT_NOFILE
   std::uint64_t max_core = ~std::uint64_t{0}; ///< our hard RLIMIT_CORE, bytes

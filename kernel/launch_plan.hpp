@@ -55,6 +55,7 @@ using read_only_step = plan::read_only<plan_values>;
 using pivot_step = plan::pivot<plan_values>;
 using fault_step = plan::fault<plan_values>;
 using sysctl_step = plan::sysctl<plan_values>;
+using volume_step = plan::volume<plan_values>;
 using step = plan_values::steps::value_type;
 using rlimit_spec = plan::rlimit;
 using capability_sets = plan::capabilities<plan_values>;

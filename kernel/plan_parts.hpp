@@ -139,12 +139,31 @@ struct sysctl {
   static constexpr auto fields(auto& s, auto&& f) { return f(s.path, s.value); }
 };
 
+/// A part of a volume made visible, or a volume whose mounts come and go: what bind does for a whole
+/// one that stays as it is. `sub_path` is found by descriptor within the volume, links followed
+/// there: nothing that a pod puts into a volume leads out of it, and nothing is looked up twice
+/// (CVE-2017-1002101, CVE-2021-25741).
+template <class Form>
+struct volume {
+  typename Form::path source;   ///< root of the volume on the host; opened once
+  typename Form::text sub_path; ///< relative; empty: all of it
+  bool make = false; ///< a missing sub_path becomes a directory with the root's mode and owner
+  typename Form::text target;
+  bool read_only = false; ///< with all that is mounted below
+  std::uint32_t flags = 0;
+  bool mapped = false; ///< as in bind
+  bool follow = false; ///< mounts that the host makes below later appear here too
+  static constexpr auto fields(auto& s, auto&& f) {
+    return f(s.source, s.sub_path, s.make, s.target, s.read_only, s.flags, s.mapped, s.follow);
+  }
+};
+
 /// The kinds of steps. What stands in a plan before a step is its place here: new ones go to the
 /// end.
 template <class Form, template <class...> class List>
 using steps_of =
     List<overlay<Form>, filesystem<Form>, bind<Form>, device<Form>, symlink<Form>, directory<Form>,
-         mask<Form>, read_only<Form>, pivot<Form>, fault<Form>, sysctl<Form>>;
+         mask<Form>, read_only<Form>, pivot<Form>, fault<Form>, sysctl<Form>, volume<Form>>;
 
 struct rlimit {
   std::int32_t resource = 0; ///< RLIMIT_*

@@ -73,6 +73,15 @@ class linux_port final : public port {
     return kernel::probe_devices(dir);
   }
 
+  // --- volumes ---
+  result<void> mount_memory(const fs::path& dir, const memory_mount& what) override {
+    return kernel::mount_memory(dir, what);
+  }
+  result<void> unmount_memory(const fs::path& dir) override { return kernel::unmount_memory(dir); }
+  result<void> project(const fs::path& dir, const projection& what) override {
+    return kernel::project(dir, what);
+  }
+
   // --- seccomp_filters ---
   result<seccomp_filter> compile_filter(const seccomp_request& wanted) override {
     if (wanted.localhost.empty())

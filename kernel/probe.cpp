@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 namespace tank::kernel {
 
@@ -126,6 +127,8 @@ result<host_facts> probe_host() {
   facts.capabilities = held_capabilities(TANK_TRY(read_optional("/proc/self/status")));
   facts.hosts_file = TANK_TRY(read_optional("/etc/hosts"));
   facts.memory = memory_total(TANK_TRY(read_optional("/proc/meminfo")));
+  if (const auto cpus = ::sysconf(_SC_NPROCESSORS_ONLN); cpus > 0)
+    facts.cpus = static_cast<std::uint32_t>(cpus);
   const auto score = TANK_TRY(read_optional("/proc/self/oom_score_adj"));
   std::from_chars(score.data(), score.data() + score.size(), facts.oom_score_adj);
   return facts;

@@ -148,6 +148,7 @@ using read_only_view = plan::read_only<plan_views>;
 using pivot_view = plan::pivot<plan_views>;
 using fault_view = plan::fault<plan_views>;
 using sysctl_view = plan::sysctl<plan_views>;
+using volume_view = plan::volume<plan_views>;
 using process_view = plan::process<plan_views>;
 using log_view = plan::log<plan_views>;
 using plan_view = plan::launch<plan_views>;
@@ -165,8 +166,9 @@ enum class step_kind : std::uint32_t {
   pivot,
   fault,
   sysctl,
+  volume,
 };
-inline constexpr std::uint32_t step_kinds = 11;
+inline constexpr std::uint32_t step_kinds = 12;
 
 /// One step, read. Only the member that `kind` names means anything.
 struct step_view {
@@ -182,6 +184,7 @@ struct step_view {
   pivot_view pivot;
   fault_view fault;
   sysctl_view sysctl;
+  volume_view volume;
 
   /// Calls `f` with that member; false when there is no such kind.
   constexpr bool visit(auto&& f);
@@ -211,6 +214,8 @@ constexpr bool step_view::visit(auto&& f) {
     return f(fault), true;
   case step_kind::sysctl:
     return f(sysctl), true;
+  case step_kind::volume:
+    return f(volume), true;
   }
   return false;
 }

@@ -24,7 +24,8 @@ DOORS = {
         "oci": {"image.hpp", "run_params.hpp", "store.hpp"},
         # Values and interfaces; no mechanism.
         "kernel": {"cgroup.hpp", "container_defaults.hpp", "end_shims.hpp", "host_facts.hpp", "instance.hpp", "launch_failure.hpp",
-                   "launch_plan.hpp", "pod_files.hpp", "port.hpp", "seccomp_filters.hpp", "session.hpp", "session_events.hpp", "stage.hpp"},
+                   "launch_plan.hpp", "pod_files.hpp", "port.hpp", "seccomp_filters.hpp", "session.hpp", "session_events.hpp", "stage.hpp",
+                   "volumes.hpp"},
     },
     "actors": {"base": WHOLE, "config": WHOLE, "oci": WHOLE, "kernel": WHOLE, "pod": WHOLE},
     "api": {"base": WHOLE, "config": WHOLE, "oci": WHOLE, "kernel": WHOLE, "pod": WHOLE, "actors": WHOLE},

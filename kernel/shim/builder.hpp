@@ -32,6 +32,7 @@ int pivot(builder& b, const wire::pivot_view& s) noexcept;
 // mounts.cpp
 int mount_filesystem(builder& b, const wire::filesystem_view& s) noexcept;
 int bind_source(builder& b, const wire::bind_view& s) noexcept;
+int mount_volume(builder& b, const wire::volume_view& s) noexcept;
 int protect(builder& b, const wire::read_only_view& s) noexcept;
 int mask(builder& b, const wire::mask_view& s) noexcept;
 

@@ -155,6 +155,23 @@ int bind_source(builder& b, const wire::bind_view& s) noexcept {
   return 0;
 }
 
+int mount_volume(builder& b, const wire::volume_view& s) noexcept {
+  const unique_fd mount{b.opened != nullptr ? b.take_source() : open_volume(s, -1, b.out)};
+  if (!mount) return b.opened != nullptr ? b.out->set(EBADF, "take", s.target.c_str()) : -1;
+  struct stat st {};
+  if (::fstat(mount.get(), &st) != 0) return b.out->set(errno, "look at", s.target.c_str());
+  constexpr const char* verb = "mount the volume on";
+  const bool directory = S_ISDIR(st.st_mode);
+  const unique_fd target{open_target(b.root.get(), s.target.c_str(),
+                                     {.kind = directory ? make_kind::directory : make_kind::file,
+                                      .mode = directory ? mode_t{0755} : mode_t{0644}})};
+  if (!target) return b.out->set(errno, verb, s.target.c_str());
+  if (check_mountable(b, target.get(), verb, s.target.c_str()) != 0) return -1;
+  if (attach_mount(mount.get(), target.get()) != 0)
+    return b.out->set(errno, verb, s.target.c_str());
+  return 0;
+}
+
 int protect(builder& b, const wire::read_only_view& s) noexcept {
   constexpr const char* verb = "make read-only";
   unique_fd target;

@@ -1,6 +1,7 @@
 #include "kernel/shim/sources.hpp"
 
 #include "kernel/shim/builder.hpp"
+#include "kernel/shim/paths.hpp"
 
 #include <cerrno>
 
@@ -36,6 +37,22 @@ int open_bind(const wire::bind_view& s, int users, step_failure* out) noexcept {
   if (s.mapped && map_ids(mount.get(), users, all) != 0)
     return out->set(errno, verb, path, launch_failure::map_ids);
   return mount.release();
+}
+
+/// Found within the volume, and made there when it is missing: O_PATH.
+int find_in_volume(const wire::volume_view& s, int root, step_failure* out) noexcept {
+  constexpr const char* step = "find the subPath of the volume on";
+  struct stat st {};
+  if (::fstat(root, &st) != 0) return out->set(errno, step, s.target.c_str());
+  bool made = false;
+  unique_fd found{open_target(root, s.sub_path.c_str(),
+                              {.kind = s.make ? make_kind::directory : make_kind::nothing,
+                               .mode = st.st_mode & 07777,
+                               .made = &made})};
+  if (!found) return out->set(errno, step, s.target.c_str());
+  if (made && ::fchownat(found.get(), "", st.st_uid, st.st_gid, AT_EMPTY_PATH) != 0)
+    return out->set(errno, "chown the subPath of the volume on", s.target.c_str());
+  return found.release();
 }
 
 /// The directory itself is the root filesystem.
@@ -114,6 +131,28 @@ int make_mapped_overlay(const wire::overlay_view& s, int users, bool by_string,
   return job.mount;
 }
 
+int open_volume(const wire::volume_view& s, int users, step_failure* out) noexcept {
+  constexpr const char* step = "copy the mount of the volume on";
+  unique_fd source{::open(s.source.c_str(), O_PATH | O_CLOEXEC)};
+  if (!source) return out->set(errno, "open the volume on", s.target.c_str());
+  if (!s.sub_path.empty()) {
+    source.reset(find_in_volume(s, source.get(), out));
+    if (!source) return -1;
+  }
+  struct stat st {};
+  if (::fstat(source.get(), &st) != 0) return out->set(errno, step, s.target.c_str());
+  const bool all = S_ISDIR(st.st_mode);
+  unique_fd mount{clone_mount(source.get(), "", all)};
+  const std::uint64_t attributes =
+      mount_attributes(s.flags) | (s.read_only ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0);
+  const std::uint64_t propagation = s.follow ? MS_SLAVE : MS_PRIVATE;
+  if (!mount || change_mount(mount.get(), attributes, propagation, all) != 0)
+    return out->set(errno, step, s.target.c_str());
+  if (s.mapped && users >= 0 && map_ids(mount.get(), users, all) != 0)
+    return out->set(errno, verb, s.target.c_str(), launch_failure::map_ids);
+  return mount.release();
+}
+
 static int open_overlay(const wire::overlay_view& s, int users, step_failure* out) noexcept {
   return s.upper.empty() ? open_root(s, users, out) : make_mapped_overlay(s, users, false, out);
 }
@@ -134,12 +173,15 @@ int sources::open(const wire::plan_view& plan, int users, step_failure* out) noe
   std::int32_t index = 0;
   for (auto cursor = plan.steps.walk(); cursor.next(&s); ++index) {
     const bool overlay = s.kind == wire::step_kind::overlay;
-    if (!overlay && s.kind != wire::step_kind::bind) continue;
+    const bool volume = s.kind == wire::step_kind::volume;
+    if (!overlay && !volume && s.kind != wire::step_kind::bind) continue;
     int fd = -1;
     if (count_ == most)
       out->set(E2BIG, "open all sources of mounts of", plan.container.c_str());
     else
-      fd = overlay ? open_overlay(s.overlay, users, out) : open_bind(s.bind, users, out);
+      fd = overlay  ? open_overlay(s.overlay, users, out)
+           : volume ? open_volume(s.volume, users, out)
+                    : open_bind(s.bind, users, out);
     if (fd < 0) {
       out->place(index);
       return -1;

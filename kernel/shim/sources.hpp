@@ -6,7 +6,7 @@
 
 namespace tank::kernel::shim {
 
-/// One detached mount for each overlay and bind step, in the plan's order. In a user namespace they
+/// One detached mount for each overlay, bind and volume step, in the plan's order. In a user namespace they
 /// are attached as they are: all their attributes are set here, and stay locked there.
 class sources {
  public:
@@ -33,6 +33,10 @@ class sources {
   int fds_[most] = {};
   unsigned count_ = 0;
 };
+
+/// What a volume step shows, as a detached mount with all its attributes; -1 with `out`. With a
+/// user namespace `users` the ids are mapped when the step says so; -1: there is none.
+int open_volume(const wire::volume_view& s, int users, step_failure* out) noexcept;
 
 /// The overlay of a plan as a detached mount whose layers are mapped; -1 with `out`. Made in a
 /// mount namespace that goes again, where the layers are mounted meanwhile. With `by_string`, or

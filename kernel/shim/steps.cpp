@@ -23,6 +23,8 @@ int dispatch(builder& b, const wire::step_view& s) noexcept {
     return mount_filesystem(b, s.filesystem);
   case bind:
     return bind_source(b, s.bind);
+  case volume:
+    return mount_volume(b, s.volume);
   case device:
     return make_device(b, s.device);
   case symlink:

@@ -20,6 +20,7 @@ class cgroup_recorder : public kernel::port {
   std::map<std::string, error> refuse_cgroup;               ///< by verb
   std::map<std::string, kernel::pod_cgroup> cgroups;        ///< by name, as made or changed last
   std::map<std::string, kernel::cgroup_stats> cgroup_stats; ///< by name
+  std::map<std::string, kernel::projection> projected;      ///< by directory, what it shows
 
   result<std::vector<std::filesystem::path>> open_cgroups(const cgroup_tree&,
                                                           const std::string& instance) override {
@@ -85,6 +86,15 @@ class cgroup_recorder : public kernel::port {
   }
   result<std::vector<kernel::device_step>> probe_devices(const std::filesystem::path&) override {
     return std::vector<kernel::device_step>{};
+  }
+  result<void> mount_memory(const std::filesystem::path&, const kernel::memory_mount&) override {
+    return {};
+  }
+  result<void> unmount_memory(const std::filesystem::path&) override { return {}; }
+  result<void> project(const std::filesystem::path& dir, const kernel::projection& what) override {
+    const std::lock_guard lock{mutex_};
+    projected[dir] = what;
+    return {};
   }
   result<kernel::seccomp_filter> compile_filter(const kernel::seccomp_request&) override {
     return kernel::seccomp_filter{};

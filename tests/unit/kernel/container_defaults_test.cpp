@@ -42,6 +42,7 @@ struct to_line {
     return s.read_only_root ? "pivot ro" : "pivot";
   }
   std::string operator()(const sysctl_step& s) const { return s.path + " = " + s.value; }
+  std::string operator()(const volume_step& s) const { return "volume " + s.target; }
   std::string operator()(const fault_step&) const { return "fault"; }
 };
 

@@ -28,6 +28,7 @@ static launch_plan every_kind() {
       pivot_step{true},
       fault_step{-7},
       sysctl_step{"net/ipv4/tcp_syncookies", "1"},
+      volume_step{"/vol", "a/b", true, "/v", true, 2, true, true},
   };
   plan.process = {.argv = {"sh", "-c", ""},
                   .env = {"A=1", "EMPTY="},
@@ -127,6 +128,7 @@ TEST_CASE("the list of a part's fields holds all of them, each once") {
   check_list<plan::pivot<views>>();
   check_list<plan::fault<views>>();
   check_list<plan::sysctl<views>>();
+  check_list<plan::volume<views>>();
   check_list<plan::capabilities<views>>();
   check_list<plan::seccomp<views>>();
   check_list<plan::process<views>>();
