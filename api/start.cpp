@@ -217,9 +217,9 @@ void instance::parts::keep_room(const std::shared_ptr<const oci::store>& store) 
                                       images.room_period, options.logger);
   if (!options.pull) return;
   options.pull = [room = room, pull = std::move(options.pull)](
-                     std::string_view name, const std::function<void(std::string)>& progress,
+                     const wanted_image& what, const std::function<void(std::string)>& progress,
                      oci::cancellation& stop) {
-    auto pulled = pull(name, progress, stop);
+    auto pulled = pull(what, progress, stop);
     room->poke();
     return pulled;
   };

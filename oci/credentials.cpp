@@ -174,6 +174,11 @@ credential_files(const std::function<std::optional<std::string>(const std::strin
 result<std::optional<credentials>> find_credentials(const credential_world& world,
                                                     const std::string& registry,
                                                     const std::string& repository) {
+  const auto keys = credential_keys(registry, repository);
+  for (const auto& file : world.given)
+    for (const auto& key : keys)
+      if (const auto it = file.auths.find(key); it != file.auths.end() && !empty(it->second))
+        return std::optional{it->second};
   for (const auto& path : world.files) {
     const auto text = world.read(path);
     if (!text && text.error().code == errc::not_found) continue;

@@ -43,6 +43,8 @@ result<std::optional<credentials>> parse_helper_answer(std::string_view text, in
                                                        const std::string& helper);
 
 struct credential_world {
+  /// Of who asks, before all files. They come from strangers: of each only `auths` counts.
+  std::vector<auth_file> given = {};
   /// Files in the order they are asked; missing ones are skipped.
   std::vector<std::filesystem::path> files;
   /// Content of a file, at most 1 MiB.
@@ -61,7 +63,8 @@ std::vector<std::filesystem::path>
 credential_files(const std::function<std::optional<std::string>(const std::string&)>& env,
                  unsigned uid);
 
-/// The first file that has an answer gives it; none: anonymous. Blocking.
+/// The first of `given`, then the first file, that has an answer gives it; none: anonymous.
+/// Blocking.
 result<std::optional<credentials>> find_credentials(const credential_world& world,
                                                     const std::string& registry,
                                                     const std::string& repository);

@@ -7,7 +7,10 @@ image_puller::image_puller(puller_options options) : options_(std::move(options)
 result<image> image_puller::pull(std::string_view name, const pull_options& how,
                                  cancellation& stop) const {
   const auto wanted = TANK_TRY(parse_reference(name));
-  const auto sources = TANK_TRY(find_sources(options_.world, wanted, is_short_name(name)));
+  auto world = options_.world;
+  for (const auto& text : how.logins)
+    world.logins.given.push_back(TANK_TRY(parse_auth_file(text, "a pod's login")));
+  const auto sources = TANK_TRY(find_sources(world, wanted, is_short_name(name)));
   // One for each pull: connections and tokens are shared within it, and nothing stays behind.
   const std::shared_ptr<http_transport> transport =
       TANK_TRY(curl_transport::start(options_.http, stop));

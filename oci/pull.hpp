@@ -45,6 +45,9 @@ struct pull_options {
   /// change of state. Must be quick.
   std::function<void(const layer_progress&)> progress;
   layer_flights* flights = nullptr; ///< shared by the pulls of a process; may be null
+  /// Contents of docker's config.json, asked before the world's own logins. Programs that they name
+  /// are not run.
+  std::vector<std::string> logins;
 };
 
 /// One place that may have the image, tried in order.

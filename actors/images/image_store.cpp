@@ -16,13 +16,13 @@ namespace tank {
 
 /// A flight has landed.
 struct image_landed {
-  std::string name;
+  std::string name; ///< of a pull: its flight's key
   std::shared_ptr<const oci::image> image;
   error why;
   std::uint64_t flight = 0; ///< which pull; 0: it was looked for here
 };
 struct image_flight_progress {
-  std::string name;
+  std::string name; ///< the flight's key
   std::uint64_t flight = 0;
   std::string text;
 };
@@ -146,8 +146,18 @@ class image_store final : public role {
     }
   }
 
+  /// Who may pull an image for one pod may not for another: pulls are shared by those alone that
+  /// have the same logins.
+  static std::string flight_key(const resolve_image& m) {
+    auto key = m.name;
+    for (const auto& login : m.logins)
+      key.append(1, '\0').append(login);
+    return key;
+  }
+
   void pull(const resolve_image& m) {
-    auto& flight = flights_[m.name];
+    const auto key = flight_key(m);
+    auto& flight = flights_[key];
     flight.waiting.push_back(m);
     if (flight.waiting.size() > 1) {
       compat::send(this, m.to, image_progress{m.ticket, flight.text});
@@ -157,7 +167,7 @@ class image_store final : public role {
     flight.stop = std::make_shared<oci::cancellation>();
     flight.text = "pulling image '" + m.name + "'";
     compat::send(this, m.to, image_progress{m.ticket, flight.text});
-    auto tell = [weak = self().address(), name = m.name, id = flight.id,
+    auto tell = [weak = self().address(), name = key, id = flight.id,
                  last = std::chrono::steady_clock::time_point{}](std::string text) mutable {
       const auto at = std::chrono::steady_clock::now();
       if (at - last < progress_pause) return;
@@ -166,8 +176,9 @@ class image_store final : public role {
         compat::anon_send(strong, image_flight_progress{name, id, std::move(text)});
     };
     run_job(*options_.pulls, self(),
-            [name = m.name, id = flight.id, stop = flight.stop, pull = options_.pull,
-             tell = std::move(tell)] { return landed(name, pull(name, tell, *stop), id); });
+            [key, what = wanted_image{m.name, m.logins}, id = flight.id, stop = flight.stop,
+             pull = options_.pull,
+             tell = std::move(tell)] { return landed(key, pull(what, tell, *stop), id); });
   }
 
   void show(const image_flight_progress& m) {
@@ -238,7 +249,7 @@ class image_store final : public role {
 
   image_store_options options_;
   std::map<std::string, std::vector<resolve_image>> looks_; ///< by name; who waits
-  std::map<std::string, pull_flight> flights_;              ///< pulls, by name
+  std::map<std::string, pull_flight> flights_;              ///< pulls, by name and logins
   std::uint64_t last_flight_ = 0;
   std::set<caf::actor_addr> watched_;
   std::map<caf::actor_addr, std::vector<std::shared_ptr<const oci::image>>> used_;

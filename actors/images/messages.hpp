@@ -24,7 +24,8 @@ struct resolve_image {
   std::string name;
   std::uint64_t ticket = 0;
   caf::actor to;
-  std::string policy = "Never"; ///< imagePullPolicy: Always, IfNotPresent, Never
+  std::string policy = "Never";      ///< imagePullPolicy: Always, IfNotPresent, Never
+  std::vector<std::string> logins{}; ///< as in wanted_image
 };
 struct image_resolved {
   std::uint64_t ticket = 0;

@@ -116,29 +116,40 @@ struct pulling_world {
   std::shared_ptr<later_runner> pulls = std::make_shared<later_runner>();
   std::shared_ptr<std::vector<oci::cancellation*>> stops =
       std::make_shared<std::vector<oci::cancellation*>>();
+  std::shared_ptr<std::vector<std::vector<std::string>>> logins =
+      std::make_shared<std::vector<std::vector<std::string>>>(); ///< of each pull
   script s;
   caf::actor store = spawn_image_store(
-      s.sys,
-      {.resolve = [](std::string_view name) -> result<oci::image> {
-         if (name == "here/x:1") return oci::image{.name = std::string{name}, .layers = {"/l/1"}};
-         if (name == "hurt/x:1") return fail(errc::corrupt, "use", "layer", "it is gone");
-         if (name == "BAD") return fail(errc::invalid, "parse", "BAD", "upper case");
-         return fail(errc::not_found, "find image", std::string{name}, "not here");
-       },
-       .jobs = jobs,
-       .pull = [n = stops](std::string_view name, const std::function<void(std::string)>& progress,
-                           oci::cancellation& stop) -> result<oci::image> {
-         n->push_back(&stop);
-         progress("pulling: 1 of 2 MiB");
-         if (stop.cancelled()) return fail(errc::cancelled, "pull", std::string{name}, "");
-         if (name == "gone/x:1") return fail(errc::not_found, "pull image", "gone/x:1", "404");
-         return oci::image{.name = std::string{name}, .layers = {"/l/9"}};
-       },
-       .pulls = pulls});
+      s.sys, {.resolve = [](std::string_view name) -> result<oci::image> {
+                if (name == "here/x:1")
+                  return oci::image{.name = std::string{name}, .layers = {"/l/1"}};
+                if (name == "hurt/x:1") return fail(errc::corrupt, "use", "layer", "it is gone");
+                if (name == "BAD") return fail(errc::invalid, "parse", "BAD", "upper case");
+                return fail(errc::not_found, "find image", std::string{name}, "not here");
+              },
+              .jobs = jobs,
+              .pull = [n = stops, l = logins](const wanted_image& what,
+                                              const std::function<void(std::string)>& progress,
+                                              oci::cancellation& stop) -> result<oci::image> {
+                const auto& name = what.name;
+                l->push_back(what.logins);
+                n->push_back(&stop);
+                progress("pulling: 1 of 2 MiB");
+                if (stop.cancelled()) return fail(errc::cancelled, "pull", std::string{name}, "");
+                if (name == "gone/x:1")
+                  return fail(errc::not_found, "pull image", "gone/x:1", "404");
+                return oci::image{.name = std::string{name}, .layers = {"/l/9"}};
+              },
+              .pulls = pulls});
   pulling_world() { s.settle(); }
   void ask(const std::string& name, const std::string& policy, std::uint64_t ticket,
            const caf::actor& who) {
     s.send(who, store, resolve_image{name, ticket, who, policy});
+    s.step(store);
+  }
+  void ask_as(const std::string& name, std::vector<std::string> as, std::uint64_t ticket,
+              const caf::actor& who) {
+    s.send(who, store, resolve_image{name, ticket, who, "Always", std::move(as)});
     s.step(store);
   }
   void settle_store() {
@@ -249,6 +260,25 @@ TEST_CASE("a pull goes on while one pod waits, and is cancelled when none does")
   const auto got = w.answer(c).first;
   CHECK(got.ticket == 3);
   CHECK(got.image);
+}
+
+TEST_CASE("a pull is shared by those alone that have the same logins") {
+  pulling_world w;
+  std::vector<caf::actor> pods;
+  for (int i = 0; i < 4; ++i)
+    pods.push_back(w.s.sys.spawn([](caf::event_based_actor*) -> caf::behavior {
+      return {[](const image_resolved&) {}, [](const image_progress&) {}};
+    }));
+  w.ask_as("a/x:1", {"one"}, 1, pods[0]);
+  w.ask_as("a/x:1", {"one"}, 2, pods[1]);
+  w.ask_as("a/x:1", {"two"}, 3, pods[2]);
+  w.ask_as("a/x:1", {}, 4, pods[3]);
+  w.pulls->run_all();
+  w.settle_store();
+  CHECK(*w.logins == std::vector<std::vector<std::string>>{{"one"}, {"two"}, {}});
+  for (const auto& pod : pods)
+    caf::anon_send_exit(pod, caf::exit_reason::user_shutdown);
+  w.s.settle();
 }
 
 TEST_CASE("a store that ends cancels its pulls and answers who waited") {

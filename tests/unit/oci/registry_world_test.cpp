@@ -240,6 +240,23 @@ TEST_CASE("the places of logins follow the environment") {
   CHECK(files({}) == texts{"/run/containers/0/auth.json"});
 }
 
+TEST_CASE("logins of who asks come first, and run no program") {
+  auto w = with_files({{"/a", R"({"auths": {"quay.io": {"username": "host", "password": "h"}}})"}});
+  bool ran = false;
+  w.run_helper = [&](const std::string&, const std::string&) -> result<credential_world::answer> {
+    ran = true;
+    return credential_world::answer{"{}", 0};
+  };
+  w.given.push_back(parse_auth_file(R"({"auths": {"ghcr.io/team": {"username": "pod",
+    "password": "p"}}, "credHelpers": {"quay.io": "evil"}, "credsStore": "evil"})",
+                                    "given")
+                        .value());
+  CHECK(find_credentials(w, "ghcr.io", "team/app").value() == credentials{"pod", "p", ""});
+  CHECK(find_credentials(w, "ghcr.io", "other/app").value() == std::nullopt);
+  CHECK(find_credentials(w, "quay.io", "x").value() == credentials{"host", "h", ""});
+  CHECK_FALSE(ran);
+}
+
 TEST_CASE("certificates are those of the host, from the first directory that has it") {
   scratch s;
   std::filesystem::create_directories(s.dir / "a/other:1");
