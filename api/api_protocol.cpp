@@ -87,11 +87,8 @@ json to_json(const pod_status& p, bool full) {
 }
 
 json to_json(const file_status& f) {
-  return {{"file", f.file},
-          {"pods", f.pods},
-          {"errors", f.errors},
-          {"warnings", f.warnings},
-          {"lastGoodKept", f.last_good_kept}};
+  return {{"file", f.file},     {"pods", f.pods},         {"documents", f.documents},
+          {"errors", f.errors}, {"warnings", f.warnings}, {"lastGoodKept", f.last_good_kept}};
 }
 
 template <class Rows, class... Args>
@@ -176,6 +173,7 @@ file_status file_of(const json& j) {
   file_status f;
   f.file = j.at("file").get<std::string>();
   f.pods = j.value("pods", f.pods);
+  f.documents = j.value("documents", f.documents);
   f.errors = j.value("errors", f.errors);
   f.warnings = j.value("warnings", f.warnings);
   f.last_good_kept = j.value("lastGoodKept", false);
@@ -329,6 +327,9 @@ std::string file_document(const std::vector<file_status>& files, int indent) {
 }
 std::string status_yaml(const std::vector<pod_status>& pods, bool full) {
   return to_yaml(document("PodStatusList", array_of(pods, full)));
+}
+std::string json_as_yaml(std::string_view text) {
+  return to_yaml(json::parse(text));
 }
 std::string file_yaml(const std::vector<file_status>& files) {
   return to_yaml(document("FileStatusList", array_of(files)));

@@ -70,6 +70,8 @@ std::string file_document(const std::vector<file_status>& files, int indent);
 /// The same as YAML.
 std::string status_yaml(const std::vector<pod_status>& pods, bool full);
 std::string file_yaml(const std::vector<file_status>& files);
+/// `text` is JSON.
+std::string json_as_yaml(std::string_view text);
 
 /// CLOCK_REALTIME nanoseconds <-> "2024-05-01T10:00:00.000000001Z"; 0 <-> "".
 std::string format_time(std::int64_t ns);

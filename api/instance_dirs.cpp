@@ -39,6 +39,7 @@ result<std::unique_ptr<instance_dirs>> instance_dirs::open(const directories& di
   TANK_TRY(own->make(dirs.run_dir));
   TANK_TRY(own->lock());
   TANK_TRY(own->make(dirs.pod_runs()));
+  TANK_TRY(own->make(dirs.pod_volumes()));
   TANK_TRY(own->make(dirs.pod_states()));
   if (adopt) TANK_TRY(own->make(dirs.pod_records()));
   TANK_TRY(own->open_cgroups());

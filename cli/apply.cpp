@@ -11,7 +11,7 @@
 namespace tank::cli {
 namespace {
 
-std::string_view spoken(applied what) {
+std::string_view word_of(applied what) {
   switch (what) {
   case applied::created:
     return "applied";
@@ -30,12 +30,13 @@ result<int> apply_file(invocation& line, const std::string& file) {
   const std::string shown = file == "-" ? "<stdin>" : file;
   print_diagnostics(line.context.err, parsed, shown);
   if (!all_runnable(parsed)) {
-    if (parsed.valid() && parsed.pods.empty())
-      return fail(errc::invalid, "apply", shown, "it holds no Pod");
+    if (parsed.valid() && parsed.empty())
+      return fail(errc::invalid, "apply", shown,
+                  "it holds no Pod, ConfigMap, Secret or PersistentVolumeClaim");
     return exit_failed; // the diagnostics say why
   }
   for (const auto& outcome : TANK_TRY(apply_manifest(settings.dirs.manifest_dir, text, parsed)))
-    line.context.out << "pod/" << short_name(outcome.key) << " " << spoken(outcome.what) << "\n";
+    line.context.out << spoken(outcome.key) << " " << word_of(outcome.what) << "\n";
   return exit_ok;
 }
 

@@ -16,26 +16,33 @@ struct options {
   std::string ns;
 };
 
-result<std::vector<std::string>> keys_of(invocation& line, const options& given) {
+/// "web", "ns/web", "secret/db", "secret/ns/db".
+result<std::string> key_of(const std::string& name, const std::string& ns) {
+  for (const auto* kind : {"configmap/", "secret/", "pvc/"})
+    if (name.starts_with(kind))
+      return kind + TANK_TRY(parse_pod_name(name.substr(std::string_view{kind}.size()), ns))
+  .key();
+  return TANK_TRY(parse_pod_name(name, ns))
+  .key();
+}
+
+result<std::vector<std::string>> wanted_keys(invocation& line, const options& given) {
   std::vector<std::string> keys;
   for (const auto& name : given.names)
-    keys.push_back(TANK_TRY(parse_pod_name(name, given.ns)).key());
+    keys.push_back(TANK_TRY(key_of(name, given.ns)));
   if (given.file.empty()) return keys;
   const auto text = TANK_TRY(read_manifest(line.context, given.file));
-  const auto parsed = config::parse_manifest(text);
-  for (const auto& doc : parsed.pods)
-    if (!doc.pod.metadata.name.empty())
-      keys.push_back(doc.pod.metadata.ns + "/" + doc.pod.metadata.name);
-  if (keys.empty()) return fail(errc::invalid, "delete the pods of", given.file, "it names none");
+  keys = keys_of(config::parse_manifest(text));
+  if (keys.empty()) return fail(errc::invalid, "delete what is in", given.file, "it names nothing");
   return keys;
 }
 
 result<int> remove(invocation& line, const options& given) {
   const auto settings = TANK_TRY(line.settings());
-  const auto keys = TANK_TRY(keys_of(line, given));
+  const auto keys = TANK_TRY(wanted_keys(line, given));
   TANK_TRY(delete_manifests(settings.dirs.manifest_dir, keys));
   for (const auto& key : keys)
-    line.context.out << "pod/" << short_name(key) << " deleted\n";
+    line.context.out << spoken(key) << " deleted\n";
   return exit_ok;
 }
 
@@ -44,16 +51,18 @@ result<int> remove(invocation& line, const options& given) {
 void add_delete(CLI::App& app, invocation& line) {
   auto given = std::make_shared<options>();
   auto* command = app.add_subcommand("delete", "Remove manifests from the watch directory");
-  auto* names = command->add_option("NAME", given->names, "pods: web, pod/web, or ns/web");
+  auto* names = command->add_option(
+      "NAME", given->names, "pods: web, pod/web, or ns/web; configmap/app, secret/db, pvc/data");
   auto* file =
-      command->add_option("-f,--filename", given->file, "the pods this manifest names; - is stdin")
+      command->add_option("-f,--filename", given->file, "what this manifest names; - is stdin")
           ->type_name("FILE");
   names->excludes(file);
   command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)")
       ->type_name("NAMESPACE");
-  command->footer("A file that holds further pods is left alone, with an error.\n"
+  command->footer("A file that holds further objects is left alone, with an error.\n"
                   "\nExamples:\n"
                   "  tank delete web\n"
+                  "  tank delete secret/db\n"
                   "  tank delete -f web.yaml");
   command->callback([&line, given] {
     if (given->names.empty() && given->file.empty()) line.misuse = "NAME or -f FILE is missing";

@@ -1,5 +1,6 @@
 #include "cli/chosen.hpp"
 #include "cli/client.hpp"
+#include "cli/get_documents.hpp"
 #include "cli/invocation.hpp"
 #include "cli/tables.hpp"
 #include "cli/usage.hpp"
@@ -18,6 +19,7 @@ struct options {
   std::string ns;
   std::string output = "table";
   bool watch = false;
+  bool show_secrets = false;
 };
 
 void print_pods(invocation& line, const options& given, const std::vector<pod_status>& pods) {
@@ -79,7 +81,7 @@ result<int> get_files(invocation& line, const options& given) {
 }
 
 void add_options(CLI::App& command, invocation& line, const std::shared_ptr<options>& given) {
-  command.add_option("NAME", given->names, "only these pods");
+  command.add_option("NAME", given->names, "only these");
   command.add_option("-n,--namespace", given->ns, "only this namespace")->type_name("NAMESPACE");
   accept_only(*command.add_option("-o,--output", given->output, "table, wide, json, yaml or name")
                    ->type_name("FORMAT"),
@@ -87,7 +89,15 @@ void add_options(CLI::App& command, invocation& line, const std::shared_ptr<opti
   command.add_flag("-w,--watch", given->watch, "print again at each change, until Ctrl-C");
   command.callback([&line, given] {
     const bool files = given->what == "files" || given->what == "file";
-    line.action = [&line, given, files] {
+    const auto kind = document_kind_of(given->what);
+    if (kind && given->watch) line.misuse = "--watch is for pods";
+    if (given->show_secrets &&
+        (kind != document_kind::secret || (given->output != "yaml" && given->output != "json")))
+      line.misuse = "--show-secrets is for 'get secrets' with -o yaml or -o json";
+    line.action = [&line, given, files, kind] {
+      if (kind)
+        return get_documents(line,
+                             {*kind, given->names, given->ns, given->output, given->show_secrets});
       return files ? get_files(line, *given) : get_pods(line, *given);
     };
   });
@@ -97,14 +107,20 @@ void add_options(CLI::App& command, invocation& line, const std::shared_ptr<opti
 
 void add_get(CLI::App& app, invocation& line) {
   auto given = std::make_shared<options>();
-  auto* get = app.add_subcommand("get", "Show pods, or the files of the watch directory");
-  accept_only(*get->add_option("WHAT", given->what, "pods or files")->required(),
-              {"pods", "files", "pod", "po", "file"});
+  auto* get = app.add_subcommand(
+      "get", "Show pods, ConfigMaps, Secrets, claims, or the watch directory's files");
+  accept_only(
+      *get->add_option("WHAT", given->what, "pods, configmaps, secrets, pvc or files")->required(),
+      {"pods", "configmaps", "secrets", "pvc", "files", "pod", "po", "configmap", "cm", "secret",
+       "pvcs", "file"});
   add_options(*get, line, given);
+  get->add_flag("--show-secrets", given->show_secrets,
+                "with -o yaml or -o json: the values of Secrets too");
   get->footer("Examples:\n"
               "  tank get pods\n"
               "  tank get pods -o json\n"
               "  tank get pods web -o wide\n"
+              "  tank get configmaps app -o yaml\n"
               "  tank get files            which manifests are in force, and what is wrong");
   auto* ps = app.add_subcommand("ps", "The same as 'get pods'");
   add_options(*ps, line, std::make_shared<options>());

@@ -39,6 +39,7 @@ void add_restart(CLI::App& app, invocation& line);
 void add_top(CLI::App& app, invocation& line);
 void add_validate(CLI::App& app, invocation& line);
 void add_image(CLI::App& app, invocation& line);
+void add_volume(CLI::App& app, invocation& line);
 void add_version(CLI::App& app, invocation& line);
 
 /// "tank 0.1.0"

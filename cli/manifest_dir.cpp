@@ -1,6 +1,7 @@
 #include "cli/manifest_dir.hpp"
 
 #include "base/file.hpp"
+#include "config/encode.hpp"
 #include "config/pod.hpp"
 
 #include <algorithm>
@@ -22,18 +23,44 @@ bool is_manifest(const std::string& name) {
          (name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json"));
 }
 
-std::string key_of(const config::pod& pod) {
-  return pod.metadata.ns + "/" + pod.metadata.name;
+std::string key_of(const config::object_meta& meta) {
+  return meta.ns + "/" + meta.name;
 }
 
-/// "pod/web" or "pod/ns/web".
-std::string spoken(const std::string& key) {
-  return "pod/" + (key.starts_with("default/") ? key.substr(8) : key);
+/// One object of a manifest, as far as files go.
+struct object {
+  std::string key;
+  std::string hash; ///< of its content
+  std::string text; ///< normalised
+  fs::path file;    ///< of its own
+  bool secret = false;
+};
+
+fs::path own_file(const std::string& prefix, const config::object_meta& m) {
+  return prefix + (m.ns == "default" ? m.name : m.ns + "." + m.name) + ".yaml";
 }
 
-fs::path own_file(const fs::path& dir, const config::pod& pod) {
-  const auto& m = pod.metadata;
-  return dir / ((m.ns == "default" ? m.name : m.ns + "." + m.name) + ".yaml");
+template <class Object>
+object document(const std::string& kind, const Object& of) {
+  auto text = config::to_json(of) + "\n";
+  return {kind + "/" + key_of(of.metadata), text, text, own_file(kind + ".", of.metadata),
+          kind == "secret"};
+}
+
+std::vector<object> objects_of(const config::manifest& parsed) {
+  std::vector<object> out;
+  for (const auto& o : parsed.config_maps)
+    out.push_back(document("configmap", o));
+  for (const auto& o : parsed.secrets)
+    out.push_back(document("secret", o));
+  for (const auto& o : parsed.claims)
+    out.push_back(document("pvc", o));
+  for (const auto& doc : parsed.pods) {
+    if (doc.pod.metadata.name.empty()) continue;
+    out.push_back({key_of(doc.pod.metadata), doc.valid() ? config::content_hash(doc.pod) : "",
+                   config::to_json(doc.pod) + "\n", own_file("", doc.pod.metadata)});
+  }
+  return out;
 }
 
 const held_file* holder(const std::vector<held_file>& files, const std::string& key) {
@@ -50,9 +77,9 @@ std::string others(const held_file& file, const std::set<std::string>& but) {
 }
 
 result<apply_outcome> plan_one(const fs::path& dir, const std::vector<held_file>& files,
-                               const config::pod& pod) {
-  const auto key = key_of(pod);
-  apply_outcome outcome{key, applied::created, own_file(dir, pod)};
+                               const object& wanted) {
+  const auto& key = wanted.key;
+  apply_outcome outcome{key, applied::created, dir / wanted.file};
   const auto* held = holder(files, key);
   if (held == nullptr) {
     for (const auto& file : files)
@@ -63,7 +90,7 @@ result<apply_outcome> plan_one(const fs::path& dir, const std::vector<held_file>
   }
   outcome.file = held->path;
   const auto at = std::find(held->keys.begin(), held->keys.end(), key) - held->keys.begin();
-  if (held->hashes[static_cast<std::size_t>(at)] == config::content_hash(pod)) {
+  if (held->hashes[static_cast<std::size_t>(at)] == wanted.hash) {
     outcome.what = applied::unchanged;
     return outcome;
   }
@@ -86,6 +113,21 @@ result<void> remove_durably(const fs::path& path) {
 
 } // namespace
 
+std::vector<std::string> keys_of(const config::manifest& parsed) {
+  std::vector<std::string> out;
+  for (auto& o : objects_of(parsed))
+    out.push_back(std::move(o.key));
+  return out;
+}
+
+std::string spoken(const std::string& key) {
+  const auto slash = key.find('/');
+  const bool pod = key.find('/', slash + 1) == std::string::npos;
+  const auto kind = pod ? std::string{"pod"} : key.substr(0, slash);
+  const auto name = pod ? key : key.substr(slash + 1);
+  return kind + "/" + (name.starts_with("default/") ? name.substr(8) : name);
+}
+
 result<std::vector<held_file>> list_manifests(const fs::path& dir) {
   std::vector<held_file> files;
   std::error_code ec;
@@ -97,10 +139,9 @@ result<std::vector<held_file>> list_manifests(const fs::path& dir) {
   for (auto& file : files) {
     const auto text = read_file(file.path, max_manifest);
     if (!text) continue;
-    for (const auto& doc : config::parse_manifest(*text).pods) {
-      if (doc.pod.metadata.name.empty()) continue;
-      file.keys.push_back(key_of(doc.pod));
-      file.hashes.push_back(doc.valid() ? config::content_hash(doc.pod) : "");
+    for (auto& o : objects_of(config::parse_manifest(*text))) {
+      file.keys.push_back(std::move(o.key));
+      file.hashes.push_back(std::move(o.hash));
     }
   }
   return files;
@@ -109,15 +150,15 @@ result<std::vector<held_file>> list_manifests(const fs::path& dir) {
 result<std::vector<apply_outcome>> apply_manifest(const fs::path& dir, std::string_view text,
                                                   const config::manifest& parsed) {
   const auto files = TANK_TRY(list_manifests(dir));
+  const auto objects = objects_of(parsed);
   std::vector<apply_outcome> outcomes;
-  for (const auto& doc : parsed.pods)
-    outcomes.push_back(TANK_TRY(plan_one(dir, files, doc.pod)));
+  for (const auto& o : objects)
+    outcomes.push_back(TANK_TRY(plan_one(dir, files, o)));
   TANK_TRY(make_directories(dir, 0755));
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (outcomes[i].what == applied::unchanged) continue;
-    const bool alone = parsed.pods.size() == 1;
-    TANK_TRY(write_file_atomic(outcomes[i].file,
-                               alone ? text : config::to_json(parsed.pods[i].pod) + "\n"));
+    TANK_TRY(write_file_atomic(outcomes[i].file, objects.size() == 1 ? text : objects[i].text,
+                               objects[i].secret ? 0600 : 0644));
   }
   return outcomes;
 }

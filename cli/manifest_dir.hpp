@@ -2,12 +2,14 @@
 ///
 /// The rules:
 ///   * A pod that is applied gets a file of its own: `<name>.yaml`, or `<namespace>.<name>.yaml`
-///     outside of the namespace default. The text of a manifest with one pod is kept as given;
-///     several pods of one manifest are split, each written in normalised form.
+///     outside of the namespace default; ConfigMaps, Secrets and claims the same with "configmap.",
+///     "secret." or "pvc." before it. The text of a manifest with one object is kept as given;
+///     several of one manifest are split, each written in normalised form. Only we can read the
+///     file of a Secret.
 ///   * A file that holds the pod already is the one that is replaced, whatever its name; unless it
 ///     holds further pods: then it is somebody's own file and stays untouched, with an error.
 ///   * Content decides: equal content leaves the file alone ("unchanged").
-///   * Only files whose pods are all to be deleted are deleted.
+///   * Only files whose objects are all to be deleted are deleted.
 ///
 /// Files are replaced atomically. Blocking; no daemon is asked.
 #pragma once
@@ -25,9 +27,15 @@ namespace tank::cli {
 /// One file of the watch directory, as far as it can be read.
 struct held_file {
   std::filesystem::path path;
-  std::vector<std::string> keys;   ///< "namespace/name"
-  std::vector<std::string> hashes; ///< of the pods, in the order of `keys`
+  std::vector<std::string> keys;   ///< "namespace/name" of pods, "secret/namespace/name" of others
+  std::vector<std::string> hashes; ///< of their content, in the order of `keys`
 };
+
+/// A key as messages have it: "pod/web", "pod/ns/web", "secret/db".
+std::string spoken(const std::string& key);
+
+/// The keys of all objects of a manifest.
+std::vector<std::string> keys_of(const config::manifest& parsed);
 
 /// Every *.yaml, *.yml, *.json that is no dotfile, in order of names. A file that cannot be parsed
 /// has no keys. A missing directory is empty.

@@ -81,6 +81,7 @@ int run(cli_context& context, std::vector<std::string> args) {
   add_top(app, line);
   add_validate(app, line);
   add_image(app, line);
+  add_volume(app, line);
   add_version(app, line);
   for (auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
     command->group("Commands");

@@ -67,7 +67,7 @@ void print_diagnostics(std::ostream& to, const config::manifest& parsed, const s
 }
 
 bool all_runnable(const config::manifest& parsed) {
-  return parsed.valid() && !parsed.pods.empty() &&
+  return parsed.valid() && !parsed.empty() &&
          std::all_of(parsed.pods.begin(), parsed.pods.end(),
                      [](const auto& doc) { return doc.runnable(); });
 }

@@ -181,7 +181,8 @@ void judge_metadata(const object_meta& metadata, findings& found) {
   constexpr std::string_view app_armor = "container.apparmor.security.beta.kubernetes.io/";
   for (const auto& [key, value] : metadata.annotations) {
     const auto path = "metadata.annotations[" + key + "]";
-    if (key == backoff_annotation || key == give_up_annotation) continue;
+    if (key == backoff_annotation || key == give_up_annotation || key == restart_on_annotation)
+      continue;
     if (key.starts_with("tank/"))
       found.add(severity::unsupported, path, {});
     else if (key.starts_with(app_armor) && value != "unconfined")
@@ -242,12 +243,69 @@ bool is_known_field(std::string_view path) {
          path.starts_with("metadata.labels['") || path.starts_with("metadata.annotations['");
 }
 
+/// What of a container is not limited has what the host has; of scratch space nobody knows.
+void judge_resource_ref(const resource_field_selector& ref, const std::string& path,
+                        findings& found) {
+  if (ref.resource.ends_with(".cpu") || ref.resource.ends_with(".memory")) return;
+  found.add(severity::unsupported, path + ".resourceFieldRef.resource", ref.resource);
+}
+
+void judge_volume_files(const std::vector<downward_api_volume_file>& items, const std::string& path,
+                        findings& found) {
+  for (std::size_t i = 0; i < items.size(); ++i)
+    if (items[i].resource_field_ref)
+      judge_resource_ref(*items[i].resource_field_ref, path + ".items[" + std::to_string(i) + "]",
+                         found);
+}
+
+void judge_volumes(const pod_spec& spec, findings& found) {
+  for (std::size_t i = 0; i < spec.volumes.size(); ++i) {
+    const auto& v = spec.volumes[i];
+    const auto path = "spec.volumes[" + std::to_string(i) + "]";
+    if (v.empty_dir && v.empty_dir->medium.starts_with("HugePages"))
+      found.add(severity::unsupported, path + ".emptyDir.medium", "of huge pages");
+    if (v.empty_dir && v.empty_dir->medium.empty() && v.empty_dir->size_limit)
+      found.add(severity::unsupported, path + ".emptyDir.sizeLimit", "on disk");
+    if (v.downward_api) judge_volume_files(v.downward_api->items, path + ".downwardAPI", found);
+    if (!v.projected) continue;
+    for (std::size_t k = 0; k < v.projected->sources.size(); ++k)
+      if (const auto& source = v.projected->sources[k].downward_api)
+        judge_volume_files(source->items,
+                           path + ".projected.sources[" + std::to_string(k) + "].downwardAPI",
+                           found);
+  }
+}
+
 void judge_env(const container& c, const std::string& path, findings& found) {
   for (std::size_t i = 0; i < c.env.size(); ++i) {
     const auto& from = c.env[i].value_from;
+    if (from && from->resource_field_ref)
+      judge_resource_ref(*from->resource_field_ref,
+                         path + ".env[" + std::to_string(i) + "].valueFrom", found);
     if (from && from->field_ref && !is_known_field(from->field_ref->field_path))
       found.add(severity::unsupported,
                 path + ".env[" + std::to_string(i) + "].valueFrom.fieldRef.fieldPath", {});
+  }
+}
+
+bool shows_documents(const pod_spec& spec, const std::string& volume) {
+  return std::ranges::any_of(spec.volumes, [&](const auto& v) {
+    return v.name == volume && (v.config_map || v.secret || v.downward_api || v.projected);
+  });
+}
+
+void judge_mounts(const pod_spec& spec, const container& c, const std::string& path,
+                  findings& found) {
+  for (std::size_t i = 0; i < c.volume_mounts.size(); ++i) {
+    const auto& m = c.volume_mounts[i];
+    const auto at = path + ".volumeMounts[" + std::to_string(i) + "]";
+    if (m.mount_propagation == "Bidirectional")
+      found.add(severity::unsupported, at + ".mountPropagation", "Bidirectional");
+    const bool part = !m.sub_path.empty() || !m.sub_path_expr.empty();
+    if (part && shows_documents(spec, m.name))
+      found.add(severity::warning, at + (m.sub_path.empty() ? ".subPathExpr" : ".subPath"),
+                "what is mounted by it does not change with its document until the container "
+                "starts again");
   }
 }
 
@@ -288,6 +346,7 @@ void judge_container(const pod_spec& spec, const container& c, const std::string
   judge_resources(c.resources, path, found);
   judge_ports(spec, c, path, found);
   judge_env(c, path, found);
+  judge_mounts(spec, c, path, found);
   judge_capabilities(c, path, found);
   judge_proc_mount(spec, c, path, found);
 }
@@ -322,6 +381,7 @@ void check_support(const pod& p, const position_lookup& locate, std::vector<diag
   walk.record(reflect::type_of<pod_spec>(), &p.spec, "spec");
   judge_containers(p.spec, walk, out);
   judge_sysctls(p.spec, out);
+  judge_volumes(p.spec, out);
   if (p.spec.resources) judge_resources(*p.spec.resources, "spec", out, true);
   if (p.spec.dns_policy == "ClusterFirstWithHostNet")
     out.add(severity::warning, "spec.dnsPolicy",

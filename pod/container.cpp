@@ -1,5 +1,6 @@
 #include "pod/container.hpp"
 
+#include "base/file.hpp"
 #include "config/manifest.hpp"
 #include "pod/layers_in_use.hpp"
 #include "pod/log_retention.hpp"
@@ -76,6 +77,44 @@ static result<void> make_directories_of(const oci::image& image, const container
   return port.make_directory(in.plan.log.path.parent_path(), 0700);
 }
 
+static constexpr std::size_t max_env = std::size_t{16} << 20;
+
+static result<void> keep_secret_env(const pod_request& r, const container_inputs& in,
+                                    kernel::port& port) {
+  std::string text;
+  for (const auto& entry : in.plan.process.env)
+    text.append(entry).push_back('\0');
+  TANK_TRY(port.make_directory(r.dirs.secret_envs(r.uid), 0700));
+  // The directory keeps everybody else out.
+  return port.write_pod_file(r.dirs.secret_envs(r.uid), in.plan.container, text, 0, 0);
+}
+
+std::vector<std::string> read_secret_env(const directories& dirs, const std::string& uid,
+                                         const std::string& container) {
+  std::vector<std::string> out;
+  const auto text = read_file(dirs.secret_envs(uid) / container, max_env);
+  if (!text) return out;
+  for (std::size_t begin = 0; begin < text->size();) {
+    const auto end = std::min(text->find('\0', begin), text->size());
+    out.push_back(text->substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return out;
+}
+
+static result<void> make_volumes(const pod_request& r, const container_inputs& in,
+                                 kernel::port& port) {
+  TANK_TRY(use_volumes(r.dirs, r.uid, in.claims, port));
+  if (in.projections.empty() && in.memory_dirs.empty() && !in.secret_env) return {};
+  TANK_TRY(mount_pod_volumes(r.dirs, r.uid, port));
+  for (const auto& dir : in.memory_dirs)
+    TANK_TRY(port.mount_memory(dir.path, dir.what));
+  if (in.secret_env) TANK_TRY(keep_secret_env(r, in, port));
+  for (const auto& volume : in.projections)
+    TANK_TRY(port.project(volume.directory, volume.what));
+  return {};
+}
+
 static result<void> add_filter(const pod_request& r, container_inputs& in,
                                kernel::seccomp_filters& filters) {
   if (in.seccomp.kind == seccomp_kind::unconfined) return {};
@@ -90,7 +129,9 @@ static result<void> add_filter(const pod_request& r, container_inputs& in,
 result<container_inputs> prepare_container(const pod_request& r, const config::container& container,
                                            std::uint32_t attempt, const oci::image& image,
                                            kernel::port& port) {
-  const auto env = TANK_TRY(container_env(*r.pod, container, *r.host, r.uid));
+  const documents none;
+  const auto& data = r.data ? *r.data : none;
+  const auto env = TANK_TRY(container_env(*r.pod, container, *r.host, r.uid, data));
   const auto params = TANK_TRY(oci::merge_run_params(container, env, image.config));
   const auto text = TANK_TRY(user_text(*r.pod, container, image.config));
   const auto user = TANK_TRY(oci::resolve_user(text, image.layers));
@@ -109,6 +150,7 @@ result<container_inputs> prepare_container(const pod_request& r, const config::c
   inputs.plan.log.path = unused_log(inputs.plan.log.path);
   for (const auto& path : inputs.host_paths)
     TANK_TRY(check_host_path(path, port));
+  TANK_TRY(make_volumes(r, inputs, port));
   TANK_TRY(make_directories_of(image, inputs, users, port));
   if (attempt > 0 && inputs.cgroup)
     TANK_TRY(port.make_container_cgroup(r.dirs.cgroups, r.dirs.pod_cgroup(r.uid), *inputs.cgroup));
@@ -122,7 +164,7 @@ result<void> clean_container(const config::container& container, const directori
 }
 
 run::facts facts_of(const container_inputs& inputs) {
-  return {inputs.stop_signal, inputs.plan.process.env, inputs.plan.process.cwd};
+  return {inputs.stop_signal, inputs.plan.process.env, inputs.plan.process.cwd, inputs.secret_env};
 }
 
 } // namespace tank

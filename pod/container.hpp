@@ -11,6 +11,7 @@
 ///    when they are mounted.
 ///  * runAsUser, runAsGroup: the container's word counts before the pod's, that before the image's.
 ///  * Each attempt begins with an empty writable layer and a log file of its own; emptyDirs stay.
+///  * Variables from ConfigMaps and Secrets have the values of the attempt's start.
 #pragma once
 
 #include "base/error.hpp"
@@ -19,7 +20,10 @@
 #include "kernel/port.hpp"
 #include "oci/image.hpp"
 #include "oci/run_params.hpp"
+#include "pod/documents.hpp"
+#include "pod/managed_volumes.hpp"
 #include "pod/plan_security.hpp"
+#include "pod/plan_volumes.hpp"
 #include "pod/run_steps.hpp"
 #include "pod/sandbox.hpp"
 
@@ -63,13 +67,24 @@ struct host_path {
   bool operator==(const host_path&) const = default;
 };
 
+/// An emptyDir in memory; the same.
+struct memory_dir {
+  std::filesystem::path path;
+  kernel::memory_mount what;
+  bool operator==(const memory_dir&) const = default;
+};
+
 struct container_inputs {
   kernel::launch_plan plan;
   std::filesystem::path upper_dir; ///< parent of upper and work; empty: the image is used as it is
   seccomp_choice seccomp;          ///< prepare_container puts the compiled filter into the plan
   std::optional<kernel::pod_cgroup::member> cgroup; ///< of a pod that has cgroups
   std::vector<empty_dir> empty_dirs;
+  std::vector<memory_dir> memory_dirs;
   std::vector<host_path> host_paths;
+  std::vector<projected_volume> projections;
+  std::vector<managed_volume> claims;
+  bool secret_env = false; ///< values of Secrets may be among plan.process.env
   int stop_signal = 15;
   bool operator==(const container_inputs&) const = default;
 };
@@ -93,10 +108,19 @@ run::facts facts_of(const container_inputs& inputs);
 
 // --- the parts that come before, for prepare_container -------------------------------------------
 
-/// The container's own variables in order, fieldRefs resolved; `$(VAR)` is not expanded yet.
+/// The container's own variables in order, those of envFrom first, references resolved; `$(VAR)` is
+/// not expanded yet. errc::not_found for what `data` has not and is not optional.
 result<std::vector<std::pair<std::string, std::string>>>
 container_env(const config::pod& pod, const config::container& container,
-              const kernel::host_facts& host, std::string_view uid);
+              const kernel::host_facts& host, std::string_view uid, const documents& data = {});
+
+/// Some of them come from Secrets, and any other may have been made of those.
+bool has_secret_env(const config::container& container);
+
+/// The variables of an attempt that are in no record, for a daemon that takes the run over: in the
+/// pod's tmpfs, ours alone. Empty when they are not there. A short read from memory.
+std::vector<std::string> read_secret_env(const directories& dirs, const std::string& uid,
+                                         const std::string& container);
 
 /// The user to run as, in the form of an image's USER, after runAsNonRoot had its say.
 result<std::string> user_text(const config::pod& pod, const config::container& container,

@@ -1,4 +1,5 @@
 #include "pod/container.hpp"
+#include "pod/field_values.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -7,55 +8,97 @@
 
 namespace tank {
 
-/// metadata.labels['key'] -> key
-static std::optional<std::string_view> subscript(std::string_view path, std::string_view map) {
-  if (!path.starts_with(map)) return std::nullopt;
-  path.remove_prefix(map.size());
-  if (path.size() < 4 || !path.starts_with("['") || !path.ends_with("']")) return std::nullopt;
-  return path.substr(2, path.size() - 4);
+using variables = std::vector<std::pair<std::string, std::string>>;
+
+static result<void> add_variable(variables& env, const std::string& name, const std::string& value,
+                                 const std::string& from) {
+  if (value.find('\0') != std::string::npos)
+    return fail(errc::invalid, "set variable", name, "the value from " + from + " has a NUL in it",
+                "mount it as a file");
+  env.emplace_back(name, value);
+  return {};
 }
 
-static std::string lookup(const std::map<std::string, std::string>& map, std::string_view key) {
-  const auto it = map.find(std::string{key});
-  return it == map.end() ? std::string{} : it->second; // as kubelet: a missing key is empty
+/// All of a document, in order of keys. What is not text is for files only.
+static result<void> add_all(variables& env, const config::env_from_source& from,
+                            const std::string& ns, const documents& data) {
+  const auto kind = from.secret_ref ? document_kind::secret : document_kind::config_map;
+  const auto& name = from.secret_ref ? from.secret_ref->name : from.config_map_ref->name;
+  const auto optional = from.secret_ref ? from.secret_ref->optional : from.config_map_ref->optional;
+  const auto shown = to_string(document_id{kind, ns + "/" + name});
+  const auto* found = data.find(kind, ns, name);
+  if (found == nullptr) {
+    if (optional.value_or(false)) return {};
+    return fail(errc::not_found, "set variables from", shown, "there is none");
+  }
+  for (const auto& [key, value] : found->data)
+    TANK_TRY(add_variable(env, from.prefix + key, value, shown));
+  return {};
 }
 
-static result<std::string> field_value(std::string_view path, const config::pod& pod,
-                                       const kernel::host_facts& host, std::string_view uid) {
-  const auto& meta = pod.metadata;
-  if (path == "metadata.name") return meta.name;
-  if (path == "metadata.namespace") return meta.ns;
-  if (path == "metadata.uid") return std::string{uid};
-  if (path == "spec.nodeName") return host.hostname;
-  if (path == "spec.serviceAccountName") return pod.spec.service_account_name;
-  // Until pods have addresses of their own, the pod and its host are where they listen: loopback.
-  if (path == "status.podIP" || path == "status.podIPs" || path == "status.hostIP" ||
-      path == "status.hostIPs")
-    return "127.0.0.1";
-  if (const auto key = subscript(path, "metadata.labels")) return lookup(meta.labels, *key);
-  if (const auto key = subscript(path, "metadata.annotations"))
-    return lookup(meta.annotations, *key);
-  return fail(errc::invalid, "resolve fieldRef", std::string{path}, "no such field of a pod");
+/// Nothing, for an optional key that is not there.
+static result<std::optional<std::string>> key_value(document_kind kind, const std::string& ns,
+                                                    const std::string& name, const std::string& key,
+                                                    bool optional, const documents& data) {
+  const auto* found = data.find(kind, ns, name);
+  if (found != nullptr)
+    if (const auto it = found->data.find(key); it != found->data.end()) return it->second;
+  if (optional) return std::optional<std::string>{};
+  return fail(errc::not_found, "set a variable from", to_string(document_id{kind, ns + "/" + name}),
+              found == nullptr ? "there is none" : "it has no key '" + key + "'");
 }
 
-result<std::vector<std::pair<std::string, std::string>>>
-container_env(const config::pod& pod, const config::container& container,
-              const kernel::host_facts& host, std::string_view uid) {
-  std::vector<std::pair<std::string, std::string>> env;
-  if (!container.env_from.empty())
-    return fail(errc::unsupported, "set variables of", container.name, "envFrom is not supported");
+namespace {
+struct env_sources {
+  const config::pod& pod;
+  const config::container& container;
+  const kernel::host_facts& host;
+  std::string_view uid;
+  const documents& data;
+};
+} // namespace
+
+static result<std::optional<std::string>> value_of(const config::env_var_source& from,
+                                                   const env_sources& in) {
+  if (from.field_ref)
+    return TANK_TRY(field_value(from.field_ref->field_path, in.pod, in.host, in.uid));
+  if (from.resource_field_ref)
+    return TANK_TRY(resource_value(*from.resource_field_ref, in.pod, in.container.name, in.host));
+  const auto& ns = in.pod.metadata.ns;
+  if (const auto& ref = from.config_map_key_ref)
+    return key_value(document_kind::config_map, ns, ref->name, ref->key,
+                     ref->optional.value_or(false), in.data);
+  if (const auto& ref = from.secret_key_ref)
+    return key_value(document_kind::secret, ns, ref->name, ref->key, ref->optional.value_or(false),
+                     in.data);
+  return fail(errc::unsupported, "set variables of", in.container.name,
+              "valueFrom.fileKeyRef is not supported");
+}
+
+result<variables> container_env(const config::pod& pod, const config::container& container,
+                                const kernel::host_facts& host, std::string_view uid,
+                                const documents& data) {
+  variables env;
+  for (const auto& from : container.env_from)
+    TANK_TRY(add_all(env, from, pod.metadata.ns, data));
+  const env_sources sources{pod, container, host, uid, data};
   for (const auto& var : container.env) {
     if (!var.value_from) {
       env.emplace_back(var.name, var.value);
       continue;
     }
-    if (!var.value_from->field_ref)
-      return fail(errc::unsupported, "set variable", var.name,
-                  "of valueFrom only fieldRef is supported");
-    env.emplace_back(var.name,
-                     TANK_TRY(field_value(var.value_from->field_ref->field_path, pod, host, uid)));
+    const auto value = TANK_TRY(value_of(*var.value_from, sources));
+    if (value) TANK_TRY(add_variable(env, var.name, *value, "its source"));
   }
   return env;
+}
+
+bool has_secret_env(const config::container& container) {
+  return std::any_of(container.env_from.begin(), container.env_from.end(),
+                     [](const auto& from) { return from.secret_ref.has_value(); }) ||
+         std::any_of(container.env.begin(), container.env.end(), [](const auto& var) {
+           return var.value_from && var.value_from->secret_key_ref;
+         });
 }
 
 namespace {

@@ -46,8 +46,9 @@ parsed_file judge_manifest(const std::string& file, std::string_view text) {
   add_diagnostics(out, parsed.diagnostics, file);
   for (const auto& doc : parsed.pods)
     add_diagnostics(out, doc.diagnostics, file);
-  if (out.errors.empty() && parsed.pods.empty())
-    out.errors.push_back(file + ": no Pod in this file");
+  if (out.errors.empty() && parsed.empty())
+    out.errors.push_back(file +
+                         ": no Pod, ConfigMap, Secret or PersistentVolumeClaim in this file");
   if (!out.errors.empty()) return out;
 
   std::set<std::string, std::less<>> keys;
@@ -59,7 +60,10 @@ parsed_file judge_manifest(const std::string& file, std::string_view text) {
                                           file));
     out.pods.push_back(std::move(p));
   }
-  if (!out.errors.empty()) out.pods.clear();
+  if (!out.errors.empty())
+    out.pods.clear();
+  else
+    out.documents = documents_of(parsed, file);
   return out;
 }
 

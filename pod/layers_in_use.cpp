@@ -22,7 +22,8 @@ std::vector<fs::path> children(const fs::path& dir) {
   return out;
 }
 
-/// Where pods of the daemon, of each `tank up`, and of a program of its own keep what they write.
+} // namespace
+
 std::vector<fs::path> pod_state_roots(const directories& dirs) {
   std::vector<fs::path> out{dirs.pod_states()};
   for (auto& path : children(dirs.state_dir)) {
@@ -31,8 +32,6 @@ std::vector<fs::path> pod_state_roots(const directories& dirs) {
   }
   return out;
 }
-
-} // namespace
 
 result<void> write_layers_in_use(const fs::path& directory, const std::vector<fs::path>& layers) {
   std::string text;

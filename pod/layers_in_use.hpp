@@ -21,6 +21,10 @@ result<void> write_layers_in_use(const std::filesystem::path& directory,
 /// Of all pods below that state directory. What cannot be read is skipped.
 std::vector<std::filesystem::path> read_layers_in_use(const directories& dirs);
 
+/// Where pods of the daemon, of each `tank up`, and of a program of its own keep what they write:
+/// a directory for each pod is in one of them.
+std::vector<std::filesystem::path> pod_state_roots(const directories& dirs);
+
 /// How this host's image store is to be opened, so that it spares what pods stand on.
 oci::store_options store_options_of(const directories& dirs);
 

@@ -46,7 +46,8 @@ manifest_set::change manifest_set::apply(std::vector<scanned_file> files) {
     if (const auto old = entries_.find(f.path); old != entries_.end()) e = old->second;
     if (f.parsed) e.newest = std::move(f.parsed);
     if (!e.newest) continue; // "as it was" of a file that never was
-    if (e.newest->errors.empty()) e.good = e.newest;
+    e.refused = final_edits(f.path, *e.newest);
+    if (e.newest->errors.empty() && e.refused.empty()) e.good = e.newest;
     next.emplace(std::move(f.path), std::move(e));
   }
   entries_ = std::move(next);
@@ -54,13 +55,33 @@ manifest_set::change manifest_set::apply(std::vector<scanned_file> files) {
   auto status = base_status();
   auto pods = std::make_shared<pods_by_key>();
   settle(*pods, status);
+  auto data = std::make_shared<documents>();
+  settle(*data, status);
 
   change what;
   what.files = status != status_;
-  what.desired = *pods != *desired_;
+  const bool other_pods = *pods != *desired_;
+  const bool other_data = *data != *documents_;
+  what.desired = other_pods || other_data;
   status_ = std::move(status);
-  if (what.desired) desired_ = std::move(pods);
+  if (other_pods) desired_ = std::move(pods);
+  if (other_data) documents_ = std::move(data);
   return what;
+}
+
+std::vector<std::string> manifest_set::final_edits(const std::string& path,
+                                                   const parsed_file& newest) const {
+  std::vector<std::string> out;
+  for (const auto& d : newest.documents) {
+    const auto it = documents_->all.find(d.id);
+    if (it == documents_->all.end() || it->second->file != path) continue;
+    if (it->second->immutable && it->second->differs_in_data(*d.what))
+      out.push_back(path + ": " + to_string(d.id) + " is immutable: remove it, then make it anew");
+    else if (it->second->type != d.what->type)
+      out.push_back(path + ": the type of " + to_string(d.id) +
+                    " cannot change: remove it, then make it anew");
+  }
+  return out;
 }
 
 std::vector<file_status> manifest_set::base_status() const {
@@ -69,6 +90,7 @@ std::vector<file_status> manifest_set::base_status() const {
     file_status s;
     s.file = path;
     s.errors = e.newest->errors;
+    s.errors.insert(s.errors.end(), e.refused.begin(), e.refused.end());
     s.warnings = e.newest->warnings;
     s.last_good_kept = !s.errors.empty() && e.good != nullptr;
     status.push_back(std::move(s));
@@ -82,11 +104,15 @@ struct claim {
   const parsed_pod* pod;
   std::size_t file; ///< index into the statuses
 };
+struct document_claim {
+  const parsed_document* what;
+  std::size_t file; ///< the same
+};
 
-void report_conflict(const std::string& what, const claim& winner, const claim& loser,
+void report_conflict(const std::string& what, std::size_t winner, std::size_t loser,
                      std::vector<file_status>& status) {
-  auto& kept = status[winner.file];
-  auto& refused = status[loser.file];
+  auto& kept = status[winner];
+  auto& refused = status[loser];
   kept.errors.push_back(kept.file + ": " + what + " is also in '" + refused.file +
                         "'; this one is in force (remove one of them)");
   refused.errors.push_back(refused.file + ": " + what + " is also in '" + kept.file +
@@ -115,9 +141,9 @@ void manifest_set::settle(pods_by_key& pods, std::vector<file_status>& status) c
   for (const auto& c : all) {
     const auto& uid = c.pod->desired.uid;
     if (const auto it = by_key.find(c.pod->key); it != by_key.end()) {
-      report_conflict("pod '" + c.pod->key + "'", it->second, c, status);
+      report_conflict("pod '" + c.pod->key + "'", it->second.file, c.file, status);
     } else if (const auto u = by_uid.find(uid); u != by_uid.end()) {
-      report_conflict("metadata.uid '" + uid + "'", u->second, c, status);
+      report_conflict("metadata.uid '" + uid + "'", u->second.file, c.file, status);
     } else {
       by_key.emplace(c.pod->key, c);
       by_uid.emplace(uid, c);
@@ -127,6 +153,33 @@ void manifest_set::settle(pods_by_key& pods, std::vector<file_status>& status) c
   }
   for (auto& s : status)
     std::sort(s.pods.begin(), s.pods.end());
+}
+
+void manifest_set::settle(documents& all, std::vector<file_status>& status) const {
+  std::vector<document_claim> claims;
+  std::size_t index = 0;
+  for (const auto& [path, e] : entries_) {
+    if (e.good)
+      for (const auto& d : e.good->documents)
+        claims.push_back({&d, index});
+    ++index;
+  }
+  std::stable_partition(claims.begin(), claims.end(), [&](const document_claim& c) {
+    const auto it = documents_->all.find(c.what->id);
+    return it != documents_->all.end() && it->second->file == status[c.file].file;
+  });
+  std::map<document_id, std::size_t> taken;
+  for (const auto& c : claims) {
+    const auto& id = c.what->id;
+    if (const auto [it, fresh] = taken.emplace(id, c.file); !fresh) {
+      report_conflict(to_string(id), it->second, c.file, status);
+      continue;
+    }
+    all.all.emplace(id, c.what->what);
+    status[c.file].documents.push_back(std::string{to_string(id.kind)} + "/" + id.key);
+  }
+  for (auto& s : status)
+    std::sort(s.documents.begin(), s.documents.end());
 }
 
 } // namespace tank

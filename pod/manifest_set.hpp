@@ -7,9 +7,13 @@
 ///  * A file that is gone takes its pods with it. Identity is content: a touch, a rename or an
 ///    identical rewrite changes nothing.
 ///  * A pod name (or metadata.uid) in two files is an error on both, each naming the other. The one
-///    that is already desired stays; when neither is, the first file in order of names wins.
+///    that is already desired stays; when neither is, the first file in order of names wins. The
+///    same holds for ConfigMaps, Secrets and claims.
+///  * What is final in a document (the data of an immutable one, the type of a Secret) cannot be
+///    edited: a file that tries keeps its last good version, and says so.
 #pragma once
 
+#include "pod/documents.hpp"
 #include "pod/model.hpp"
 
 #include <cstddef>
@@ -29,7 +33,8 @@ struct parsed_pod {
 
 /// One version of a file.
 struct parsed_file {
-  std::vector<parsed_pod> pods; ///< empty when there are errors
+  std::vector<parsed_pod> pods; ///< empty when there are errors, as are the documents
+  std::vector<parsed_document> documents{};
   std::vector<std::string> errors;
   std::vector<std::string> warnings;
 };
@@ -60,28 +65,33 @@ struct scanned_file {
 class manifest_set {
  public:
   struct change {
-    bool desired = false; ///< another set of pods, or another content of one
+    bool desired = false; ///< another set of pods or documents, or another content of one
     bool files = false;   ///< another status of a file
   };
 
   /// Takes a complete listing, in any order.
   change apply(std::vector<scanned_file> files);
 
-  [[nodiscard]] desired_state desired() const { return {desired_}; }
+  [[nodiscard]] desired_state desired() const { return {desired_, documents_}; }
   [[nodiscard]] const std::vector<file_status>& files() const noexcept { return status_; }
 
  private:
   struct entry {
     std::shared_ptr<const parsed_file> newest;
     std::shared_ptr<const parsed_file> good; ///< null: never was
+    std::vector<std::string> refused;        ///< of the newest: what it may not change
   };
   using pods_by_key = std::map<std::string, desired_pod>;
 
   [[nodiscard]] std::vector<file_status> base_status() const;
+  [[nodiscard]] std::vector<std::string> final_edits(const std::string& path,
+                                                     const parsed_file& newest) const;
   void settle(pods_by_key& pods, std::vector<file_status>& status) const;
+  void settle(documents& all, std::vector<file_status>& status) const;
 
   std::map<std::string, entry> entries_;
   std::shared_ptr<const pods_by_key> desired_ = std::make_shared<const pods_by_key>();
+  std::shared_ptr<const documents> documents_ = std::make_shared<const documents>();
   std::vector<file_status> status_;
 };
 

@@ -24,6 +24,8 @@ struct pod;
 
 namespace tank {
 
+struct documents;
+
 /// Both clocks at one instant.
 struct instant {
   std::chrono::steady_clock::time_point mono;
@@ -85,12 +87,15 @@ struct desired_pod {
 /// The whole desired set, keyed "namespace/name". Sent complete each time it changes.
 struct desired_state {
   std::shared_ptr<const std::map<std::string, desired_pod>> pods;
+  /// ConfigMaps, Secrets and claims (documents.hpp); null: not known.
+  std::shared_ptr<const documents> data{};
 };
 
 /// What became of one file of the watch directory: a row of `tank get files`.
 struct file_status {
   std::string file;
-  std::vector<std::string> pods;   ///< keys it contributes
+  std::vector<std::string> pods;        ///< keys it contributes
+  std::vector<std::string> documents{}; ///< the same: "configmap/default/app"
   std::vector<std::string> errors; ///< formatted diagnostics; non-empty: last good version in force
   std::vector<std::string> warnings;
   bool last_good_kept = false;

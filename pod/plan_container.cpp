@@ -1,5 +1,6 @@
 #include "pod/container.hpp"
 
+#include "config/expand.hpp"
 #include "kernel/container_defaults.hpp"
 
 #include <algorithm>
@@ -31,12 +32,9 @@ static std::size_t depth(std::string_view path) {
 }
 
 static result<void> check_mount(const config::volume_mount& m) {
-  const auto refuse = [&](std::string cause) {
-    return fail(errc::unsupported, "mount volume", m.name, std::move(cause));
-  };
-  if (!m.sub_path.empty() || !m.sub_path_expr.empty()) return refuse("subPath is not supported");
-  if (m.mount_propagation.value_or("None") != "None")
-    return refuse("mountPropagation is not supported");
+  if (m.mount_propagation.value_or("None") == "Bidirectional")
+    return fail(errc::unsupported, "mount volume", m.name,
+                "mountPropagation Bidirectional is not supported");
   const auto path = std::filesystem::path{m.mount_path}.lexically_normal();
   if (!path.is_absolute() || path == "/")
     return fail(errc::invalid, "mount volume", m.name,
@@ -44,9 +42,59 @@ static result<void> check_mount(const config::volume_mount& m) {
   return {};
 }
 
+/// The part of the volume that is mounted, relative to its root; empty: all of it.
+static result<std::string> sub_path_of(const config::volume_mount& m, const container_request& r) {
+  if (m.sub_path_expr.empty()) return m.sub_path;
+  std::string unknown;
+  const auto lookup = [&](std::string_view name) -> std::optional<std::string> {
+    const auto start = std::string{name} + "=";
+    for (const auto& entry : r.params.env)
+      if (entry.starts_with(start)) return entry.substr(start.size());
+    if (unknown.empty()) unknown = name;
+    return std::nullopt;
+  };
+  auto path = config::expand(m.sub_path_expr, lookup);
+  const auto refuse = [&](const std::string& why) {
+    return fail(errc::invalid, "expand subPathExpr of volume", m.name, why);
+  };
+  if (!unknown.empty()) return refuse("there is no variable '" + unknown + "'");
+  bool climbs = path.starts_with('/');
+  for (const auto& part : std::filesystem::path{path})
+    climbs = climbs || part == "..";
+  if (climbs) return refuse("it is not a relative path without '..'"); // the value may be a secret
+  return path;
+}
+
 static std::uint32_t fs_group_of(const config::pod& pod) {
   const auto& context = pod.spec.security_context;
   return context && context->fs_group ? static_cast<std::uint32_t>(*context->fs_group) : 0;
+}
+
+/// As kubelet: not more than what the volume, the pod and the host have.
+static std::uint64_t memory_size(const config::volume& volume, const container_request& r) {
+  constexpr std::uint64_t page = 4096;
+  auto size = plan_resources(*r.pod.pod, r.pod.host->memory).limits.memory.value_or(0);
+  const auto take = [&size](std::uint64_t limit) {
+    if (limit != 0 && (size == 0 || limit < size)) size = limit;
+  };
+  if (const auto& limit = volume.empty_dir->size_limit)
+    take(static_cast<std::uint64_t>(limit->value()));
+  take(r.pod.host->memory);
+  return (size + page - 1) / page * page;
+}
+
+static std::filesystem::path memory_of(const config::volume& volume, const container_request& r,
+                                       container_inputs& out) {
+  memory_dir dir{.path = r.pod.dirs.memory_volume(r.pod.uid, volume.name)};
+  dir.what.size = memory_size(volume, r);
+  dir.what.mode = static_cast<mode_t>(volume.empty_dir->mode.value_or(0777));
+  dir.what.uid = dir.what.gid = r.users.first;
+  if (const auto group = fs_group_of(*r.pod.pod); group != 0) {
+    dir.what.gid += group;
+    dir.what.mode |= 02770;
+  }
+  out.memory_dirs.push_back(dir);
+  return dir.path;
 }
 
 /// Where `volume` is on the host; notes what has to be made or checked.
@@ -59,9 +107,10 @@ static result<std::filesystem::path> source_of(const config::volume& volume,
   }
   if (volume.empty_dir) {
     const auto& e = *volume.empty_dir;
-    if (!e.medium.empty())
+    if (e.medium == "Memory") return memory_of(volume, r, out);
+    if (!e.medium.empty() || e.size_limit)
       return fail(errc::unsupported, "mount volume", volume.name,
-                  "emptyDir.medium '" + e.medium + "' is not supported");
+                  "of emptyDir only medium 'Memory' and its size are supported");
     empty_dir dir{.path = r.pod.dirs.pod_state(r.pod.uid) / "volumes" / volume.name};
     dir.mode = static_cast<std::uint32_t>(e.mode.value_or(0777));
     dir.uid = dir.gid = r.users.first;
@@ -72,13 +121,51 @@ static result<std::filesystem::path> source_of(const config::volume& volume,
     out.empty_dirs.push_back(dir);
     return dir.path;
   }
+  if (is_projected(volume)) {
+    out.projections.push_back(TANK_TRY(plan_projection(r.pod, volume, r.users)));
+    return out.projections.back().directory;
+  }
+  if (volume.persistent_volume_claim) {
+    managed_volume claim{
+        .name = {r.pod.pod->metadata.ns, volume.persistent_volume_claim->claim_name}};
+    if (const auto group = fs_group_of(*r.pod.pod); group != 0) {
+      claim.gid = group;
+      claim.mode |= 02770;
+    }
+    out.claims.push_back(claim);
+    return r.pod.dirs.managed_volume(claim.name.ns, claim.name.claim);
+  }
   return fail(errc::unsupported, "mount volume", volume.name,
-              "only emptyDir and hostPath volumes are supported");
+              "volumes of this kind are not supported");
 }
 
-static result<std::vector<bind_step>> volumes_of(const container_request& r,
-                                                 container_inputs& out) {
-  std::vector<bind_step> binds;
+/// Others' too, or such that only Tank may write it.
+static bool is_read_only(const config::volume& volume) {
+  return is_projected(volume) ||
+         (volume.persistent_volume_claim && volume.persistent_volume_claim->read_only);
+}
+
+/// A volume in its place in the container.
+struct placed_volume {
+  std::string target;
+  step how;
+};
+
+static step step_of(bind_step bind, std::string sub_path, bool follow, bool can_make) {
+  if (sub_path.empty() && !follow) return bind;
+  return volume_step{.source = std::move(bind.source),
+                     .sub_path = std::move(sub_path),
+                     .make = can_make,
+                     .target = std::move(bind.target),
+                     .read_only = bind.read_only,
+                     .flags = bind.flags,
+                     .mapped = bind.mapped,
+                     .follow = follow};
+}
+
+static result<std::vector<placed_volume>> volumes_of(const container_request& r,
+                                                     container_inputs& out) {
+  std::vector<placed_volume> placed;
   for (const auto& m : r.container.volume_mounts) {
     TANK_TRY(check_mount(m));
     const auto volume = std::find_if(r.pod.pod->spec.volumes.begin(), r.pod.pod->spec.volumes.end(),
@@ -90,15 +177,19 @@ static result<std::vector<bind_step>> volumes_of(const container_request& r,
     bind_step bind;
     bind.source = TANK_TRY(source_of(*volume, r, out));
     bind.target = target.string();
-    bind.read_only = m.read_only;
+    bind.read_only = m.read_only || is_read_only(*volume);
     bind.recursive = true;
-    bind.mapped = r.users && volume->host_path;
+    bind.mapped = r.users && (volume->host_path || volume->persistent_volume_claim);
     if (!is_privileged(r.container)) bind.flags = MS_NODEV; // see device_step
-    binds.push_back(std::move(bind));
+    const bool follow = m.mount_propagation.value_or("None") == "HostToContainer";
+    placed.push_back({
+      target.string(),
+          step_of(std::move(bind), TANK_TRY(sub_path_of(m, r)), follow, !is_projected(*volume))
+    });
   }
-  std::stable_sort(binds.begin(), binds.end(),
+  std::stable_sort(placed.begin(), placed.end(),
                    [](const auto& a, const auto& b) { return depth(a.target) < depth(b.target); });
-  return binds;
+  return placed;
 }
 
 // --- the process ---------------------------------------------------------------------------------
@@ -206,7 +297,7 @@ static result<std::vector<step>> steps_of(const container_request& r, container_
   const auto own = [&](const char* name) -> std::filesystem::path {
     const auto target = std::string{"/etc/"} + name;
     const bool taken = std::any_of(volumes.begin(), volumes.end(),
-                                   [&](const bind_step& b) { return b.target == target; });
+                                   [&](const auto& v) { return v.target == target; });
     return taken ? std::filesystem::path{} : r.pod.dirs.pod_run(r.pod.uid) / "etc" / name;
   };
   options.hosts = own("hosts");
@@ -217,7 +308,10 @@ static result<std::vector<step>> steps_of(const container_request& r, container_
   for (auto& s : TANK_TRY(plan_sysctls(*r.pod.pod)))
     steps.emplace_back(std::move(s));
   steps.emplace_back(root_of(r, out.upper_dir));
-  for (auto& s : standard_mounts(options, {volumes.begin(), volumes.end()}))
+  std::vector<step> mounts;
+  for (auto& v : volumes)
+    mounts.push_back(std::move(v.how));
+  for (auto& s : standard_mounts(options, std::move(mounts)))
     steps.push_back(std::move(s));
   return steps;
 }
@@ -236,6 +330,7 @@ result<container_inputs> plan_container(const container_request& r) {
   out.plan.process = TANK_TRY(process_of(r, sandbox_hostname(*r.pod.pod, *r.pod.host)));
   plan_limits(r, out);
   out.seccomp = plan_seccomp(*r.pod.pod, r.container);
+  out.secret_env = has_secret_env(r.container);
   const auto& meta = r.pod.pod->metadata;
   out.plan.log.path = r.pod.dirs.pod_log(meta.ns, meta.name, r.pod.uid) / r.container.name /
                       (std::to_string(r.pod.restart + r.attempt) + ".log");

@@ -95,7 +95,7 @@ orders plan_starts(const pod_view& pod, time_point now) {
     const auto& c = pod.containers[i];
     if (c.state == container_state::waiting && (!c.due || *c.due <= now))
       out.emplace_back(order::begin{i});
-    if (c.state == container_state::found) found.push_back(i);
+    if (c.state == container_state::found && !c.lacks_data) found.push_back(i);
     if (c.state == container_state::prepared && reachable) out.emplace_back(order::create{i});
   }
   if (found.empty()) return out;

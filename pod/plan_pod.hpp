@@ -7,6 +7,8 @@
 /// Rules:
 ///  * All containers are brought up side by side, each as soon as its image is there. The sandbox is
 ///    made with the first of them.
+///  * A container that lacks a ConfigMap or a Secret waits for it with its image in hand, under every
+///    policy, as kubelet does.
 ///  * A container that ended runs again inside its sandbox as the pod's restartPolicy says, after
 ///    its own back-off; one without an image is tried again under every policy, as kubelet does.
 ///  * `tank/give-up` counts each container's ends: with one too many the whole run ends, as a
@@ -34,7 +36,8 @@ struct container_view {
   const run::container_end* end = nullptr; ///< of an `ended` one; borrowed for the call
   bool stuck = false;
   bool touched = false;
-  bool done = false; ///< it will not run again in this run
+  bool done = false;       ///< it will not run again in this run
+  bool lacks_data = false; ///< a ConfigMap or Secret it needs is not there: it waits
   restart_history history;
   std::vector<std::chrono::steady_clock::time_point> ends;  ///< that giving up counts
   std::optional<std::chrono::steady_clock::time_point> due; ///< of a `waiting` one: its back-off

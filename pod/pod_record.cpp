@@ -71,6 +71,7 @@ run_facts facts_from(const json& j) {
   f.stop_signal = j.at("stopSignal");
   if (f.stop_signal < 1 || f.stop_signal > 64) throw std::out_of_range{"no signal's number"};
   f.env = j.at("env").get<std::vector<std::string>>();
+  f.secret_env = j.value("secretEnv", false);
   f.working_dir = j.at("workingDir");
   return f;
 }
@@ -86,7 +87,8 @@ json to_json(const container_record& c) {
          {"attempt", c.attempt},
          {"phase", static_cast<int>(c.phase)},
          {"stopSignal", c.facts.stop_signal},
-         {"env", c.facts.env},
+         {"env", c.facts.secret_env ? std::vector<std::string>{} : c.facts.env},
+         {"secretEnv", c.facts.secret_env},
          {"workingDir", c.facts.working_dir},
          {"restarts", c.restarts},
          {"retries", c.retries},

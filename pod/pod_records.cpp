@@ -117,6 +117,7 @@ leftovers find_leftovers(const directories& dirs, std::string_view boot) {
   leftovers found;
   found.runs = names_in(dirs.pod_runs(), found.troubles);
   found.storages = names_in(dirs.pod_states(), found.troubles);
+  found.volumes = names_in(dirs.pod_volumes(), found.troubles);
   found.cgroups = pod_cgroups_in(dirs);
   found.record_files = names_in(dirs.pod_records(), found.troubles);
   for (const auto& name : found.record_files) {
@@ -161,6 +162,7 @@ adoption_plan plan_adoption(const leftovers& found) {
   plan.end_runs = without(found.runs, alive);
   plan.drop_cgroups = without(found.cgroups, alive);
   plan.drop_storages = without(found.storages, kept);
+  plan.drop_volumes = without(found.volumes, kept);
   plan.drop_records = without(found.record_files, files);
   return plan;
 }

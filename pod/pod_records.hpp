@@ -55,6 +55,7 @@ struct leftovers {
   std::set<std::string> record_files; ///< names of all files there, readable or not
   std::set<std::string> runs;         ///< uids with a run directory
   std::set<std::string> storages;     ///< names below the pods' storage
+  std::set<std::string> volumes;      ///< uids with volumes in memory
   std::set<std::string> cgroups;      ///< names of this instance's cgroups, in any hierarchy
   std::vector<error> troubles;        ///< files that could not be read, and why
 };
@@ -70,6 +71,7 @@ struct adoption_plan {
   std::vector<std::string> end_runs;      ///< uids: the shim ended, when there is one; removed
   std::vector<std::string> drop_cgroups;  ///< nobody's: removed, with what runs in them
   std::vector<std::string> drop_storages; ///< nobody's: removed
+  std::vector<std::string> drop_volumes;  ///< in memory, nobody's: unmounted
   std::vector<std::string> drop_records;  ///< files nobody can use: removed
 };
 /// Pure. A run directory belongs to a record whose run is under way, storage to any record; two

@@ -68,6 +68,7 @@ pod_view pod_run::view() const {
                             .stuck = c.machine.stuck(),
                             .touched = c.machine.touched() || released_at_ != 0,
                             .done = c.done,
+                            .lacks_data = !c.lacks.empty(),
                             .history = c.history,
                             .ends = c.ends,
                             .due = c.due});
@@ -89,7 +90,8 @@ void pod_run::report(run::actions& out) {
   const bool all_seen = std::all_of(containers_.begin(), containers_.end(), [](const auto& c) {
     return c.machine.runs() || c.done || c.due || c.restarts > 0 || c.machine.end() != nullptr;
   });
-  auto now = containers_.size() > 1 ? statuses() : std::vector<container_status>{};
+  const bool tells = containers_.size() > 1 || !lacking().empty();
+  auto now = tells ? statuses() : std::vector<container_status>{};
   if (!reported_running_ && all_seen && runs()) {
     reported_running_ = true;
     out.emplace_back(run::report_running{});
@@ -263,6 +265,17 @@ void pod_run::take(const run::stop& e, const instant&, run::actions& out) {
   // Those that obey a stop already hear the newest word on patience.
   for (auto& c : containers_)
     if (c.machine.state() == container_state::stopping) c.machine.handle(e, out);
+}
+
+void pod_run::take(const run::data_known& e, const instant&, run::actions&) {
+  for (run::index i = 0; i < containers_.size(); ++i)
+    containers_[i].lacks = i < e.missing.size() ? e.missing[i] : std::string{};
+}
+
+std::string pod_run::lacking() const {
+  for (const auto& c : containers_)
+    if (c.machine.state() == container_state::found && !c.lacks.empty()) return c.lacks;
+  return {};
 }
 
 void pod_run::take(const run::timer_due& e, const instant& now, run::actions& out) {

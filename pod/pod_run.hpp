@@ -75,6 +75,8 @@ class pod_run {
   /// By name; the first main container for an empty one.
   [[nodiscard]] std::optional<run::index> find(std::string_view name) const noexcept;
   [[nodiscard]] std::vector<container_status> statuses() const;
+  /// What the first container that waits for data lacks; empty: none waits for any.
+  [[nodiscard]] std::string lacking() const;
 
   /// Why it ended, and how its deciding container did; meaningful when it is over.
   [[nodiscard]] stop_reason reason() const;
@@ -95,6 +97,7 @@ class pod_run {
     std::vector<std::chrono::steady_clock::time_point> ends;
     std::optional<std::chrono::steady_clock::time_point> due;
     std::int64_t due_ns = 0; ///< CLOCK_REALTIME
+    std::string lacks;       ///< what it needs and is not there; empty: nothing
     std::string waiting;     ///< why: kubelet's word
     std::string message;
     bool done = false;
@@ -123,6 +126,7 @@ class pod_run {
   void take(const run::session_failed& e, const instant& now, run::actions& out);
   void take(const run::stop& e, const instant& now, run::actions& out);
   void take(const run::timer_due& e, const instant& now, run::actions& out);
+  void take(const run::data_known& e, const instant& now, run::actions& out);
   template <class E>
   void take(const E& e, const instant& now, run::actions& out);
 

@@ -76,6 +76,10 @@ container_status pod_run::status(run::index who) const {
   } else {
     s.reason = c.waiting.empty() ? "ContainerCreating" : c.waiting;
     s.message = c.message;
+    if (c.machine.state() == container_state::found && !c.lacks.empty()) {
+      s.reason = "CreateContainerConfigError";
+      s.message = c.lacks;
+    }
     s.restart_at_ns = c.due_ns;
   }
   return s;

@@ -58,6 +58,8 @@ void pod_storage::remove_if_free(const std::string& uid) {
   const bool doomed = it->second.doomed;
   entries_.erase(it);
   if (!doomed) return;
+  if (const auto gone = port_->unmount_memory(dirs_.pod_volumes(uid)); !gone)
+    log_->error("event=storage_stays error=\"{}\"", gone.error().message());
   // Moved away at once, under the lock: a pod of the same uid that starts now begins afresh and
   // is never touched by the removal, however long that takes.
   const auto from = dirs_.pod_state(uid);

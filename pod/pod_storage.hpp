@@ -1,5 +1,5 @@
-/// What a pod keeps over its restarts (emptyDirs, the ids of its users), and when it goes: with the
-/// pod, not with a run.
+/// What a pod keeps over its restarts (emptyDirs, volumes in memory, the ids of its users), and when
+/// it goes: with the pod, not with a run.
 ///
 /// A run removes its own writable layer and run directory (sandbox.hpp). The rest below
 /// <state_dir>/pods/<uid> is removed when the janitor has heard that the pod is no longer desired

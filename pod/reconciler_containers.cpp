@@ -11,7 +11,8 @@ namespace tank {
 static std::string waiting_text(const std::vector<container_status>& all) {
   std::string text;
   for (const auto& c : all) {
-    if (c.state != container_phase::waiting || c.restart_at_ns == 0) continue;
+    if (c.state != container_phase::waiting || (c.restart_at_ns == 0 && c.message.empty()))
+      continue;
     text += (text.empty() ? "" : "; ") + c.name + ": " + c.reason;
     if (!c.message.empty()) text += ": " + c.message;
   }

@@ -52,6 +52,7 @@ struct facts {
   int stop_signal = 15;
   std::vector<std::string> env; ///< "K=V"
   std::string working_dir;      ///< in the container
+  bool secret_env = false;      ///< values of Secrets may be among `env`: it is in no record
   bool operator==(const facts&) const = default;
 };
 
@@ -131,11 +132,15 @@ struct timer_due {
 };
 /// What the run made is removed.
 struct cleaned {};
+/// The documents that containers need are other now.
+struct data_known {
+  std::vector<std::string> missing; ///< by container: what it lacks; empty: nothing
+};
 
 using event = std::variant<image_found, image_missing, sandbox_prepared, sandbox_not_prepared,
                            container_prepared, container_not_prepared, session_failed, sandbox_up,
                            adopted, session_down, child_ready, child_built, child_running,
-                           child_ended, stop, timer_due, cleaned>;
+                           child_ended, stop, timer_due, cleaned, data_known>;
 
 // --- actions -------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@
 #include "base/paths.hpp"
 #include "config/pod.hpp"
 #include "kernel/port.hpp"
+#include "pod/documents.hpp"
 #include "pod/etc_files.hpp"
 #include "pod/id_ranges.hpp"
 #include "pod/plan_cgroup.hpp"
@@ -41,6 +42,8 @@ struct pod_request {
   log_limits log;
   std::uint64_t pids_limit = 0;        ///< of the pod; 0: none
   std::shared_ptr<id_ranges> ids = {}; ///< null: no pod can have users of its own
+  /// ConfigMaps and Secrets as of now; null: there are none.
+  std::shared_ptr<const documents> data = {};
 };
 
 struct sandbox_inputs {

@@ -27,6 +27,12 @@ static void remove_all(const std::vector<fs::path>& trees, kernel::port& port,
     if (auto gone = port.remove_tree(tree); !gone) failed.push_back(std::move(gone).error());
 }
 
+static void unmount_all(const std::vector<fs::path>& mounts, kernel::port& port,
+                        std::vector<error>& failed) {
+  for (const auto& dir : mounts)
+    if (auto gone = port.unmount_memory(dir); !gone) failed.push_back(std::move(gone).error());
+}
+
 static void remove_cgroups(const std::vector<std::string>& names, const directories& dirs,
                            kernel::port& port, std::vector<error>& failed) {
   for (const auto& name : names)
@@ -43,6 +49,7 @@ std::vector<error> sweep_pods(const directories& dirs, kernel::port& port,
   const auto groups = pod_cgroups_in(dirs);
   remove_cgroups({groups.begin(), groups.end()}, dirs, port, failed);
   remove_all(children(dirs.pod_states(), failed), port, failed);
+  unmount_all(children(dirs.pod_volumes(), failed), port, failed);
   remove_all(runs, port, failed);
   remove_all(children(dirs.pod_records(), failed), port, failed);
   return failed;
@@ -61,6 +68,7 @@ std::vector<error> sweep_orphans(const directories& dirs, const adoption_plan& p
   remove_cgroups(plan.drop_cgroups, dirs, port, failed);
   remove_all(runs, port, failed);
   remove_all(below(dirs.pod_states(), plan.drop_storages), port, failed);
+  unmount_all(below(dirs.pod_volumes(), plan.drop_volumes), port, failed);
   remove_all(below(dirs.pod_records(), plan.drop_records), port, failed);
   return failed;
 }

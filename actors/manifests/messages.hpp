@@ -20,7 +20,7 @@ struct rescan_files {
   bool operator==(const rescan_files&) const = default;
 };
 
-TANK_INSPECT(file_status, file, pods, errors, warnings, last_good_kept)
+TANK_INSPECT(file_status, file, pods, documents, errors, warnings, last_good_kept)
 
 } // namespace tank
 

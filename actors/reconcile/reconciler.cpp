@@ -6,6 +6,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "pod/reconciler_core.hpp"
+#include "pod/restart_on.hpp"
 
 #include <algorithm>
 
@@ -66,6 +67,7 @@ struct reconciler_memory::state {
   std::vector<pod_record> restored;             ///< not taken over yet
   std::map<std::uint64_t, caf::actor> runtimes; ///< alive, by generation
   std::map<caf::actor_addr, caf::actor> watchers;
+  std::shared_ptr<const documents> data; ///< null: nobody has said yet
 };
 
 reconciler_memory::reconciler_memory(const backoff_profile& backoff)
@@ -110,6 +112,7 @@ class reconciler : public role {
     compat::send_after(this, self(), options_.resync, resync_due{});
     return {
         [this](const desired_state& m) {
+          on_data(m.data);
           memory_->core.set_desired(m);
           nudge();
         },
@@ -240,8 +243,8 @@ class reconciler : public role {
   }
 
   void carry_out(const start_run& e) {
-    runtime_args args{e.key, e.generation, e.what,          e.restarts, self(),
-                      e.run, {},           e.limits_edited, e.has_heir};
+    runtime_args args{e.key,  e.generation, e.what, memory_->data,   e.restarts,
+                      self(), e.run,        {},     e.limits_edited, e.has_heir};
     if (e.adopt && memory_->records) args.adopt = memory_->records->run(e.key, e.run);
     auto runtime = options_.start_runtime(system(), std::move(args));
     if (!runtime) {
@@ -254,6 +257,25 @@ class reconciler : public role {
     }
     watch_runtime(runtime, e.key, e.generation);
     memory_->runtimes[e.generation] = std::move(runtime);
+  }
+
+  /// All hear of all: what concerns a pod, its runtime knows.
+  void on_data(const std::shared_ptr<const documents>& data) {
+    if (!data || data == memory_->data) return;
+    const auto before = std::exchange(memory_->data, data);
+    for (const auto& [generation, runtime] : memory_->runtimes)
+      compat::send(this, runtime, data_changed{data});
+    if (before) restart_for(changed_documents(*before, *data));
+  }
+
+  void restart_for(const std::set<document_id>& changed) {
+    for (const auto& pod : memory_->core.list()) {
+      const bool alive = pod.state == pod_state::starting || pod.state == pod_state::running ||
+                         pod.state == pod_state::backing_off;
+      if (!alive || !pod.pod || !restarts_on(*pod.pod, changed)) continue;
+      log_->info("event=restarted pod={} what=\"a document it names has changed\"", pod.key);
+      if (const auto effects = memory_->core.restart(pod.key, at())) carry_out(*effects);
+    }
   }
 
   void carry_out(const stop_run& e) {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -84,6 +85,13 @@ struct change_limits {
   bool operator==(const change_limits&) const = default;
 };
 
+/// ConfigMaps and Secrets are other now. What is mounted shows them at once, what starts from now on
+/// takes its variables from them, and what waited for one of them starts.
+struct data_changed {
+  std::shared_ptr<const documents> data;
+  bool operator==(const data_changed&) const = default;
+};
+
 /// The successor of a reconciler that failed, to each runtime: from now on it is the owner. A
 /// runtime whose workload runs says so again.
 struct own_runtime {
@@ -112,5 +120,6 @@ TANK_INSPECT(phase_times, image, spawn, rootfs, network, limits, proceed)
   M(b, get_exec_context, container)                                                                \
   M(b, exec_context, host_pid, env, working_dir, cgroup)                                           \
   O(b, change_limits)                                                                              \
+  O(b, data_changed)                                                                               \
   M(b, own_runtime, owner)
 TANK_ROLE_MESSAGES(tank_runtime, ::tank::compat::roles::runtime, TANK_RUNTIME_MESSAGES);

@@ -34,6 +34,10 @@ struct launch_prepared {
 struct launch_cleaned {
   std::optional<error> why;
 };
+/// Volumes show the documents of now, or why not.
+struct volumes_refreshed {
+  std::optional<error> why;
+};
 /// The cgroups have the limits of `hash`, or not.
 struct limits_put {
   std::string hash;
@@ -45,6 +49,7 @@ struct limits_put {
 #define TANK_RUNTIME_PRIVATE_MESSAGES(M, O, b)                                                     \
   O(b, launch_prepared)                                                                            \
   O(b, launch_cleaned)                                                                             \
-  O(b, limits_put)
+  O(b, limits_put)                                                                                 \
+  O(b, volumes_refreshed)
 TANK_PRIVATE_MESSAGES(tank_runtime_private, ::tank::compat::roles::runtime,
                       TANK_RUNTIME_PRIVATE_MESSAGES);

@@ -51,8 +51,11 @@ class runtime final : public role {
   caf::behavior make_behavior() override {
     limits_edited_ = args_.limits_edited;
     phases_.begin(now(), args_.adopt ? args_.adopt->phases : phase_times{});
+    pending_.emplace_back(data_known_of(args_));
     if (args_.adopt) {
+      restore_secret_env(*args_.adopt, args_.what.uid, options_->dirs);
       perform(run_.begin_adoption(*args_.adopt, at()));
+      refresh_volumes();
     } else {
       perform(run_.begin(at()));
     }
@@ -65,6 +68,8 @@ class runtime final : public role {
         [this](const launch_prepared& m) { on_prepared(m); },
         [this](const launch_cleaned& m) { on_cleaned(m); },
         [this](const change_limits& m) { on_change_limits(m.what); },
+        [this](const data_changed& m) { on_data(m.data); },
+        [this](const volumes_refreshed& m) { complain("volumes_stale", m.why); },
         [this](const limits_put& m) { on_limits_put(m); },
         [this](const fd_ready& m) { on_fd(m); },
         [this](const timer_fired& m) { feed(run::timer_due{m.id}); },
@@ -82,7 +87,7 @@ class runtime final : public role {
           if (!who) return to_error(who.error());
           const auto& facts = run_.facts(*who);
           return exec_context{run_.container(*who).pid(), facts.env, facts.working_dir,
-                              cgroup_dir(*who)};
+                              container_cgroup_directory(*options_, args_, run_, *who)};
         },
         [this](const begin_attach& m) {
           auto promise = make_response_promise();
@@ -178,10 +183,14 @@ class runtime final : public role {
     pump();
   }
 
-  void on_cleaned(const launch_cleaned& m) {
-    if (m.why)
+  void complain(const char* event, const std::optional<error>& why) {
+    if (why)
       log_or_none(options_->logger)
-          ->error("event=clean_failed pod={} error=\"{}\"", args_.key, m.why->message());
+          ->error("event={} pod={} error=\"{}\"", event, args_.key, why->message());
+  }
+
+  void on_cleaned(const launch_cleaned& m) {
+    complain("clean_failed", m.why);
     feed(run::cleaned{});
   }
 
@@ -289,6 +298,7 @@ class runtime final : public role {
   }
   void carry_out(const run::report_containers&) {
     keep_record();
+    if (const auto lacking = run_.lacking(); !lacking.empty()) progress("waiting: " + lacking);
     compat::send(this, args_.owner,
                  containers_changed{args_.key, args_.generation, run_.statuses()});
   }
@@ -314,13 +324,6 @@ class runtime final : public role {
     return {run_.settings().containers[who].name, run_.container(who).attempt()};
   }
 
-  [[nodiscard]] std::string cgroup_dir(run::index who) const {
-    const auto& all = options_->dirs.cgroups.hierarchies;
-    if (all.empty()) return {};
-    const auto name = container_cgroup(*options_, args_, run_.settings().containers[who].name);
-    return (all.front().directory / name).string();
-  }
-
   void report_running() {
     const auto& first = run_.container(*run_.find({}));
     compat::send(this, args_.owner,
@@ -340,7 +343,8 @@ class runtime final : public role {
     progress("resolving image '" + container.image + "'");
     // The answer is a message; what is asked for here is to hear when there is nobody to give one.
     compat::ask(this, options_->image_store(),
-                resolve_image{container.image, ticket, self(), container.image_pull_policy})
+                resolve_image{container.image, ticket, self(), container.image_pull_policy,
+                              pull_logins(*args_.what.pod, args_.data.get())})
         .then([] {},
               [this, image = container.image, ticket](const caf::error&) {
                 on_image(
@@ -359,6 +363,23 @@ class runtime final : public role {
     run_job(*disk_, self(), [job = std::move(job), options = options_, abandoned = abandoned_] {
       if (*abandoned) return launch_prepared{}; // its heir prepares the same directories
       return prepare_run(job, *options);
+    });
+  }
+
+  void on_data(std::shared_ptr<const documents> data) {
+    args_.data = std::move(data);
+    refresh_volumes();
+    feed(data_known_of(args_));
+  }
+
+  /// Behind the job that makes them, should that be on its way.
+  void refresh_volumes() {
+    const auto s = run_.sandbox();
+    const bool there = s == sandbox_state::preparing || s == sandbox_state::starting ||
+                       s == sandbox_state::up || s == sandbox_state::adopting;
+    if (!there || !args_.data || !shows_data(*args_.what.pod)) return;
+    run_job(*disk_, self(), [request = request_for(args_, *options_), options = options_] {
+      return refresh_run_volumes(request, *options);
     });
   }
 
@@ -430,12 +451,6 @@ class runtime final : public role {
   void note_failure(error why) {
     if (why.code == errc::conflict || why.code == errc::not_found) return;
     pending_.emplace_back(run::session_failed{std::move(why)});
-  }
-
-  /// The session is as good as before for the other containers.
-  static bool is_about_plan(const error& refused) {
-    return refused.code == errc::invalid || refused.code == errc::limit ||
-           refused.code == errc::exists;
   }
 
   void drop_session() {

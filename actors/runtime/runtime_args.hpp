@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -24,6 +25,7 @@ struct runtime_args {
   std::string key;              ///< namespace/name
   std::uint64_t generation = 0; ///< of this run; unique in the owner's life
   desired_pod what;
+  std::shared_ptr<const documents> data; ///< as of now; null: not known yet, data_changed will tell
   std::uint32_t restarts = 0; ///< runs of this content before this one: the number of the log file
   caf::actor owner;
   std::uint64_t run = 0; ///< its number in the pod's record; several generations may serve one run

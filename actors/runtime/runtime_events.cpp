@@ -150,6 +150,19 @@ std::filesystem::path container_cgroup(const runtime_options& options, const run
   return options.dirs.pod_cgroup(args.what.uid) / container;
 }
 
+bool is_about_plan(const error& refused) {
+  return refused.code == errc::invalid || refused.code == errc::limit ||
+         refused.code == errc::exists;
+}
+
+std::string container_cgroup_directory(const runtime_options& options, const runtime_args& args,
+                                       const pod_run& run, run::index who) {
+  const auto& all = options.dirs.cgroups.hierarchies;
+  if (all.empty()) return {};
+  const auto name = container_cgroup(options, args, run.settings().containers[who].name);
+  return (all.front().directory / name).string();
+}
+
 std::optional<run::event> to_event(const kernel::session_event& e, const run_view& run) {
   return std::visit(translate{run}, e);
 }

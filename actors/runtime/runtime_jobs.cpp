@@ -3,6 +3,7 @@
 #include "config/pod.hpp"
 #include "pod/plan_cgroup.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -16,7 +17,30 @@ pod_request request_for(const runtime_args& args, const runtime_options& options
           .restart = args.restarts,
           .log = options.log,
           .pids_limit = options.pids_limit,
-          .ids = options.ids};
+          .ids = options.ids,
+          .data = args.data};
+}
+
+run::data_known data_known_of(const runtime_args& args) {
+  run::data_known out;
+  const auto& pod = *args.what.pod;
+  for (const auto& c : pod.spec.containers)
+    out.missing.push_back(missing_data(pod, c, args.data.get()));
+  return out;
+}
+
+bool shows_data(const config::pod& pod) {
+  return std::any_of(pod.spec.volumes.begin(), pod.spec.volumes.end(), is_projected);
+}
+
+volumes_refreshed refresh_run_volumes(const pod_request& request, const runtime_options& options) {
+  auto done = refresh_volumes(request, *options.port);
+  return {done ? std::nullopt : std::optional{std::move(done).error()}};
+}
+
+void restore_secret_env(run_record& record, const std::string& uid, const directories& dirs) {
+  for (auto& c : record.containers)
+    if (c.facts.secret_env) c.facts.env = read_secret_env(dirs, uid, c.name);
 }
 
 static launch_prepared::container prepare_one(const prepare_job& job,

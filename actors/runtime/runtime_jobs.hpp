@@ -26,6 +26,14 @@ struct prepare_job {
 
 pod_request request_for(const runtime_args& args, const runtime_options& options);
 
+/// What each container lacks of the documents that are known; see run::data_known. Pure.
+run::data_known data_known_of(const runtime_args& args);
+/// Some volume of the pod shows documents.
+bool shows_data(const config::pod& pod);
+volumes_refreshed refresh_run_volumes(const pod_request& request, const runtime_options& options);
+/// Completes what a record may not hold.
+void restore_secret_env(run_record& record, const std::string& uid, const directories& dirs);
+
 /// Everything of a sandbox and of containers but the shim: cgroups are there before the shim is,
 /// since containers are born in them.
 launch_prepared prepare_run(const prepare_job& job, const runtime_options& options);

@@ -5,6 +5,7 @@
 #include "actors/runtime/run_registry.hpp"
 #include "actors/supervision/supervisor.hpp"
 #include "config/pod.hpp"
+#include "pod/documents.hpp"
 #include "pod/manifest_set.hpp"
 
 #include <utility>
@@ -174,7 +175,8 @@ result<caf::actor> spawn_runtime(const runtime_supervisor& under, const desired_
   auto& sys = supervisor->home_system();
   const auto listener =
       sys.spawn<run_listener>(run_listener_options{runs, what.uid, std::move(options.owner)});
-  runtime_args args{key, 0, what, 0, listener};
+  auto data = options.data ? std::move(options.data) : std::make_shared<const documents>();
+  runtime_args args{key, 0, what, std::move(data), 0, listener};
   args.ends_orderly = true;
   auto runtime = runs->make()(sys, std::move(args));
   compat::watch(runtime, listener, [key](const caf::error& why) {

@@ -46,6 +46,9 @@ struct spawn_options {
   /// Gets workload_running at most once, and exactly one of workload_exited, workload_signaled and
   /// workload_error, when everything of the run is removed: it may start the pod again at once.
   caf::actor owner;
+  /// ConfigMaps and Secrets (pod/documents.hpp) that the pod may name; null: there are none. A pod
+  /// that lacks one waits: send its runtime data_changed.
+  std::shared_ptr<const documents> data = {};
 };
 
 /// Starts one pod and returns its runtime at once; from any thread, an actor's too. Refused:

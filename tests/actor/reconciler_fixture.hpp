@@ -4,6 +4,7 @@
 #include "actors/reconcile/reconciler.hpp"
 #include "actors/role.hpp"
 #include "config/pod.hpp"
+#include "pod/documents.hpp"
 #include "tests/actor/script.hpp"
 #include "tests/actor/test_messages.hpp"
 
@@ -29,6 +30,7 @@ class stub_runtime : public role {
         [](const stop_pod&) {},
         [](const own_runtime&) {},
         [this](const change_limits&) { ++*changes_; },
+        [](const data_changed&) {},
         [this](const end_run& m) { stop(m.why); },
     };
   }
@@ -51,6 +53,7 @@ struct fixture {
   caf::actor me = s.peer();
   std::vector<run> runs; ///< in the order of their start
   std::map<std::string, desired_pod> wanted;
+  std::shared_ptr<const documents> data;
   std::int64_t wall = 1'000;
   bool refuse_to_start = false;
   caf::actor rec;
@@ -95,7 +98,7 @@ struct fixture {
   }
   void tell() {
     s.send(me, rec,
-           desired_state{std::make_shared<const std::map<std::string, desired_pod>>(wanted)});
+           desired_state{std::make_shared<const std::map<std::string, desired_pod>>(wanted), data});
   }
   /// Tells and lets everything happen that happens without time passing.
   void apply() {

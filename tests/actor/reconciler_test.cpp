@@ -243,3 +243,47 @@ TEST_CASE("sync acts on what is desired now, without waiting for the shared pass
   f.s.ask<pods_synced>(f.rec, sync_pods{});
   CHECK(f.runs.size() == 3);
 }
+
+TEST_CASE("runtimes are started with the documents of now, and hear of each change") {
+  fixture f;
+  f.want(web, "1");
+  f.apply();
+  CHECK(f.runs[0].args.data == nullptr);
+  f.data = std::make_shared<const documents>();
+  f.tell();
+  f.s.step(f.rec);
+  f.s.expect(f.rec, f.runs[0].actor, data_changed{f.data});
+  f.s.settle();
+  f.want("default/b", "2");
+  f.apply();
+  REQUIRE(f.runs.size() == 2);
+  CHECK(f.runs[1].args.data == f.data);
+}
+
+TEST_CASE(
+    "a pod begins anew when a document that it names has changed, but not at the first look") {
+  fixture f;
+  f.want(web, "1");
+  auto pod = std::make_shared<config::pod>(*f.wanted[web].pod);
+  pod->metadata.ns = "default";
+  pod->metadata.annotations["tank/restart-on"] = "configmap/app";
+  f.wanted[web].pod = pod;
+  f.apply();
+  f.comes_up(f.runs[0]);
+  const auto map_of = [](const std::string& value) {
+    auto d = std::make_shared<document>();
+    d->data["key"] = value;
+    auto all = std::make_shared<documents>();
+    all->all.emplace(document_id{document_kind::config_map, "default/app"}, std::move(d));
+    return all;
+  };
+  f.data = map_of("1");
+  f.apply();
+  CHECK(f.status().state == pod_state::running);
+  f.data = map_of("2");
+  f.apply();
+  CHECK(f.status().state == pod_state::stopping);
+  f.ends(f.runs[0], stop_requested(""));
+  REQUIRE(f.runs.size() == 2);
+  CHECK(f.runs[1].args.data == f.data);
+}

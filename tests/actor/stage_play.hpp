@@ -39,7 +39,18 @@ struct play_options {
   std::shared_ptr<pod_records> records; ///< that know the pod, with its run 1
   std::optional<run_record> adopt;
   bool has_heir = false;
+  std::string config_map{}; ///< that each container has a variable and a volume from
+  std::shared_ptr<const documents> data{};
 };
+
+/// A set of one ConfigMap, with the key "key".
+inline std::shared_ptr<const documents> one_map(const std::string& name, const std::string& value) {
+  auto d = std::make_shared<document>();
+  d->data["key"] = value;
+  auto out = std::make_shared<documents>();
+  out->all.emplace(document_id{document_kind::config_map, "default/" + name}, std::move(d));
+  return out;
+}
 
 /// What an owner hears.
 struct owner_heard {
@@ -61,6 +72,19 @@ inline desired_pod played_pod(const play_options& o) {
     c.name = name;
     c.image = (name == "main" ? "web" : name) + ":1";
     c.tty = o.tty;
+    if (o.config_map.empty()) continue;
+    auto& from = c.env.emplace_back();
+    from.name = "A";
+    from.value_from.emplace().config_map_key_ref =
+        config::config_map_key_selector{o.config_map, "key", std::nullopt};
+    auto& mount = c.volume_mounts.emplace_back();
+    mount.name = "v";
+    mount.mount_path = "/v";
+  }
+  if (!o.config_map.empty()) {
+    auto& volume = pod.spec.volumes.emplace_back();
+    volume.name = "v";
+    volume.config_map.emplace().name = o.config_map;
   }
   desired_pod what;
   what.pod = std::make_shared<const config::pod>(std::move(pod));
@@ -148,6 +172,7 @@ struct stage_play {
     };
     runtime_args args{
         .key = "default/web", .generation = 4, .what = played_pod(of), .owner = owner, .run = 1};
+    args.data = of.data;
     args.adopt = of.adopt;
     args.has_heir = of.has_heir;
     ended->reset();

@@ -182,6 +182,18 @@ class fault_port final : public port {
     TANK_TRY(script_->enter("probe_devices"));
     return inner_->probe_devices(dir);
   }
+  result<void> mount_memory(const std::filesystem::path& dir, const memory_mount& what) override {
+    TANK_TRY(script_->enter("mount_memory"));
+    return inner_->mount_memory(dir, what);
+  }
+  result<void> unmount_memory(const std::filesystem::path& dir) override {
+    TANK_TRY(script_->enter("unmount_memory"));
+    return inner_->unmount_memory(dir);
+  }
+  result<void> project(const std::filesystem::path& dir, const projection& what) override {
+    TANK_TRY(script_->enter("project"));
+    return inner_->project(dir, what);
+  }
   result<seccomp_filter> compile_filter(const seccomp_request& wanted) override {
     TANK_TRY(script_->enter("compile_filter"));
     return inner_->compile_filter(wanted);

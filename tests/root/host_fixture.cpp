@@ -194,7 +194,8 @@ void host::import_image() {
   tar.file("bin/witness", file_text(variable("TANK_WITNESS")), 0755);
   if (fs::exists("/bin/busybox")) {
     tar.file("bin/busybox", file_text("/bin/busybox"), 0755);
-    for (const auto* applet : {"sh", "cat", "sleep", "mkdir", "rmdir", "id"})
+    for (const auto* applet :
+         {"sh", "cat", "sleep", "mkdir", "rmdir", "id", "ls", "mv", "stat", "grep", "head", "rm"})
       tar.symlink(std::string{"bin/"} + applet, "busybox");
   }
   tar.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/data:/bin/sh\n");

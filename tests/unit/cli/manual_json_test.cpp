@@ -2,6 +2,7 @@
 #include "api/api_protocol.hpp"
 #include "api/pod_usage.hpp"
 #include "cli/image_text.hpp"
+#include "cli/volume.hpp"
 #include "config/pod.hpp"
 #include "pod/model.hpp"
 #include "tests/unit/cli/manual_page.hpp"
@@ -86,6 +87,10 @@ TEST_CASE("tank(1) has the fields of what pods use") {
 
 TEST_CASE("tank(1) has the fields of the watch directory's files") {
   compare_with("FileStatusList", keys_of(api::file_document({file_status{}}, 0)));
+}
+
+TEST_CASE("tank(1) has the fields of volumes") {
+  compare_with("Volumes", keys_of(volume_document({volume_row{}})));
 }
 
 TEST_CASE("tank(1) has the fields of images") {

@@ -89,7 +89,7 @@ TEST_CASE("what is wrong with the files is said once") {
   terminal t{false};
   screen s{t.context};
   auto v = view({});
-  v.files.push_back({"x.yaml", {}, {"x.yaml:1:1: bad\x1b[2J"}, {}, false});
+  v.files.push_back({"x.yaml", {}, {}, {"x.yaml:1:1: bad\x1b[2J"}, {}, false});
   s.show(v);
   CHECK(t.said() == "x.yaml:1:1: bad\\x1b[2J\n");
   s.show(v);

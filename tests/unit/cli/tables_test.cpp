@@ -127,9 +127,9 @@ TEST_CASE("ages read as kubectl's") {
 }
 
 TEST_CASE("files with errors say whether the last good version is in force") {
-  const std::string text = file_table({{"a.yaml", {"default/web"}, {}, {"old field"}, false},
-                                       {"b.yaml", {"x/y"}, {"b.yaml:3:1: bad"}, {}, true},
-                                       {"c.yaml", {}, {"c.yaml:1:1: worse"}, {}, false}});
+  const std::string text = file_table({{"a.yaml", {"default/web"}, {}, {}, {"old field"}, false},
+                                       {"b.yaml", {"x/y"}, {}, {"b.yaml:3:1: bad"}, {}, true},
+                                       {"c.yaml", {}, {}, {"c.yaml:1:1: worse"}, {}, false}});
   CHECK(text == "FILE     STATUS                  PODS\n"
                 "a.yaml   ok                      web\n"
                 "b.yaml   error, last good kept   x/y\n"

@@ -68,7 +68,7 @@ TEST_CASE("exit waits for the pods that end by themselves, and for no others") {
 
 TEST_CASE("a file in error and an empty directory end the wait with the reason") {
   auto v = view({pod("a", pod_state::starting)});
-  v.files.push_back({"x.yaml", {}, {"x.yaml:1:1: it is bad"}, {}, false});
+  v.files.push_back({"x.yaml", {}, {}, {"x.yaml:1:1: it is bad"}, {}, false});
   CHECK(judge_up(v, up_goal::ready) == up_end{{"x.yaml:1:1: it is bad"}});
   CHECK(judge_up(view({}), up_goal::ready)->problems.size() == 1);
   CHECK_FALSE(judge_up(view({}), up_goal::forever));
