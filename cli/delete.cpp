@@ -10,13 +10,13 @@
 namespace tank::cli {
 namespace {
 
-struct options {
+struct delete_options {
   std::vector<std::string> names;
   std::string file;
   std::string ns;
 };
 
-result<std::vector<std::string>> keys_of(invocation& line, const options& given) {
+result<std::vector<std::string>> keys_of(invocation& line, const delete_options& given) {
   std::vector<std::string> keys;
   for (const auto& name : given.names)
     keys.push_back(TANK_TRY(parse_pod_name(name, given.ns)).key());
@@ -30,7 +30,7 @@ result<std::vector<std::string>> keys_of(invocation& line, const options& given)
   return keys;
 }
 
-result<int> remove(invocation& line, const options& given) {
+result<int> remove(invocation& line, const delete_options& given) {
   const auto settings = TANK_TRY(line.settings());
   const auto keys = TANK_TRY(keys_of(line, given));
   TANK_TRY(delete_manifests(settings.dirs.manifest_dir, keys));
@@ -42,7 +42,7 @@ result<int> remove(invocation& line, const options& given) {
 } // namespace
 
 void add_delete(CLI::App& app, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<delete_options>();
   auto* command = app.add_subcommand("delete", "Remove manifests from the watch directory");
   auto* names = command->add_option("NAME", given->names, "pods: web, pod/web, or ns/web");
   auto* file =

@@ -12,7 +12,7 @@
 namespace tank::cli {
 namespace {
 
-struct options {
+struct get_options {
   std::string what = "pods";
   std::vector<std::string> names;
   std::string ns;
@@ -20,7 +20,7 @@ struct options {
   bool watch = false;
 };
 
-void print_pods(invocation& line, const options& given, const std::vector<pod_status>& pods) {
+void print_pods(invocation& line, const get_options& given, const std::vector<pod_status>& pods) {
   auto& out = line.context.out;
   const auto now = line.context.realtime_ns();
   if (given.output == "json") out << api::status_document(pods, false, 2) << "\n";
@@ -33,11 +33,11 @@ void print_pods(invocation& line, const options& given, const std::vector<pod_st
   out.flush();
 }
 
-result<std::vector<pod_status>> choose(std::vector<pod_status> pods, const options& given) {
+result<std::vector<pod_status>> choose(std::vector<pod_status> pods, const get_options& given) {
   return chosen(std::move(pods), given.names, given.ns, "no such pod is desired");
 }
 
-result<int> get_pods(invocation& line, const options& given) {
+result<int> get_pods(invocation& line, const get_options& given) {
   const auto settings = TANK_TRY(line.settings());
   auto daemon = TANK_TRY(client::connect(settings.dirs.control_socket()));
   if (!given.watch) {
@@ -60,7 +60,7 @@ result<int> get_pods(invocation& line, const options& given) {
   return exit_ok;
 }
 
-result<int> get_files(invocation& line, const options& given) {
+result<int> get_files(invocation& line, const get_options& given) {
   const auto settings = TANK_TRY(line.settings());
   auto daemon = TANK_TRY(client::connect(settings.dirs.control_socket()));
   const auto files = TANK_TRY(daemon.files());
@@ -78,7 +78,7 @@ result<int> get_files(invocation& line, const options& given) {
   return exit_ok;
 }
 
-void add_options(CLI::App& command, invocation& line, const std::shared_ptr<options>& given) {
+void add_options(CLI::App& command, invocation& line, const std::shared_ptr<get_options>& given) {
   command.add_option("NAME", given->names, "only these pods");
   command.add_option("-n,--namespace", given->ns, "only this namespace")->type_name("NAMESPACE");
   accept_only(*command.add_option("-o,--output", given->output, "table, wide, json, yaml or name")
@@ -96,7 +96,7 @@ void add_options(CLI::App& command, invocation& line, const std::shared_ptr<opti
 } // namespace
 
 void add_get(CLI::App& app, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<get_options>();
   auto* get = app.add_subcommand("get", "Show pods, or the files of the watch directory");
   accept_only(*get->add_option("WHAT", given->what, "pods or files")->required(),
               {"pods", "files", "pod", "po", "file"});
@@ -107,7 +107,7 @@ void add_get(CLI::App& app, invocation& line) {
               "  tank get pods web -o wide\n"
               "  tank get files            which manifests are in force, and what is wrong");
   auto* ps = app.add_subcommand("ps", "The same as 'get pods'");
-  add_options(*ps, line, std::make_shared<options>());
+  add_options(*ps, line, std::make_shared<get_options>());
   ps->footer("Examples:\n  tank ps -o wide");
 }
 

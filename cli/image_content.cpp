@@ -21,7 +21,7 @@ std::string creation_time(const cli_context& context) {
   return format_rfc3339(std::max<std::int64_t>(ns, 0) / 1'000'000'000);
 }
 
-struct options {
+struct content_options {
   std::string source;
   std::string name;
   std::vector<std::string> changes;
@@ -29,9 +29,9 @@ struct options {
   std::string output;
   std::string format = "oci-archive";
 };
-using given_options = std::shared_ptr<options>;
+using given_options = std::shared_ptr<content_options>;
 
-result<int> import(invocation& line, const options& given) {
+result<int> import(invocation& line, const content_options& given) {
   const auto name = TANK_TRY(oci::parse_reference(given.name));
   auto store = TANK_TRY(open_image_store(line));
   const auto image =
@@ -40,7 +40,7 @@ result<int> import(invocation& line, const options& given) {
   return exit_ok;
 }
 
-result<int> load(invocation& line, const options& given) {
+result<int> load(invocation& line, const content_options& given) {
   std::optional<oci::reference> name;
   if (!given.name.empty()) name = TANK_TRY(oci::parse_reference(given.name));
   auto store = TANK_TRY(open_image_store(line));
@@ -56,7 +56,7 @@ result<int> load(invocation& line, const options& given) {
   return exit_ok;
 }
 
-result<int> save(invocation& line, const options& given) {
+result<int> save(invocation& line, const content_options& given) {
   const auto& names = given.names;
   const auto store = TANK_TRY(open_image_store(line));
   if (given.output == "-") {
@@ -82,7 +82,7 @@ void does(CLI::App* command, invocation& line, const given_options& given, F ver
 } // namespace
 
 void add_image_content(CLI::App& image, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<content_options>();
   auto* imported = image.add_subcommand("import", "Make an image of one root filesystem archive");
   imported->add_option("ROOTFS", given->source, "a tar: plain, gzip or zstd")->required();
   imported->add_option("NAME", given->name, "what to call it")->required();

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t max_manifest = 10u << 20;
+constexpr std::size_t max_manifest_file = 10u << 20;
 
 bool is_manifest(const std::string& name) {
   return !name.starts_with(".") &&
@@ -95,7 +95,7 @@ result<std::vector<held_file>> list_manifests(const fs::path& dir) {
     return fail_errno(ec.value(), "read", dir.string());
   std::sort(files.begin(), files.end(), [](auto& a, auto& b) { return a.path < b.path; });
   for (auto& file : files) {
-    const auto text = read_file(file.path, max_manifest);
+    const auto text = read_file(file.path, max_manifest_file);
     if (!text) continue;
     for (const auto& doc : config::parse_manifest(*text).pods) {
       if (doc.pod.metadata.name.empty()) continue;

@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using clock = std::chrono::steady_clock;
 
-struct options {
+struct up_options {
   std::vector<std::string> sources;
   std::string wait;
   std::string until;
@@ -145,7 +145,7 @@ class up_loop {
   bool signalled_ = false;
 };
 
-result<int> run_up(invocation& line, const options& given) {
+result<int> run_up(invocation& line, const up_options& given) {
   auto settings = TANK_TRY(line.settings());
   std::vector<fs::path> sources;
   for (const auto& source : given.sources) {
@@ -181,7 +181,7 @@ result<int> run_up(invocation& line, const options& given) {
 } // namespace
 
 void add_up(CLI::App& app, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<up_options>();
   auto* command = app.add_subcommand("up", "Run manifests in the foreground until Ctrl-C");
   command->add_option("SOURCE", given->sources, "directories and manifest files")->required();
   auto* wait =

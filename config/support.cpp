@@ -76,7 +76,7 @@ bool is_used(const type& t, const void* value) {
 }
 
 /// For the comparison with a rule's neutral text; empty for what is no scalar.
-std::string scalar_text(const type& t, const void* value) {
+std::string text_of_scalar(const type& t, const void* value) {
   switch (t.what) {
   case kind::string:
     return *static_cast<const std::string*>(value);
@@ -87,7 +87,7 @@ std::string scalar_text(const type& t, const void* value) {
   case kind::int64:
     return std::to_string(*static_cast<const std::int64_t*>(value));
   case kind::optional:
-    return t.get(value) != nullptr ? scalar_text(t.element(), t.get(value)) : std::string{};
+    return t.get(value) != nullptr ? text_of_scalar(t.element(), t.get(value)) : std::string{};
   default:
     return {};
   }
@@ -130,7 +130,8 @@ class walker {
     const type& t = f.of();
     if (!is_used(t, value)) return;
     const auto* rule = rule_of(owner.name, f.key);
-    if (rule != nullptr && !rule->neutral.empty() && scalar_text(t, value) == rule->neutral) return;
+    if (rule != nullptr && !rule->neutral.empty() && text_of_scalar(t, value) == rule->neutral)
+      return;
     const type* inner = record_within(t);
     if (rule == nullptr && inner != nullptr && has_rules(*inner)) return below(t, value, path);
     const auto reason = rule == nullptr ? std::string_view{} : rule->reason;

@@ -16,10 +16,10 @@ namespace tank::oci {
 
 namespace {
 
-constexpr int max_links = 40; ///< as the kernel
+constexpr int max_links_followed = 40; ///< as the kernel
 constexpr std::size_t max_components = 4096;
 
-bool is_opaque(int directory) {
+bool hides_lower(int directory) {
   char value = 0;
   for (const char* key : {"trusted.overlay.opaque", "user.overlay.opaque"})
     if (::fgetxattr(directory, key, &value, 1) == 1 && value == 'y') return true;
@@ -89,7 +89,7 @@ result<layer_view::found> layer_view::look_up(const directory& in, const std::st
     unique_fd child{
         ::openat(layer.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
     if (!child) return fail_errno(errno, "look up", name);
-    const bool opaque = is_opaque(child.get());
+    const bool opaque = hides_lower(child.get());
     out.children.push_back(std::move(child));
     if (opaque) break;
   }
@@ -120,7 +120,7 @@ result<std::string> layer_view::read(std::string_view path, std::size_t limit) c
       if (!todo.empty()) return fail_errno(ENOTDIR, "read from image", object);
       return read_regular(next->parent.get(), name, limit, object);
     }
-    if (++links > max_links) return fail_errno(ELOOP, "read from image", object);
+    if (++links > max_links_followed) return fail_errno(ELOOP, "read from image", object);
     const auto target = TANK_TRY(read_link(next->parent.get(), name));
     if (target.starts_with('/')) way.clear();
     prepend(todo, target);

@@ -15,9 +15,9 @@ namespace tank::oci {
 
 namespace {
 
-constexpr int dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr int open_dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-bool is_whiteout(const struct stat& st) {
+bool is_overlay_whiteout(const struct stat& st) {
   return S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
 }
 
@@ -64,7 +64,7 @@ result<void> layer_writer::make_component(int parent, const std::string& name) {
   if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
     if (S_ISLNK(st.st_mode))
       return fail(errc::invalid, "enter", name, "a link to nothing in this archive");
-    if (!is_whiteout(st)) {
+    if (!is_overlay_whiteout(st)) {
       auto wrong = fail(errc::invalid, "enter", name, "it is not a directory");
       wrong.value().sys = ENOTDIR;
       return wrong;
@@ -73,7 +73,7 @@ result<void> layer_writer::make_component(int parent, const std::string& name) {
     opaque = true;
   }
   if (::mkdirat(parent, name.c_str(), 0700) != 0) return refused(errno, "make directory for");
-  const unique_fd fd{::openat(parent, name.c_str(), dir_flags)};
+  const unique_fd fd{::openat(parent, name.c_str(), open_dir_flags)};
   if (!fd || ::fchmod(fd.get(), 0755) != 0) return refused(errno, "make directory for");
   return opaque ? mark_opaque(fd.get()) : remember_place(fd.get(), implied_);
 }
@@ -120,7 +120,7 @@ result<bool> layer_writer::clear(const std::string& name) {
   const unique_fd parent{std::exchange(parent_, {})};
   TANK_TRY(remove_tree(parent.get(), name));
   // What was removed may have been on the way to the remembered parent, through some link.
-  return enter(parent_path_).map([&] { return is_whiteout(st); });
+  return enter(parent_path_).map([&] { return is_overlay_whiteout(st); });
 }
 
 bool layer_writer::is_ours(const entry_facts& entry) const {
@@ -237,7 +237,7 @@ result<void> layer_writer::directory(const entry_facts& entry) {
         return refused(errno, "make directory for");
     }
   }
-  const unique_fd fd{::openat(parent_.get(), name_.c_str(), dir_flags)};
+  const unique_fd fd{::openat(parent_.get(), name_.c_str(), open_dir_flags)};
   if (!fd) return refused(errno, "open directory of");
   if (opaque) TANK_TRY(mark_opaque(fd.get()));
   if (::fstat(fd.get(), &st) != 0) return refused(errno, "stat");
@@ -327,7 +327,7 @@ result<void> layer_writer::whiteout(const std::string& path) {
   struct stat st {};
   if (::fstatat(parent_.get(), name_.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
     if (!S_ISDIR(st.st_mode)) return {};
-    const unique_fd fd{::openat(parent_.get(), name_.c_str(), dir_flags)};
+    const unique_fd fd{::openat(parent_.get(), name_.c_str(), open_dir_flags)};
     if (!fd) return refused(errno, "open directory of");
     return mark_opaque(fd.get());
   }

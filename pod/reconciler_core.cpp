@@ -1,5 +1,6 @@
 #include "pod/reconciler_core.hpp"
 
+#include "base/clock.hpp"
 #include "base/stop_reason.hpp"
 #include "config/pod.hpp"
 #include "pod/container_machine.hpp"
@@ -136,10 +137,6 @@ bool reconciler_core::hand_over_to_heir(entry& e, const stop_reason& why, const 
 
 // --- over the end of a daemon --------------------------------------------------------------------
 
-static std::int64_t ns_of(std::chrono::steady_clock::time_point at) {
-  return at.time_since_epoch() / std::chrono::nanoseconds{1};
-}
-
 std::optional<pod_record> reconciler_core::record(const std::string& key) const {
   const auto it = entries_.find(key);
   if (it == entries_.end() || stopped_for_good(it->second)) return std::nullopt;
@@ -175,12 +172,6 @@ bool reconciler_core::stopped_for_good(const entry& e) const {
   return stopping_all_ && !e.alive;
 }
 
-static std::chrono::steady_clock::time_point at_ns(std::int64_t ns) {
-  return std::chrono::steady_clock::time_point{
-      std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-          std::chrono::nanoseconds{ns})};
-}
-
 reconcile_effects reconciler_core::restore(const std::vector<pod_record>& records,
                                            const instant& now) {
   reconcile_effects out;
@@ -205,10 +196,10 @@ reconcile_effects reconciler_core::restore(const std::vector<pod_record>& record
     show_containers(e, {});
     show_no_run(e);
     for (const auto end : r.ends)
-      e.ends.push_back(at_ns(end));
+      e.ends.push_back(steady_at(end));
     if (r.state == pod_state::backing_off) {
       e.generation = ++last_generation_;
-      e.restart_at = at_ns(r.restart_at);
+      e.restart_at = steady_at(r.restart_at);
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(*e.restart_at - now.mono);
       out.emplace_back(wake_run{r.key, e.generation, std::max(left, std::chrono::milliseconds{0})});
     } else if (r.state != pod_state::terminal) {
@@ -224,11 +215,11 @@ void reconciler_core::restore_run(entry& e, const pod_record& r, const instant& 
   e.next = r.next;
   e.leaving = r.leaving;
   e.limits_edited = r.limits_edited;
-  if (r.run.phase == run_phase::released) e.running_since = at_ns(r.run.released_at);
+  if (r.run.phase == run_phase::released) e.running_since = steady_at(r.run.released_at);
   if (e.status.state == pod_state::starting) e.status.message = "adopting"; // until its shim tells
   start_runtime(e, true, out);
   if (e.status.state != pod_state::stopping) return;
-  if (r.stop_by != 0) e.stop_by = at_ns(r.stop_by);
+  if (r.stop_by != 0) e.stop_by = steady_at(r.stop_by);
   resume_stop(e, now, out);
 }
 
