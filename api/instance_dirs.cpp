@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <set>
+#include <sstream>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -38,12 +39,21 @@ result<std::unique_ptr<instance_dirs>> instance_dirs::open(const directories& di
   TANK_TRY(make_directories(dirs.pod_logs()));
   TANK_TRY(own->make(dirs.run_dir));
   TANK_TRY(own->lock());
+  remove_unfinished(dirs.run_dir);
   TANK_TRY(own->make(dirs.pod_runs()));
   TANK_TRY(own->make(dirs.pod_states()));
   if (adopt) TANK_TRY(own->make(dirs.pod_records()));
   TANK_TRY(own->open_cgroups());
   own->sweep();
   return own;
+}
+
+static std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in{text};
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
+  return lines;
 }
 
 result<void> instance_dirs::make(const fs::path& dir) {
@@ -57,25 +67,52 @@ result<void> instance_dirs::make(const fs::path& dir) {
   return {};
 }
 
-/// Those that predecessors made are in a file, one path a line: whoever is last removes them.
+/// The directories that opening the cgroups of `dirs` is about to make, parents first.
+static std::vector<fs::path> missing_cgroups(const directories& dirs) {
+  std::vector<fs::path> missing;
+  for (const auto& h : dirs.cgroups.hierarchies) {
+    auto at = h.mount;
+    const auto below = h.directory.lexically_relative(h.mount) / dirs.instance();
+    for (const auto& part : below.lexically_normal()) {
+      at /= part;
+      std::error_code ec;
+      if (!fs::exists(at, ec)) missing.push_back(at);
+    }
+  }
+  return missing;
+}
+
+result<void> instance_dirs::record_cgroups(std::vector<fs::path> dirs) {
+  cgroups_ = std::move(dirs);
+  std::string text;
+  for (const auto& dir : cgroups_)
+    text += dir.string() + "\n";
+  return write_file_atomic(dirs_.cgroups_file(), text, 0600);
+}
+
+/// Those that predecessors made are in a file, one path a line: whoever is last removes them. What is
+/// about to be made is written first: a daemon may be killed as soon as it is made.
 result<void> instance_dirs::open_cgroups() {
   if (dirs_.cgroups.version == cgroup_version::none) return {};
+  const auto known = lines_of(read_file(dirs_.cgroups_file(), std::size_t{1} << 20).value_or(""));
+  const auto with_known = [&](const std::vector<fs::path>& more) {
+    std::vector<fs::path> all{known.begin(), known.end()};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const auto missing = missing_cgroups(dirs_);
+  cgroups_ = with_known({});
+  if (!missing.empty()) TANK_TRY(record_cgroups(with_known(missing)));
   auto opened = port_->open_cgroups(dirs_.cgroups, dirs_.instance());
+  // Somebody else's directory may have come between.
+  const auto made = opened.value_or(std::vector<fs::path>{});
+  if (made != missing) TANK_TRY(record_cgroups(with_known(made)));
   if (!opened && dirs_.cgroups.chosen) return failure{std::move(opened).error()};
   if (!opened) {
     log_->warn("event=no_cgroups error=\"{}\"", opened.error().message());
     dirs_.cgroups = {};
-    return {};
   }
-  auto text = read_file(dirs_.cgroups_file(), std::size_t{1} << 20).value_or("");
-  for (const auto& dir : *opened)
-    text += dir.string() + "\n";
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    cgroups_.emplace_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return opened->empty() ? result<void>{} : write_file_atomic(dirs_.cgroups_file(), text, 0600);
+  return {};
 }
 
 /// Parents come before their children; a line that comes twice does no harm.

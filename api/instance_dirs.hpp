@@ -50,6 +50,7 @@ class instance_dirs {
   result<void> make(const std::filesystem::path& dir);
   result<void> lock();
   result<void> open_cgroups();
+  result<void> record_cgroups(std::vector<std::filesystem::path> dirs);
   void close_cgroups();
   void sweep();
 

@@ -71,6 +71,18 @@ result<void> write_file_atomic(const std::filesystem::path& path, std::string_vi
   return {};
 }
 
+void remove_unfinished(const std::filesystem::path& dir) {
+  std::error_code ec;
+  for (std::filesystem::directory_iterator it{dir, ec}, end; !ec && it != end; it.increment(ec)) {
+    const auto name = it->path().filename().string();
+    const auto mark = name.rfind(".tmp");
+    const bool ours = name.starts_with(".") && mark != std::string::npos && mark > 0 &&
+                      mark + 4 < name.size() &&
+                      name.find_first_not_of("0123456789.", mark + 4) == std::string::npos;
+    if (ours) ::unlink(it->path().c_str());
+  }
+}
+
 result<void> write_new_file(const std::filesystem::path& path, std::string_view content,
                             mode_t mode) {
   const unique_fd fd{

@@ -24,6 +24,10 @@ result<std::string> read_all(int fd, std::size_t limit, const std::string& name)
 result<void> write_file_atomic(const std::filesystem::path& path, std::string_view content,
                                mode_t mode = 0644);
 
+/// Removes the temporary files that writers of `write_file_atomic` in `dir` have left, which were killed.
+/// No writer may be at work there. What cannot be removed stays.
+void remove_unfinished(const std::filesystem::path& dir);
+
 /// Makes a file that is not there yet, whatever the umask; errc::exists. A few syscalls and no
 /// fsync: for a tmpfs, and for what is made anew after a crash.
 result<void> write_new_file(const std::filesystem::path& path, std::string_view content,
