@@ -27,6 +27,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "oci/cancellation.hpp"
 #include "oci/image_details.hpp"
 #include "oci/limits.hpp"
 #include "oci/reference.hpp"
@@ -107,7 +108,9 @@ class store {
                                   std::string_view ref = {}) const;
 
   /// Brings the image of a source (image_source.hpp) under the source's own text as its name. When
-  /// the source has not changed since, and the image is here undamaged, nothing is read.
+  /// the source has not changed since, and the image is here undamaged, nothing is read. errc::
+  /// invalid is about the text, errc::unavailable about what is missing (the file, a blob, an image
+  /// of that name in it), errc::corrupt about what cannot be read or unpacked.
   result<image> bring(std::string_view source) const;
 
   /// The image of that name, with its layers unpacked; errc::not_found when it is not here. Also
@@ -143,11 +146,13 @@ class store {
   result<std::vector<damage>> verify(bool contents) const;
 
   /// Writes images as an OCI layout: a new directory, or one tar. Blobs are verified on the way;
-  /// errc::exists when `to` exists; nothing stays when it fails.
+  /// errc::exists when `to` exists. `to` is there only when it is whole; nothing stays when it
+  /// fails or, with errc::cancelled, is stopped. `stop` may be null.
   result<void> save(const std::vector<std::string>& names, const std::filesystem::path& to,
-                    save_format format) const;
+                    save_format format, const cancellation* stop = nullptr) const;
   /// The tar, to a descriptor (borrowed).
-  result<void> save(const std::vector<std::string>& names, int to) const;
+  result<void> save(const std::vector<std::string>& names, int to,
+                    const cancellation* stop = nullptr) const;
 
   [[nodiscard]] const std::filesystem::path& root() const noexcept { return root_; }
 
