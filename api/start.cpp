@@ -123,6 +123,7 @@ result<void> instance::parts::open(caf::actor_system& system) {
   options.dirs = own->dirs();
   auto storing = store_options_of(dirs);
   storing.limits = options.images.limits;
+  storing.named_by_manifests = options.images.named_by_manifests;
   auto store =
       std::make_shared<const oci::store>(TANK_TRY(oci::store::open(dirs.images(), storing)));
   keep_room(store);

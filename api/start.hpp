@@ -51,6 +51,8 @@ struct image_options {
   oci::watermarks room;
   std::chrono::milliseconds room_period{0};
   std::chrono::milliseconds minimum_age = std::chrono::minutes{2};
+  /// store_options::named_by_manifests; may be empty.
+  std::function<result<std::vector<std::string>>()> named_by_manifests;
 };
 
 struct start_options {
