@@ -118,7 +118,7 @@ result<container_inputs> prepare_container(const pod_request& r, const config::c
 
 result<void> clean_container(const config::container& container, const directories& dirs,
                              const std::string& uid, kernel::pod_files& files) {
-  return files.remove_tree(dirs.pod_state(uid) / container.name);
+  return files.remove_tree(dirs.container_state(uid, container.name));
 }
 
 run::facts facts_of(const container_inputs& inputs) {

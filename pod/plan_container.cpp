@@ -62,7 +62,7 @@ static result<std::filesystem::path> source_of(const config::volume& volume,
     if (!e.medium.empty())
       return fail(errc::unsupported, "mount volume", volume.name,
                   "emptyDir.medium '" + e.medium + "' is not supported");
-    empty_dir dir{.path = r.pod.dirs.pod_state(r.pod.uid) / "volumes" / volume.name};
+    empty_dir dir{.path = r.pod.dirs.volume_state(r.pod.uid, volume.name)};
     dir.mode = static_cast<std::uint32_t>(e.mode.value_or(0777));
     dir.uid = dir.gid = r.users.first;
     if (const auto group = fs_group_of(*r.pod.pod); group != 0) {
@@ -207,7 +207,7 @@ static result<std::vector<step>> steps_of(const container_request& r, container_
     const auto target = std::string{"/etc/"} + name;
     const bool taken = std::any_of(volumes.begin(), volumes.end(),
                                    [&](const bind_step& b) { return b.target == target; });
-    return taken ? std::filesystem::path{} : r.pod.dirs.pod_run(r.pod.uid) / "etc" / name;
+    return taken ? std::filesystem::path{} : r.pod.dirs.pod_etc(r.pod.uid) / name;
   };
   options.hosts = own("hosts");
   options.hostname = own("hostname");
@@ -227,7 +227,7 @@ result<container_inputs> plan_container(const container_request& r) {
     return fail(errc::invalid, "run image", r.image.name, "it has no layers");
   container_inputs out;
   if (!r.image.name.starts_with("rootfs:"))
-    out.upper_dir = r.pod.dirs.pod_state(r.pod.uid) / r.container.name;
+    out.upper_dir = r.pod.dirs.container_state(r.pod.uid, r.container.name);
   out.stop_signal = TANK_TRY(signal_number(r.params.stop_signal));
   out.plan.container = r.container.name;
   out.plan.attempt = r.attempt;

@@ -68,9 +68,13 @@ struct prepared_sandbox {
 };
 result<prepared_sandbox> prepare_sandbox(const pod_request& request, kernel::port& port);
 
+/// Writes the etc files again when they are not there: earlier versions had them elsewhere.
+result<void> restore_etc(const pod_request& request, kernel::user_range users,
+                         kernel::pod_files& files);
+
 /// Removes what one run made: its shim, should it live (after a failure of ours), its cgroups with
-/// whatever still runs in them, its run directory and its writable layers. emptyDirs stay for the
-/// next run of the pod: the janitor removes them when the pod is gone for good.
+/// whatever still runs in them, its run directory, its etc files and its writable layers. emptyDirs
+/// stay for the next run of the pod: the janitor removes them when the pod is gone for good.
 result<void> clean_sandbox(const config::pod& pod, const directories& dirs, const std::string& uid,
                            kernel::port& port);
 

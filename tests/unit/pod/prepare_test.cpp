@@ -271,13 +271,14 @@ TEST_CASE("a launch is prepared: directories, etc files") {
   ::umask(before);
   REQUIRE_MESSAGE(made.has_value(), made.error().message());
   const auto run = w.dirs.pod_run("u-1");
-  CHECK(w.text(run / "etc/hostname") == "web\n");
-  CHECK(w.text(run / "etc/hosts").find("web") != std::string::npos);
-  CHECK(w.text(run / "etc/resolv.conf").find("nameserver 10.0.0.1") != std::string::npos);
-  CHECK(w.mode(run / "etc/hosts") == 0644);
+  const auto etc = w.dirs.pod_etc("u-1");
+  CHECK(w.text(etc / "hostname") == "web\n");
+  CHECK(w.text(etc / "hosts").find("web") != std::string::npos);
+  CHECK(w.text(etc / "resolv.conf").find("nameserver 10.0.0.1") != std::string::npos);
+  CHECK(w.mode(etc / "hosts") == 0644);
   CHECK(w.mode(run) == 0700);
-  CHECK(fs::is_directory(w.dirs.pod_state("u-1") / "main/upper"));
-  CHECK(w.mode(w.dirs.pod_state("u-1") / "volumes/data") == 0777);
+  CHECK(fs::is_directory(w.dirs.container_state("u-1", "main") / "upper"));
+  CHECK(w.mode(w.dirs.volume_state("u-1", "data")) == 0777);
   CHECK(made->plan.log.path == w.dirs.pod_log("default", "web", "u-1") / "main/2.log");
   CHECK(fs::is_directory(made->plan.log.path.parent_path()));
   CHECK(made->plan.log.max_bytes == 4096);
@@ -287,17 +288,17 @@ TEST_CASE("a launch is prepared: directories, etc files") {
 TEST_CASE("a second run starts from a clean layer, and keeps the emptyDir") {
   launch_world w;
   REQUIRE(w.launch().has_value());
-  std::ofstream(w.dirs.pod_state("u-1") / "main/upper/dirt") << "x";
-  std::ofstream(w.dirs.pod_state("u-1") / "volumes/data/kept") << "x";
+  std::ofstream(w.dirs.container_state("u-1", "main") / "upper/dirt") << "x";
+  std::ofstream(w.dirs.volume_state("u-1", "data") / "kept") << "x";
   const auto again = w.launch(1); // the first was never cleaned
   REQUIRE_MESSAGE(again.has_value(), again.error().message());
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main/upper/dirt"));
-  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+  CHECK_FALSE(fs::exists(w.dirs.container_state("u-1", "main") / "upper/dirt"));
+  CHECK(fs::exists(w.dirs.volume_state("u-1", "data") / "kept"));
 
   REQUIRE(clean_sandbox(*w.request().pod, w.dirs, "u-1", w.port).has_value());
   CHECK_FALSE(fs::exists(w.dirs.pod_run("u-1")));
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main"));
-  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+  CHECK_FALSE(fs::exists(w.dirs.container_state("u-1", "main")));
+  CHECK(fs::exists(w.dirs.volume_state("u-1", "data") / "kept"));
 }
 
 TEST_CASE(
@@ -381,9 +382,9 @@ TEST_CASE("a container that runs again starts from a clean layer, a log and a cg
   const auto first = w.prepare(r).value();
   REQUIRE(w.prepare(r, 0, 1).has_value());
   CHECK(w.port.cgroup_calls.empty()); // theirs were made with the pod's
-  std::ofstream(w.dirs.pod_state("u-1") / "main/upper/dirt") << "x";
-  std::ofstream(w.dirs.pod_state("u-1") / "side/upper/kept") << "x";
-  std::ofstream(w.dirs.pod_state("u-1") / "volumes/data/kept") << "x";
+  std::ofstream(w.dirs.container_state("u-1", "main") / "upper/dirt") << "x";
+  std::ofstream(w.dirs.container_state("u-1", "side") / "upper/kept") << "x";
+  std::ofstream(w.dirs.volume_state("u-1", "data") / "kept") << "x";
   std::ofstream(first.plan.log.path) << "x";
 
   const auto again = w.prepare(r, 1);
@@ -391,13 +392,13 @@ TEST_CASE("a container that runs again starts from a clean layer, a log and a cg
   CHECK(again->plan.attempt == 1);
   CHECK(again->plan.log.path == first.plan.log.path.parent_path() / "1.log");
   CHECK(w.port.cgroup_calls == std::vector<std::string>{"make_one " + (name / "main").string()});
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main/upper/dirt"));
-  CHECK(fs::exists(w.dirs.pod_state("u-1") / "side/upper/kept"));
-  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+  CHECK_FALSE(fs::exists(w.dirs.container_state("u-1", "main") / "upper/dirt"));
+  CHECK(fs::exists(w.dirs.container_state("u-1", "side") / "upper/kept"));
+  CHECK(fs::exists(w.dirs.volume_state("u-1", "data") / "kept"));
 
   REQUIRE(clean_sandbox(*r.pod, w.dirs, "u-1", w.port).has_value());
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main"));
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "side"));
-  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+  CHECK_FALSE(fs::exists(w.dirs.container_state("u-1", "main")));
+  CHECK_FALSE(fs::exists(w.dirs.container_state("u-1", "side")));
+  CHECK(fs::exists(w.dirs.volume_state("u-1", "data") / "kept"));
   CHECK(w.port.cgroups.empty());
 }
