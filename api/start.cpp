@@ -84,6 +84,7 @@ struct instance::parts {
   explicit parts(start_options o) : options{std::move(o)} {}
   start_options options;
   std::shared_ptr<id_ranges> ids;
+  std::shared_ptr<given_paths> given;
   std::unique_ptr<instance_dirs> own;
   std::shared_ptr<status_board> board = std::make_shared<status_board>();
   std::shared_ptr<poller> fds;
@@ -119,6 +120,7 @@ result<void> instance::parts::open(caf::actor_system& system) {
   const auto& dirs = options.dirs;
   roles = options.roles ? options.roles : std::make_shared<role_table>();
   ids = std::make_shared<id_ranges>(dirs, options.ids);
+  given = std::make_shared<given_paths>(dirs);
   own = TANK_TRY(instance_dirs::open(dirs, options.port, options.logger, options.adopt, ids));
   options.dirs = own->dirs();
   auto storing = store_options_of(dirs);
@@ -253,6 +255,7 @@ runtime_factory instance::parts::make_runtimes(std::shared_ptr<pod_storage> stor
   runtimes.storage = std::move(storage);
   runtimes.records = records;
   runtimes.ids = ids;
+  runtimes.given = given;
   runtimes.dirs = options.dirs;
   runtimes.log = options.logs;
   runtimes.pids_limit = options.pids_limit;

@@ -51,10 +51,11 @@ static std::uint32_t fs_group_of(const config::pod& pod) {
 
 /// Where `volume` is on the host; notes what has to be made or checked.
 static result<std::filesystem::path> source_of(const config::volume& volume,
+                                               const config::volume_mount& mount,
                                                const container_request& r, container_inputs& out) {
   if (volume.host_path) {
     const auto& h = *volume.host_path;
-    out.host_paths.push_back({volume.name, h.path, h.type.value_or("")});
+    out.host_paths.push_back({volume.name, h.path, h.type.value_or(""), !mount.read_only});
     return std::filesystem::path{h.path};
   }
   if (volume.empty_dir) {
@@ -88,7 +89,7 @@ static result<std::vector<bind_step>> volumes_of(const container_request& r,
     auto target = std::filesystem::path{m.mount_path}.lexically_normal();
     if (!target.has_filename()) target = target.parent_path();
     bind_step bind;
-    bind.source = TANK_TRY(source_of(*volume, r, out));
+    bind.source = TANK_TRY(source_of(*volume, m, r, out));
     bind.target = target.string();
     bind.read_only = m.read_only;
     bind.recursive = true;

@@ -13,6 +13,7 @@
 #include "config/pod.hpp"
 #include "kernel/port.hpp"
 #include "pod/etc_files.hpp"
+#include "pod/given_paths.hpp"
 #include "pod/id_ranges.hpp"
 #include "pod/plan_cgroup.hpp"
 
@@ -39,8 +40,9 @@ struct pod_request {
   std::string uid;
   std::uint32_t restart = 0; ///< runs of this content before: the lowest number of the log file
   log_limits log;
-  std::uint64_t pids_limit = 0;        ///< of the pod; 0: none
-  std::shared_ptr<id_ranges> ids = {}; ///< null: no pod can have users of its own
+  std::uint64_t pids_limit = 0;            ///< of the pod; 0: none
+  std::shared_ptr<id_ranges> ids = {};     ///< null: no pod can have users of its own
+  std::shared_ptr<given_paths> given = {}; ///< null: nobody keeps account of hostPaths
 };
 
 struct sandbox_inputs {
