@@ -315,6 +315,7 @@ child_spec instance::parts::api(std::shared_ptr<const unique_fd> listener) {
                             .reconciler = current("reconciler"),
                             .watcher = current("manifest_watcher"),
                             .version = options.version,
+                            .cgroups = options.dirs.cgroups,
                             .jobs = jobs,
                             .read_usage =
                                 [port = options.port, dirs = options.dirs](const std::string& uid) {

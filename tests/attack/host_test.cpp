@@ -131,6 +131,33 @@ TEST_CASE("class 17: a pod that is given the run directory but is not root conne
   CHECK(has(attempt("0"), "connect /run/tank.sock: errno 0\n"));
 }
 
+TEST_CASE("class 17: root in a pod that is given the run directory is told nothing") {
+  arena a;
+  a.put({.name = "peer"});
+  const auto peer = a.await_running("peer");
+  const auto shim = "/run/pods/" + peer.uid + "/shim.sock";
+  const auto attempt = [&](const std::string& more) {
+    return a.say({.command = {"/bin/witness", "connect", "/run/tank.sock", "--", "connect", shim,
+                              "seqpacket"},
+                  .container_more = "    volumeMounts: [{name: run, mountPath: /run}]\n",
+                  .spec_more = more + "  volumes: [{name: run, hostPath: {path: " +
+                               a.dirs.run_dir.string() + "}}]\n"});
+  };
+  for (const auto* more : {"", "  hostUsers: false\n"})
+    CHECK(has(attempt(more), "connect /run/tank.sock: errno 0\n"));
+  CHECK(a.daemon().await("reason=\"a process of another namespace\""));
+  CHECK(has(attempt("  hostPID: true\n"), "connect /run/tank.sock: errno 0\n"));
+  CHECK(a.daemon().await("reason=\"a process of a pod\""));
+  // Their shims hear no other daemon than the one that they have.
+  a.hear({"restart", "peer"});
+  a.await_pod("peer", "runs again", [&](const pod_status& p) {
+    return p.state == pod_state::running && p.host_pid != peer.host_pid;
+  });
+  // The same, by a process of the host's.
+  CHECK(without_defence([&] { return connect_to(a.dirs.control_socket(), SOCK_STREAM); }) ==
+        "served");
+}
+
 TEST_CASE("class 17: another user of the host connects to neither socket") {
   arena a;
   fs::permissions(a.root, fs::perms{0755}); // not what keeps them out
