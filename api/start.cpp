@@ -283,6 +283,7 @@ child_spec instance::parts::reconciler(runtime_factory make_runtime) {
 child_spec instance::parts::manifest_watcher() {
   watcher_options watching;
   watching.sources = options.sources;
+  watching.owned = options.owned_manifests;
   watching.reconciler = current("reconciler");
   watching.jobs = jobs;
   watching.fds = fds;

@@ -64,6 +64,7 @@ struct start_options {
   /// over, as this one does with its predecessor's. Only those that were stopped (`stop`) are gone.
   bool adopt = false;
   std::vector<std::filesystem::path> sources; ///< absolute; directories and single files
+  bool owned_manifests = false;               ///< scan_request::owned of them
   std::shared_ptr<kernel::port> port;
   kernel::host_facts host;
   id_pool ids; ///< for pods with `hostUsers: false`

@@ -47,6 +47,7 @@ result<int> run_daemon(invocation& line, bool stop_pods) {
   const auto settings = TANK_TRY(line.settings());
   stop_pods = stop_pods || settings.stop_pods_on_exit;
   TANK_TRY(make_directories(settings.dirs.manifest_dir, 0755));
+  TANK_TRY(check_trusted_directory(settings.dirs.manifest_dir, writers::and_group));
   log_to_stderr(settings.log_level);
   auto signals = TANK_TRY(termination_signals::take(true));
   auto start = TANK_TRY(

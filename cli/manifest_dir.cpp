@@ -117,7 +117,7 @@ result<std::vector<apply_outcome>> apply_manifest(const fs::path& dir, std::stri
     if (outcomes[i].what == applied::unchanged) continue;
     const bool alone = parsed.pods.size() == 1;
     TANK_TRY(write_file_atomic(outcomes[i].file,
-                               alone ? text : config::to_json(parsed.pods[i].pod) + "\n"));
+                               alone ? text : config::to_json(parsed.pods[i].pod) + "\n", 0600));
   }
   return outcomes;
 }

@@ -159,6 +159,8 @@ class manifest_watcher final : public role {
     answering_.swap(asking_);
     scan_request request{.sources = options_.sources,
                          .known = options_.memory->marks,
+                         .owned = options_.owned,
+                         .gone = gone_,
                          .writing = writing_,
                          .judge = options_.judge};
     run_job(*options_.jobs, self(), [request = std::move(request)] {

@@ -41,6 +41,7 @@ struct watcher_memory {
 
 struct watcher_options {
   std::vector<std::filesystem::path> sources; ///< absolute: directories and single files
+  bool owned = false;                         ///< scan_request::owned
   std::function<caf::actor()> reconciler;     ///< the one of now
   std::shared_ptr<job_runner> jobs;
   std::shared_ptr<fd_source> fds;
