@@ -136,7 +136,9 @@ result<void> instance::parts::open(caf::actor_system& system) {
   fds = TANK_TRY(poller::create());
   jobs = std::make_shared<thread_pool>(4);
   if (options.pull)
-    pulls = std::make_shared<thread_pool>(options.images.parallel_pulls, std::nullopt);
+    // As many threads as there are pulls: who of them waits is not for the order here to say.
+    pulls =
+        std::make_shared<thread_pool>(options.images.parallel_pulls, std::chrono::milliseconds{0});
   // While the manifests are read, lest the first pod wait for its filter.
   jobs->submit([port = options.port, held = options.host.capabilities] {
     static_cast<void>(port->compile_filter({.capabilities = default_capabilities & held}));
