@@ -49,6 +49,7 @@ class scan {
     }
     for (const auto& path : paths_)
       take_file(path);
+    keep_missing();
     result_.marks = std::make_shared<const file_marks>(std::move(marks_));
     return std::move(result_);
   }

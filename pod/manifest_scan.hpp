@@ -47,6 +47,7 @@ struct scan_request {
 
 struct scan_result {
   std::vector<scanned_file> files;
+  std::set<std::string> missing; ///< of `files`: those that stay as they were, but are not there
   std::shared_ptr<const file_marks> marks;
   std::optional<error> why; ///< the listing failed: nothing is known, nothing may be concluded
 };

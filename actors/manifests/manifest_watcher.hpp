@@ -47,6 +47,9 @@ struct watcher_options {
   std::shared_ptr<fd_source> fds;
   std::chrono::milliseconds rescan = std::chrono::seconds{20};
   std::chrono::milliseconds quiet = std::chrono::milliseconds{100};
+  /// How long a file must be missing before its pods are: editors, git and `mv a b; cp b a` let it
+  /// come back.
+  std::chrono::milliseconds patience = std::chrono::milliseconds{250};
   std::function<parsed_file(const std::string& file, std::string_view text)>
       judge;                              ///< judge_manifest
   std::shared_ptr<watcher_memory> memory; ///< empty: of its own, gone with it
