@@ -100,7 +100,13 @@ result<void> instance_dirs::make(const fs::path& dir) {
 
 /// Those that predecessors made are in a file, one path a line: whoever is last removes them.
 result<void> instance_dirs::open_cgroups() {
-  if (dirs_.cgroups.version == cgroup_version::none) return {};
+  if (dirs_.cgroups.version == cgroup_version::none) {
+    if (dirs_.cgroups.chosen)
+      return fail(errc::unsupported, "use cgroups in", "cgroupRoot",
+                  "no hierarchy is mounted here that Tank may use", "mount one, or leave it out");
+    log_->warn("event=no_cgroups error=\"no hierarchy is mounted that Tank may use\"");
+    return {};
+  }
   auto opened = port_->open_cgroups(dirs_.cgroups, dirs_.instance());
   if (!opened && dirs_.cgroups.chosen) return failure{std::move(opened).error()};
   if (!opened) {
