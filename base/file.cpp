@@ -28,14 +28,19 @@ result<std::string> read_all(int fd, std::size_t limit, const std::string& name)
   return content;
 }
 
-result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
+result<unique_fd> open_regular_file(const std::filesystem::path& path) {
   // O_NONBLOCK: opening a FIFO must not hang; the type check below refuses it.
-  const unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
   if (!fd) return fail_errno(errno, "open", path);
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "stat", path);
   if (S_ISDIR(st.st_mode)) return fail_errno(EISDIR, "read", path);
   if (!S_ISREG(st.st_mode)) return fail(errc::invalid, "read", path, "not a regular file");
+  return fd;
+}
+
+result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
+  const auto fd = TANK_TRY(open_regular_file(path));
   return read_all(fd.get(), limit, path);
 }
 

@@ -16,6 +16,9 @@ namespace tank {
 /// Reads a regular file of at most `limit` bytes; errc::limit when it is larger. Blocking.
 result<std::string> read_file(const std::filesystem::path& path, std::size_t limit);
 
+/// The same, in two steps: the file, which is a regular one. Blocking.
+result<unique_fd> open_regular_file(const std::filesystem::path& path);
+
 /// Reads what is left of `fd`, at most `limit` bytes. `name` is for messages.
 result<std::string> read_all(int fd, std::size_t limit, const std::string& name);
 

@@ -48,7 +48,7 @@ result<int> get_pods(invocation& line, const get_options& given) {
   TANK_TRY(daemon.start_watch());
   const bool table = given.output == "table" || given.output == "wide";
   std::optional<std::string> before;
-  while (line.context.out) {
+  while (line.context.out && daemon.await_watch(line.context.out_fd)) {
     auto all = TANK_TRY(daemon.next_watch());
     const auto pods = TANK_TRY(choose(std::move(all), given));
     // Not every change shows in a table: ages aside, the same one is not printed twice.
@@ -87,6 +87,7 @@ void add_options(CLI::App& command, invocation& line, const std::shared_ptr<get_
   command.add_flag("-w,--watch", given->watch, "print again at each change, until Ctrl-C");
   command.callback([&line, given] {
     const bool files = given->what == "files" || given->what == "file";
+    if (files && !given->names.empty()) line.misuse = "a NAME is for pods, not for files";
     line.action = [&line, given, files] {
       return files ? get_files(line, *given) : get_pods(line, *given);
     };

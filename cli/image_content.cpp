@@ -1,14 +1,22 @@
 /// tank image import | load | save
+#include "base/thread.hpp"
 #include "base/time.hpp"
 #include "cli/image_store.hpp"
+#include "cli/signals.hpp"
 #include "cli/usage.hpp"
 #include "oci/image_source.hpp"
 #include "oci/reference.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <functional>
 #include <optional>
 #include <ostream>
+
+#include <poll.h>
+#include <sys/eventfd.h>
 
 namespace tank::cli {
 namespace {
@@ -56,18 +64,45 @@ result<int> load(invocation& line, const content_options& given) {
   return exit_ok;
 }
 
+/// Runs `work` in a thread of its own; SIGINT and SIGTERM, and a reader of the output that has
+/// gone, cancel it.
+result<void> interruptible(const std::function<result<void>(const oci::cancellation&)>& work) {
+  auto signals = TANK_TRY(termination_signals::take(false));
+  oci::cancellation stop;
+  const unique_fd over{::eventfd(0, EFD_CLOEXEC)};
+  if (!over) return fail_errno(errno, "create", "eventfd");
+  result<void> done;
+  auto worker = quiet_thread([&] {
+    done = work(stop);
+    ::eventfd_write(over.get(), 1);
+  });
+  for (bool running = true; running;) {
+    std::array<pollfd, 2> fds{pollfd{over.get(), POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0}};
+    ::poll(fds.data(), fds.size(), -1);
+    while (signals.next() != 0)
+      stop.cancel();
+    running = (fds[0].revents & POLLIN) == 0;
+  }
+  worker.join();
+  return done;
+}
+
 result<int> save(invocation& line, const content_options& given) {
   const auto& names = given.names;
   const auto store = TANK_TRY(open_image_store(line));
   if (given.output == "-") {
     if (given.format != "oci-archive")
       return fail(errc::invalid, "save image to", "standard output", "only an archive goes there");
-    TANK_TRY(store.save(names, line.context.out_fd));
+    TANK_TRY(interruptible([&](const oci::cancellation& stop) {
+      return store.save(names, line.context.out_fd, &stop);
+    }));
     return exit_ok;
   }
-  TANK_TRY(store.save(names, given.output,
-                      given.format == "oci" ? oci::save_format::oci_directory
-                                            : oci::save_format::oci_archive));
+  const auto format =
+      given.format == "oci" ? oci::save_format::oci_directory : oci::save_format::oci_archive;
+  TANK_TRY(interruptible([&](const oci::cancellation& stop) {
+    return store.save(names, given.output, format, &stop);
+  }));
   for (const auto& name : names)
     line.context.out << name << " saved\n";
   return exit_ok;

@@ -109,7 +109,8 @@ void add_image_upkeep(CLI::App& image, invocation& line) {
   calls(removed, line, given, remove_images);
 
   auto* pruned = image.add_subcommand("prune", "Remove layers and blobs that no image needs");
-  pruned->add_flag("-a,--all", given->unused, "also images that no pod uses now");
+  pruned->add_flag("-a,--all", given->unused,
+                   "also images that no pod uses now and no manifest names");
   takes_output(*pruned, given, {"table", "json"});
   pruned->footer("Waits while images are being added.\n\nExamples:\n  tank image prune --all");
   calls(pruned, line, given, prune);

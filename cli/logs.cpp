@@ -57,8 +57,12 @@ result<int> follow(const cli_context& context, const directories& dirs, log_quer
     print(entry);
     print.flush();
   };
-  TANK_TRY(
-      follow_log(dirs, query, run, std::move(live), parser, give, signals.fd(), context.out_fd));
+  const auto lost = [&] {
+    context.err << "tank: lines are missing here: the log was rotated before they were read\n";
+    print.flush();
+  };
+  TANK_TRY(follow_log(dirs, query, run, std::move(live), parser, give, signals.fd(), context.out_fd,
+                      lost));
   return exit_ok;
 }
 

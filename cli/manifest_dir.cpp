@@ -86,14 +86,21 @@ result<void> remove_durably(const fs::path& path) {
 
 } // namespace
 
-result<std::vector<held_file>> list_manifests(const fs::path& dir) {
-  std::vector<held_file> files;
+result<std::vector<fs::path>> manifest_files(const fs::path& dir) {
+  std::vector<fs::path> out;
   std::error_code ec;
   for (fs::directory_iterator it{dir, ec}, end; !ec && it != end; it.increment(ec))
-    if (is_manifest(it->path().filename().string())) files.push_back({it->path(), {}, {}});
+    if (is_manifest(it->path().filename().string())) out.push_back(it->path());
   if (ec && ec != std::errc::no_such_file_or_directory)
     return fail_errno(ec.value(), "read", dir.string());
-  std::sort(files.begin(), files.end(), [](auto& a, auto& b) { return a.path < b.path; });
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+result<std::vector<held_file>> list_manifests(const fs::path& dir) {
+  std::vector<held_file> files;
+  for (auto& path : TANK_TRY(manifest_files(dir)))
+    files.push_back({std::move(path), {}, {}});
   for (auto& file : files) {
     const auto text = read_file(file.path, max_manifest_file);
     if (!text) continue;
@@ -117,29 +124,52 @@ result<std::vector<apply_outcome>> apply_manifest(const fs::path& dir, std::stri
     if (outcomes[i].what == applied::unchanged) continue;
     const bool alone = parsed.pods.size() == 1;
     TANK_TRY(write_file_atomic(outcomes[i].file,
-                               alone ? text : config::to_json(parsed.pods[i].pod) + "\n"));
+                               alone ? text : config::to_json(parsed.pods[i].pod) + "\n", 0600));
   }
   return outcomes;
 }
 
-result<std::vector<fs::path>> delete_manifests(const fs::path& dir,
-                                               const std::vector<std::string>& keys) {
+/// Whether the key can go, and with which file.
+static delete_outcome judge(const fs::path& dir, const std::vector<held_file>& files,
+                            const std::string& key, const std::set<std::string>& doomed,
+                            const kept_by& kept, std::set<fs::path>& paths) {
+  delete_outcome out{key, {}, {}};
+  const auto* held = holder(files, key);
+  std::optional<held_file> broken;
+  if (held == nullptr && kept) broken = kept(key);
+  if (broken) {
+    // Only what cannot be read: a file that can, and has it no more, is not what keeps the pod.
+    const auto there = std::find_if(files.begin(), files.end(), [&](const auto& file) {
+      return file.path == broken->path && file.keys.empty();
+    });
+    if (there != files.end()) held = &*broken;
+  }
+  if (held == nullptr) {
+    out.why = fail(errc::not_found, "delete", spoken(key),
+                   "no manifest in " + dir.string() + " has it", "see: tank get files")
+                  .value();
+  } else if (const auto rest = others(*held, doomed); !rest.empty()) {
+    out.why = fail(errc::conflict, "delete", spoken(key),
+                   held->path.string() + " also holds " + rest, "edit that file")
+                  .value();
+  } else {
+    paths.insert(held->path);
+    if (broken) out.broken = held->path;
+  }
+  return out;
+}
+
+result<std::vector<delete_outcome>>
+delete_manifests(const fs::path& dir, const std::vector<std::string>& keys, const kept_by& kept) {
   const auto files = TANK_TRY(list_manifests(dir));
   const std::set<std::string> doomed{keys.begin(), keys.end()};
   std::set<fs::path> paths;
-  for (const auto& key : doomed) {
-    const auto* held = holder(files, key);
-    if (held == nullptr)
-      return fail(errc::not_found, "delete", spoken(key),
-                  "no manifest in " + dir.string() + " has it", "see: tank get files");
-    if (const auto rest = others(*held, doomed); !rest.empty())
-      return fail(errc::conflict, "delete", spoken(key),
-                  held->path.string() + " also holds " + rest, "edit that file");
-    paths.insert(held->path);
-  }
+  std::vector<delete_outcome> out;
+  for (const auto& key : doomed)
+    out.push_back(judge(dir, files, key, doomed, kept, paths));
   for (const auto& path : paths)
     TANK_TRY(remove_durably(path));
-  return std::vector<fs::path>{paths.begin(), paths.end()};
+  return out;
 }
 
 } // namespace tank::cli

@@ -45,13 +45,6 @@ result<std::chrono::milliseconds> parse_duration(const std::string& text) {
   return std::chrono::milliseconds{std::stoll(text.substr(0, digits)) * factor};
 }
 
-/// An `up` may run beside a daemon and beside other ones: it shares their images, and nothing else.
-/// What it makes goes with the instance.
-void set_apart(directories& dirs, bool run_dir_chosen) {
-  if (!run_dir_chosen) dirs.run_dir /= "up-" + std::to_string(::getpid());
-  dirs.pod_state_dir = dirs.private_pod_states();
-}
-
 class up_loop {
  public:
   up_loop(cli_context& context, instance& tank, termination_signals& signals, log_lines* log,
@@ -164,7 +157,8 @@ result<int> run_up(invocation& line, const up_options& given) {
   if (!given.timeout.empty()) deadline = clock::now() + TANK_TRY(parse_duration(given.timeout));
 
   const bool chosen = line.flags.run_dir || line.context.env("TANK_RUN_DIR").value_or("") != "";
-  set_apart(settings.dirs, chosen);
+  // Beside a daemon and other ones: it shares their images, and nothing else.
+  if (!chosen) settings.dirs.run_dir /= "up-" + std::to_string(::getpid());
   const auto log = line.context.out_is_tty ? log_to_lines("error") : nullptr;
   if (!log) log_to_stderr("error"); // how pods end is told in lines of its own
   auto signals = TANK_TRY(termination_signals::take(false, true));

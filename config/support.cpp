@@ -1,11 +1,14 @@
 #include "config/support.hpp"
 
 #include "base/capability.hpp"
+#include "base/text.hpp"
+#include "config/limits.hpp"
 #include "config/restart_rules.hpp"
 #include "config/schema.hpp"
 #include "config/sysctl.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <utility>
@@ -105,13 +108,21 @@ class findings {
 
   void add(severity level, const std::string& path, std::string_view reason) {
     if (covered_ && level != severity::error) return;
-    out_.push_back({level, locate_ ? locate_(path) : position{}, path, std::string{reason}});
+    // Of each level: what stops the pod must not be lost behind what does not.
+    auto& count = counts_.at(static_cast<std::size_t>(level));
+    if (count == max_findings) return;
+    std::string text{reason};
+    if (++count == max_findings)
+      text += std::string{text.empty() ? "" : " "} + "(and more: no further findings are listed)";
+    out_.push_back(
+        {level, locate_ ? locate_(path) : position{}, shortened(path, max_shown), std::move(text)});
   }
 
  private:
   const position_lookup& locate_;
   std::vector<diagnostic>& out_;
   bool covered_ = false;
+  std::array<std::size_t, 3> counts_{};
 };
 
 // --- the walk over the tables --------------------------------------------------------------------

@@ -1,5 +1,8 @@
 #include "config/yaml_scalar.hpp"
 
+#include "base/text.hpp"
+#include "config/limits.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -138,7 +141,8 @@ result<node::content> resolve_scalar(scalar_text scalar) {
   if (wanted == "float" && tag_of(value) == "int") return value;
   if (wanted != "int" && wanted != "float" && wanted != "bool" && wanted != "null")
     return node::content{std::string{scalar.text}};
-  return refuse("cannot decode !!" + std::string{tag_of(value)} + " as a !!" + std::string{wanted});
+  return refuse("cannot decode !!" + std::string{tag_of(value)} + " as a !!" +
+                shortened(wanted, max_word));
 }
 
 result<std::string> resolve_key(scalar_text scalar) {

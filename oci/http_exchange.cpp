@@ -103,13 +103,18 @@ void http_exchange::finish(std::optional<error> why) {
   changed_.notify_all();
 }
 
+void http_exchange::set_peer(std::string_view address) {
+  const std::lock_guard lock{mutex_};
+  peer_ = address;
+}
+
 result<http_response> http_exchange::head() {
   std::unique_lock lock{mutex_};
   changed_.wait(lock, [this] { return head_done_ || done_; });
   if (!head_done_ && why_) return tl::make_unexpected(*why_);
   if (!head_done_)
     return fail(errc::unavailable, "reach", request_.url.origin(), "it sent no proper answer");
-  return http_response{status_, version_, headers_, nullptr};
+  return http_response{status_, version_, headers_, nullptr, peer_};
 }
 
 result<bool> http_exchange::next(std::vector<std::byte>& piece, bool& resume) {

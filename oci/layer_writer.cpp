@@ -1,6 +1,7 @@
 #include "oci/layer_writer.hpp"
 
 #include "base/remove_tree.hpp"
+#include "oci/layer_look.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,10 +18,6 @@ namespace {
 
 constexpr int open_dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-bool is_overlay_whiteout(const struct stat& st) {
-  return S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
-}
-
 failure refused(int sys, const char* what) {
   return fail_errno(sys, what, "entry");
 }
@@ -31,9 +28,10 @@ std::size_t components(const std::string& path) {
 
 } // namespace
 
-layer_writer::layer_writer(int root, const unpack_options& options)
+layer_writer::layer_writer(int root, const unpack_options& options, unpack_budget& budget)
     : root_(root)
     , options_(options)
+    , budget_(budget)
     , uid_(::geteuid())
     , gid_(::getegid()) {
   // What a new file really gets is asked once, by making one, instead of set on each.
@@ -64,7 +62,7 @@ result<void> layer_writer::make_component(int parent, const std::string& name) {
   if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
     if (S_ISLNK(st.st_mode))
       return fail(errc::invalid, "enter", name, "a link to nothing in this archive");
-    if (!is_overlay_whiteout(st)) {
+    if (!is_whiteout(st)) {
       auto wrong = fail(errc::invalid, "enter", name, "it is not a directory");
       wrong.value().sys = ENOTDIR;
       return wrong;
@@ -120,7 +118,7 @@ result<bool> layer_writer::clear(const std::string& name) {
   const unique_fd parent{std::exchange(parent_, {})};
   TANK_TRY(remove_tree(parent.get(), name));
   // What was removed may have been on the way to the remembered parent, through some link.
-  return enter(parent_path_).map([&] { return is_overlay_whiteout(st); });
+  return enter(parent_path_).map([&] { return is_whiteout(st); });
 }
 
 bool layer_writer::is_ours(const entry_facts& entry) const {
@@ -173,11 +171,10 @@ result<void> layer_writer::regular(const entry_facts& entry, const filler& fill)
 }
 
 result<void> layer_writer::remember(const entry_facts& entry, ino_t inode) {
-  metadata_ += entry.path.size() + sizeof(directory_facts);
+  auto size = entry.path.size() + sizeof(directory_facts);
   for (const auto& [key, value] : entry.attributes)
-    metadata_ += key.size() + value.size() + sizeof(std::pair<std::string, std::string>);
-  if (metadata_ > options_.limits.max_metadata)
-    return fail(errc::limit, "remember", "entry", "too many directories");
+    size += key.size() + value.size() + sizeof(std::pair<std::string, std::string>);
+  TANK_TRY(budget_.remember(size, options_.limits));
   directories_[inode] = {entry, components(entry.path)};
   return {};
 }
@@ -199,9 +196,7 @@ result<void> layer_writer::remember_place(int directory, places& in) {
   if (path == root) return {};
   if (!path.starts_with(root + "/")) return {}; // moved by somebody else
   path.erase(0, root.size() + 1);
-  metadata_ += path.size() + sizeof(directory_facts);
-  if (metadata_ > options_.limits.max_metadata)
-    return fail(errc::limit, "remember", "entry", "too many directories");
+  TANK_TRY(budget_.remember(path.size() + sizeof(directory_facts), options_.limits));
   in[st.st_ino] = std::move(path);
   return {};
 }
@@ -293,6 +288,10 @@ result<void> layer_writer::hardlink(const entry_facts& entry, const std::string&
   }
   if (made != 0) return fail_errno(errno, "link to", printable(target));
   return {};
+}
+
+result<unique_fd> layer_writer::open(const std::string& path) const {
+  return open_in_root(root_, path, O_PATH | O_NOFOLLOW);
 }
 
 result<void> layer_writer::fifo(const entry_facts& entry) {

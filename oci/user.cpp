@@ -148,7 +148,7 @@ result<std::string> read_or_empty(const layer_view& view, std::string_view path)
 
 result<user_ids> resolve_user(std::string_view user,
                               const std::vector<std::filesystem::path>& layers) {
-  const auto view = TANK_TRY(layer_view::open(layers));
+  const layer_view view{layers};
   auto passwd = read_or_empty(view, "etc/passwd");
   if (!passwd) return wrap(std::move(passwd).error(), "resolve user", std::string{user});
   auto group = read_or_empty(view, "etc/group");

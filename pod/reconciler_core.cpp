@@ -30,6 +30,8 @@ last_exit exit_of(const stop_reason& why) {
     out = {"OOMKilled", 128 + why.code, why.code, why.text, 0, 0};
   } else if (why.cause == stop_cause::image_pull_failed) {
     out = {"ErrImagePull", 128, 0, why.text, 0, 0};
+  } else if (why.cause == stop_cause::host_shortage) {
+    out = {"HostShortage", 128, 0, why.text, 0, 0};
   } else if (why.cause == stop_cause::bring_up_failed) {
     out = {"StartError", 128, 0, why.text, 0, 0}; // kubelet's code for a start that failed
   } else {
@@ -123,8 +125,9 @@ void reconciler_core::start_runtime(entry& e, bool adopt, reconcile_effects& out
 /// is the run that has ended, or its runtimes fail too often.
 bool reconciler_core::hand_over_to_heir(entry& e, const stop_reason& why, const instant& now,
                                         reconcile_effects& out) {
-  const bool of_the_run =
-      why.cause == stop_cause::bring_up_failed || why.cause == stop_cause::session_down;
+  const bool of_the_run = why.cause == stop_cause::bring_up_failed ||
+                          why.cause == stop_cause::host_shortage ||
+                          why.cause == stop_cause::session_down;
   if (!adopts_ || why.cls != stop_class::abnormal || of_the_run || e.ended_told) return false;
   if (!e.killed && e.running_since && now.mono - *e.running_since >= profile(e).stable)
     e.crashes = 0;
@@ -334,7 +337,7 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   const restart_history history{e.status.retries, e.running_since};
   // As kubelet: nothing of the pod has run yet, so its restart policy is not asked; and the first
   // pull after a failed one waits too.
-  e.no_restart = why.cause == stop_cause::image_pull_failed;
+  e.no_restart = is_of_the_host(why.cause);
   auto profile = this->profile(e);
   if (e.no_restart) profile.first_at_once = false;
   const auto policy = e.no_restart ? restart_policy::always : policy_of(e.what);
@@ -360,7 +363,8 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   }
   e.status.retries = again->retries;
   e.status.state = pod_state::backing_off;
-  e.status.message = (e.no_restart ? "ImagePullBackOff: back-off " : "back-off ") +
+  const bool no_image = why.cause == stop_cause::image_pull_failed;
+  e.status.message = (no_image ? "ImagePullBackOff: back-off " : "back-off ") +
                      seconds_text(again->delay) + ": " + said;
   e.status.restart_at_ns =
       now.wall_ns + std::chrono::duration_cast<std::chrono::nanoseconds>(again->delay).count();

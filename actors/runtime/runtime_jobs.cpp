@@ -16,7 +16,8 @@ pod_request request_for(const runtime_args& args, const runtime_options& options
           .restart = args.restarts,
           .log = options.log,
           .pids_limit = options.pids_limit,
-          .ids = options.ids};
+          .ids = options.ids,
+          .given = options.given};
 }
 
 static launch_prepared::container prepare_one(const prepare_job& job,

@@ -23,7 +23,7 @@ int map_ids(int mount, int users, bool recursive) noexcept {
 
 int open_bind(const wire::bind_view& s, int users, step_failure* out) noexcept {
   const char* path = s.source.c_str();
-  const unique_fd source{::open(path, O_PATH | O_CLOEXEC)};
+  const unique_fd source{open_source(path)};
   struct stat st {};
   if (!source || ::fstat(source.get(), &st) != 0)
     return out->set(errno, "open the source of a mount", path);
