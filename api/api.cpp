@@ -7,6 +7,7 @@
 #include "api/api_protocol.hpp"
 #include "api/pod_usage.hpp"
 #include "base/log.hpp"
+#include "kernel/peer.hpp"
 
 #include <array>
 #include <cstring>
@@ -132,11 +133,8 @@ class api_server final : public role {
           ::accept4(options_.listener->get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
       if (!fd && errno == EINTR) continue;
       if (!fd) break;
-      ucred peer{};
-      socklen_t size = sizeof peer;
-      if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
-      if (peer.uid != 0 && peer.uid != ::geteuid()) {
-        log_->warn("event=client_refused uid={}", peer.uid);
+      if (const auto why = kernel::refuse_peer(fd.get(), options_.cgroups); !why.empty()) {
+        log_->warn("event=client_refused reason=\"{}\"", why);
         continue;
       }
       if (clients_.size() >= options_.max_clients) {

@@ -35,6 +35,7 @@ struct api_options {
   std::function<caf::actor()> reconciler; ///< the one of now
   std::function<caf::actor()> watcher;
   std::string version;
+  cgroup_tree cgroups;              ///< clients in cgroups of pods below are turned away
   std::shared_ptr<job_runner> jobs; ///< where cgroups are read
   /// What the pod with this uid uses now. A few reads; called in a job.
   std::function<result<kernel::cgroup_stats>(const std::string& uid)> read_usage;

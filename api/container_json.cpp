@@ -8,19 +8,17 @@
 
 namespace tank::api {
 
-using nlohmann::json;
-
-static json time_json(std::int64_t ns) {
+static nlohmann::json time_json(std::int64_t ns) {
   auto text = format_time(ns);
-  return text.empty() ? json(nullptr) : json(std::move(text));
+  return text.empty() ? nlohmann::json(nullptr) : nlohmann::json(std::move(text));
 }
 
-static std::int64_t time_from(const json& j, const char* name) {
+static std::int64_t time_from(const nlohmann::json& j, const char* name) {
   const auto it = j.find(name);
   return it != j.end() && it->is_string() ? parse_time(it->get_ref<const std::string&>()) : 0;
 }
 
-static json terminated_json(const last_exit& e) {
+static nlohmann::json terminated_json(const last_exit& e) {
   return {{"exitCode", e.exit_code},
           {"signal", e.signal},
           {"reason", e.reason},
@@ -29,7 +27,7 @@ static json terminated_json(const last_exit& e) {
           {"finishedAt", time_json(e.finished_ns)}};
 }
 
-static last_exit terminated_from(const json& j) {
+static last_exit terminated_from(const nlohmann::json& j) {
   last_exit e;
   e.exit_code = j.value("exitCode", 0);
   e.signal = j.value("signal", 0);
@@ -40,16 +38,17 @@ static last_exit terminated_from(const json& j) {
   return e;
 }
 
-static json state_json(const container_status& c) {
+static nlohmann::json state_json(const container_status& c) {
   switch (c.state) {
   case container_phase::running:
     return {{"running", {{"startedAt", time_json(c.started_ns)}}}};
   case container_phase::terminated:
-    return {{"terminated", c.terminated ? terminated_json(*c.terminated) : json::object()}};
+    return {
+        {"terminated", c.terminated ? terminated_json(*c.terminated) : nlohmann::json::object()}};
   case container_phase::waiting:
     break;
   }
-  json waiting{{"reason", c.reason}, {"message", c.message}};
+  nlohmann::json waiting{{"reason", c.reason}, {"message", c.message}};
   if (c.restart_at_ns != 0) waiting["restartAt"] = time_json(c.restart_at_ns);
   return {{"waiting", std::move(waiting)}};
 }
@@ -61,32 +60,33 @@ static std::string image_of(const pod_status& pod, const std::string& container)
   return {};
 }
 
-json container_statuses_json(const pod_status& pod) {
-  json out = json::array();
+nlohmann::json container_statuses_json(const pod_status& pod) {
+  nlohmann::json out = nlohmann::json::array();
   for (const auto& c : pod.containers) {
-    json one{{"name", c.name},
-             {"image", image_of(pod, c.name)},
-             {"ready", c.ready},
-             {"started", c.started},
-             {"restartCount", c.restarts},
-             {"state", state_json(c)},
-             {"lastState", json::object()},
-             // never 0: to `kill`, that is the caller's own process group
-             {"pid", c.host_pid > 0 ? json(c.host_pid) : json(nullptr)}};
+    nlohmann::json one{
+        {"name", c.name},
+        {"image", image_of(pod, c.name)},
+        {"ready", c.ready},
+        {"started", c.started},
+        {"restartCount", c.restarts},
+        {"state", state_json(c)},
+        {"lastState", nlohmann::json::object()},
+        // never 0: to `kill`, that is the caller's own process group
+        {"pid", c.host_pid > 0 ? nlohmann::json(c.host_pid) : nlohmann::json(nullptr)}};
     if (c.last) one["lastState"]["terminated"] = terminated_json(*c.last);
     out.push_back(std::move(one));
   }
   return out;
 }
 
-static container_status container_from(const json& j) {
+static container_status container_from(const nlohmann::json& j) {
   container_status c;
   c.name = j.value("name", "");
   c.ready = j.value("ready", false);
   c.started = j.value("started", false);
   c.restarts = j.value("restartCount", 0U);
   if (const auto pid = j.find("pid"); pid != j.end() && pid->is_number()) c.host_pid = *pid;
-  const auto state = j.value("state", json::object());
+  const auto state = j.value("state", nlohmann::json::object());
   if (state.contains("running")) {
     c.state = container_phase::running;
     c.started_ns = time_from(state["running"], "startedAt");
@@ -98,22 +98,22 @@ static container_status container_from(const json& j) {
     c.message = state["waiting"].value("message", "");
     c.restart_at_ns = time_from(state["waiting"], "restartAt");
   }
-  const auto last = j.value("lastState", json::object());
+  const auto last = j.value("lastState", nlohmann::json::object());
   if (last.contains("terminated")) c.last = terminated_from(last["terminated"]);
   return c;
 }
 
-std::vector<container_status> container_statuses_from(const json& array) {
+std::vector<container_status> container_statuses_from(const nlohmann::json& array) {
   std::vector<container_status> out;
   for (const auto& j : array)
     out.push_back(container_from(j));
   return out;
 }
 
-json conditions_json(const pod_status& pod) {
-  json out = json::array();
+nlohmann::json conditions_json(const pod_status& pod) {
+  nlohmann::json out = nlohmann::json::array();
   for (const auto& c : conditions_of(pod)) {
-    json one{{"type", c.type}, {"status", c.met ? "True" : "False"}};
+    nlohmann::json one{{"type", c.type}, {"status", c.met ? "True" : "False"}};
     if (!c.reason.empty()) one["reason"] = c.reason;
     if (!c.message.empty()) one["message"] = c.message;
     out.push_back(std::move(one));

@@ -2,6 +2,8 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "base/trusted_path.hpp"
+#include "pod/state_owner.hpp"
 #include "pod/sweep.hpp"
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <set>
+#include <sstream>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -33,18 +36,66 @@ result<std::unique_ptr<instance_dirs>> instance_dirs::open(const directories& di
                                                            std::shared_ptr<id_ranges> ids) {
   std::unique_ptr<instance_dirs> own{
       new instance_dirs{dirs, std::move(port), std::move(log), adopt, std::move(ids)}};
-  if (adopt) own->boot_ = TANK_TRY(boot_id());
-  TANK_TRY(make_directories(dirs.state_dir));
-  TANK_TRY(make_directories(dirs.pod_logs()));
-  TANK_TRY(own->make(dirs.run_dir));
-  TANK_TRY(own->lock());
-  TANK_TRY(own->make(dirs.pod_runs()));
-  TANK_TRY(own->make(dirs.pod_volumes()));
-  TANK_TRY(own->make(dirs.pod_states()));
-  if (adopt) TANK_TRY(own->make(dirs.pod_records()));
-  TANK_TRY(own->open_cgroups());
-  own->sweep();
+  TANK_TRY(own->take());
+  own->end_left_behind();
   return own;
+}
+
+result<void> instance_dirs::take() {
+  boot_ = TANK_TRY(boot_id());
+  TANK_TRY(make_directories(dirs_.state_dir));
+  TANK_TRY(make_directories(dirs_.pod_logs()));
+  TANK_TRY(make(dirs_.run_dir));
+  for (const auto* dir : {&dirs_.state_dir, &dirs_.log_dir, &dirs_.run_dir})
+    TANK_TRY(check_trusted_directory(*dir));
+  TANK_TRY(lock());
+  remove_unfinished(dirs_.run_dir);
+  TANK_TRY(make(dirs_.pod_runs()));
+  TANK_TRY(make(dirs_.pod_volumes()));
+  TANK_TRY(claim_state());
+  if (adopt_) TANK_TRY(make(dirs_.pod_records()));
+  TANK_TRY(open_cgroups());
+  sweep();
+  return {};
+}
+
+/// The file comes first: a directory without one would be nobody's.
+result<void> instance_dirs::claim_state() {
+  TANK_TRY(make_directories(dirs_.all_pod_states()));
+  const bool made = std::find(made_.begin(), made_.end(), dirs_.run_dir) != made_.end();
+  TANK_TRY(write_state_owner(dirs_, {dirs_.run_dir, made, adopt_, boot_}));
+  TANK_TRY(make_directories(dirs_.pod_states()));
+  if (adopt_)
+    for (const auto& why : move_old_states(dirs_))
+      log_->error("event=sweep error=\"{}\"", why.message());
+  return {};
+}
+
+void instance_dirs::end_left_behind() {
+  std::vector<error> failed;
+  for (const auto& owner : other_state_owners(dirs_, failed)) {
+    if (!is_left_behind(owner, boot_)) continue;
+    auto dirs = dirs_;
+    dirs.run_dir = owner.run_dir;
+    instance_dirs its{dirs, port_, log_, false, std::make_shared<id_ranges>(dirs, id_pool{})};
+    if (owner.made_run_dir) its.made_.push_back(owner.run_dir);
+    if (auto taken = its.take(); taken)
+      log_->info("event=left_behind run_dir={}", owner.run_dir.string());
+    else if (taken.error().code == errc::conflict)
+      its.made_.clear(); // it lives
+    else
+      failed.push_back(std::move(taken).error());
+  }
+  for (const auto& why : failed)
+    log_->error("event=sweep error=\"{}\"", why.message());
+}
+
+static std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in{text};
+  for (std::string line; std::getline(in, line);)
+    lines.push_back(line);
+  return lines;
 }
 
 result<void> instance_dirs::make(const fs::path& dir) {
@@ -58,25 +109,58 @@ result<void> instance_dirs::make(const fs::path& dir) {
   return {};
 }
 
-/// Those that predecessors made are in a file, one path a line: whoever is last removes them.
+/// The directories that opening the cgroups of `dirs` is about to make, parents first.
+static std::vector<fs::path> missing_cgroups(const directories& dirs) {
+  std::vector<fs::path> missing;
+  for (const auto& h : dirs.cgroups.hierarchies) {
+    auto at = h.mount;
+    const auto below = h.directory.lexically_relative(h.mount) / dirs.instance();
+    for (const auto& part : below.lexically_normal()) {
+      at /= part;
+      std::error_code ec;
+      if (!fs::exists(at, ec)) missing.push_back(at);
+    }
+  }
+  return missing;
+}
+
+result<void> instance_dirs::record_cgroups(std::vector<fs::path> dirs) {
+  cgroups_ = std::move(dirs);
+  std::string text;
+  for (const auto& dir : cgroups_)
+    text += dir.string() + "\n";
+  return write_file_atomic(dirs_.cgroups_file(), text, 0600);
+}
+
+/// Those that predecessors made are in a file, one path a line: whoever is last removes them. What is
+/// about to be made is written first: a daemon may be killed as soon as it is made.
 result<void> instance_dirs::open_cgroups() {
-  if (dirs_.cgroups.version == cgroup_version::none) return {};
+  if (dirs_.cgroups.version == cgroup_version::none) {
+    if (dirs_.cgroups.chosen)
+      return fail(errc::unsupported, "use cgroups in", "cgroupRoot",
+                  "no hierarchy is mounted here that Tank may use", "mount one, or leave it out");
+    log_->warn("event=no_cgroups error=\"no hierarchy is mounted that Tank may use\"");
+    return {};
+  }
+  const auto known = lines_of(read_file(dirs_.cgroups_file(), std::size_t{1} << 20).value_or(""));
+  const auto with_known = [&](const std::vector<fs::path>& more) {
+    std::vector<fs::path> all{known.begin(), known.end()};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const auto missing = missing_cgroups(dirs_);
+  cgroups_ = with_known({});
+  if (!missing.empty()) TANK_TRY(record_cgroups(with_known(missing)));
   auto opened = port_->open_cgroups(dirs_.cgroups, dirs_.instance());
+  // Somebody else's directory may have come between.
+  const auto made = opened.value_or(std::vector<fs::path>{});
+  if (made != missing) TANK_TRY(record_cgroups(with_known(made)));
   if (!opened && dirs_.cgroups.chosen) return failure{std::move(opened).error()};
   if (!opened) {
     log_->warn("event=no_cgroups error=\"{}\"", opened.error().message());
     dirs_.cgroups = {};
-    return {};
   }
-  auto text = read_file(dirs_.cgroups_file(), std::size_t{1} << 20).value_or("");
-  for (const auto& dir : *opened)
-    text += dir.string() + "\n";
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    cgroups_.emplace_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return opened->empty() ? result<void>{} : write_file_atomic(dirs_.cgroups_file(), text, 0600);
+  return {};
 }
 
 /// Parents come before their children; a line that comes twice does no harm.
@@ -158,6 +242,7 @@ instance_dirs::~instance_dirs() {
   if (lock_) { // else all of it belongs to another one
     sweep();
     ::unlink(dirs_.control_socket().c_str());
+    release_state(dirs_);
     close_cgroups();
     ::unlink(dirs_.lock_file().c_str());
   }

@@ -24,7 +24,10 @@ class instance_dirs {
  public:
   /// Makes what is missing, locks the run directory (errc::conflict when another instance has it)
   /// and ends what an instance that is gone has left there: all of it (sweep_pods), or with `adopt`
-  /// only what no record claims (sweep_orphans), the ids of those pods too. Blocking.
+  /// only what no record claims (sweep_orphans), the ids of those pods too. Then it ends what other
+  /// instances with the same state directory have left that do not live and that nobody succeeds
+  /// (state_owner.hpp). errc::denied for a directory that others than root and we own or may write,
+  /// on the whole way to it. Blocking.
   static result<std::unique_ptr<instance_dirs>> open(const directories& dirs,
                                                      std::shared_ptr<kernel::port> port,
                                                      std::shared_ptr<spdlog::logger> log = {},
@@ -47,11 +50,15 @@ class instance_dirs {
  private:
   instance_dirs(directories dirs, std::shared_ptr<kernel::port> port,
                 std::shared_ptr<spdlog::logger> log, bool adopt, std::shared_ptr<id_ranges> ids);
+  result<void> take();
   result<void> make(const std::filesystem::path& dir);
   result<void> lock();
+  result<void> claim_state();
   result<void> open_cgroups();
+  result<void> record_cgroups(std::vector<std::filesystem::path> dirs);
   void close_cgroups();
   void sweep();
+  void end_left_behind();
 
   directories dirs_;
   std::shared_ptr<kernel::port> port_;

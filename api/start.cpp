@@ -84,6 +84,7 @@ struct instance::parts {
   explicit parts(start_options o) : options{std::move(o)} {}
   start_options options;
   std::shared_ptr<id_ranges> ids;
+  std::shared_ptr<given_paths> given;
   std::unique_ptr<instance_dirs> own;
   std::shared_ptr<status_board> board = std::make_shared<status_board>();
   std::shared_ptr<poller> fds;
@@ -119,10 +120,12 @@ result<void> instance::parts::open(caf::actor_system& system) {
   const auto& dirs = options.dirs;
   roles = options.roles ? options.roles : std::make_shared<role_table>();
   ids = std::make_shared<id_ranges>(dirs, options.ids);
+  given = std::make_shared<given_paths>(dirs);
   own = TANK_TRY(instance_dirs::open(dirs, options.port, options.logger, options.adopt, ids));
   options.dirs = own->dirs();
   auto storing = store_options_of(dirs);
   storing.limits = options.images.limits;
+  storing.named_by_manifests = options.images.named_by_manifests;
   auto store =
       std::make_shared<const oci::store>(TANK_TRY(oci::store::open(dirs.images(), storing)));
   keep_room(store);
@@ -133,7 +136,9 @@ result<void> instance::parts::open(caf::actor_system& system) {
   fds = TANK_TRY(poller::create());
   jobs = std::make_shared<thread_pool>(4);
   if (options.pull)
-    pulls = std::make_shared<thread_pool>(options.images.parallel_pulls, std::nullopt);
+    // As many threads as there are pulls: who of them waits is not for the order here to say.
+    pulls =
+        std::make_shared<thread_pool>(options.images.parallel_pulls, std::chrono::milliseconds{0});
   // While the manifests are read, lest the first pod wait for its filter.
   jobs->submit([port = options.port, held = options.host.capabilities] {
     static_cast<void>(port->compile_filter({.capabilities = default_capabilities & held}));
@@ -252,6 +257,7 @@ runtime_factory instance::parts::make_runtimes(std::shared_ptr<pod_storage> stor
   runtimes.storage = std::move(storage);
   runtimes.records = records;
   runtimes.ids = ids;
+  runtimes.given = given;
   runtimes.dirs = options.dirs;
   runtimes.log = options.logs;
   runtimes.pids_limit = options.pids_limit;
@@ -279,6 +285,7 @@ child_spec instance::parts::reconciler(runtime_factory make_runtime) {
 child_spec instance::parts::manifest_watcher() {
   watcher_options watching;
   watching.sources = options.sources;
+  watching.owned = options.owned_manifests;
   watching.reconciler = current("reconciler");
   watching.jobs = jobs;
   watching.fds = fds;
@@ -311,6 +318,7 @@ child_spec instance::parts::api(std::shared_ptr<const unique_fd> listener) {
                             .reconciler = current("reconciler"),
                             .watcher = current("manifest_watcher"),
                             .version = options.version,
+                            .cgroups = options.dirs.cgroups,
                             .jobs = jobs,
                             .read_usage =
                                 [port = options.port, dirs = options.dirs](const std::string& uid) {

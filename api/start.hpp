@@ -51,6 +51,8 @@ struct image_options {
   oci::watermarks room;
   std::chrono::milliseconds room_period{0};
   std::chrono::milliseconds minimum_age = std::chrono::minutes{2};
+  /// store_options::named_by_manifests; may be empty.
+  std::function<result<std::vector<std::string>>()> named_by_manifests;
 };
 
 struct start_options {
@@ -62,6 +64,7 @@ struct start_options {
   /// over, as this one does with its predecessor's. Only those that were stopped (`stop`) are gone.
   bool adopt = false;
   std::vector<std::filesystem::path> sources; ///< absolute; directories and single files
+  bool owned_manifests = false;               ///< scan_request::owned of them
   std::shared_ptr<kernel::port> port;
   kernel::host_facts host;
   id_pool ids; ///< for pods with `hostUsers: false`

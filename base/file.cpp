@@ -28,14 +28,19 @@ result<std::string> read_all(int fd, std::size_t limit, const std::string& name)
   return content;
 }
 
-result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
+result<unique_fd> open_regular_file(const std::filesystem::path& path) {
   // O_NONBLOCK: opening a FIFO must not hang; the type check below refuses it.
-  const unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
   if (!fd) return fail_errno(errno, "open", path);
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "stat", path);
   if (S_ISDIR(st.st_mode)) return fail_errno(EISDIR, "read", path);
   if (!S_ISREG(st.st_mode)) return fail(errc::invalid, "read", path, "not a regular file");
+  return fd;
+}
+
+result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
+  const auto fd = TANK_TRY(open_regular_file(path));
   return read_all(fd.get(), limit, path);
 }
 
@@ -69,6 +74,18 @@ result<void> write_file_atomic(const std::filesystem::path& path, std::string_vi
   const unique_fd dir_fd{::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!dir_fd || ::fsync(dir_fd.get()) != 0) return fail_errno(errno, "fsync", dir);
   return {};
+}
+
+void remove_unfinished(const std::filesystem::path& dir) {
+  std::error_code ec;
+  for (std::filesystem::directory_iterator it{dir, ec}, end; !ec && it != end; it.increment(ec)) {
+    const auto name = it->path().filename().string();
+    const auto mark = name.rfind(".tmp");
+    const bool ours = name.starts_with(".") && mark != std::string::npos && mark > 0 &&
+                      mark + 4 < name.size() &&
+                      name.find_first_not_of("0123456789.", mark + 4) == std::string::npos;
+    if (ours) ::unlink(it->path().c_str());
+  }
 }
 
 result<void> write_new_file(const std::filesystem::path& path, std::string_view content,

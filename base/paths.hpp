@@ -3,18 +3,20 @@
 ///     manifest_dir  /etc/tank/pods.d/*.yaml|*.yml|*.json     desired state
 ///     state_dir     /var/lib/tank/                           0700
 ///                     images/{blobs,layers,refs,tmp}/        the content store (oci/store.hpp)
-///                     pods/<uid>/<container>/{upper,work}/   writable layers, gone with the pod
-///                     pods/<uid>/volumes/<name>/             emptyDirs, gone with the pod
-///                     pods/<uid>/.claims                     which managed volumes it uses
-///                     up-<hash>/<uid>/...                    the same of one `tank up`
+///                     pods/<instance>.json                   whose the directory of that name is
+///                     pods/<instance>/<uid>/                 of one pod, gone with it
+///                       containers/<name>/{upper,work}/      writable layers
+///                       volumes/<name>/                      emptyDirs
+///                       .claims                              which managed volumes it uses
+///                       etc/{hosts,hostname,resolv.conf}     bound into the containers, writable
 ///                     volumes/<namespace>_<claim>/data/      managed volumes; .lock
 ///                     ids.json  ids.lock                     of user namespaces: who has which ids
+///                     host_paths.{json,lock}                 directories of the host that pods write
 ///     run_dir       /run/tank/                               0700, on tmpfs: gone at reboot
 ///                     lock  tank.sock                        one daemon; its control socket
 ///                     cgroups                                those directories that Tank made
 ///                     pods/<uid>/                            one directory per live pod
 ///                       shim.sock                            the shim's
-///                       etc/{hosts,hostname,resolv.conf}     bound into the containers
 ///                     records/<uid>.json                     what a new daemon adopts by
 ///                     volumes/<uid>/                         a tmpfs, gone with the pod
 ///                       files/<name>/                        configMap, secret, projected volumes
@@ -43,19 +45,18 @@ struct directories {
   std::filesystem::path state_dir = "/var/lib/tank";
   std::filesystem::path run_dir = "/run/tank";
   std::filesystem::path log_dir = "/var/log/tank";
-  /// What pods write; empty: state_dir/pods. Two instances that share a state_dir (for its images)
-  /// must not share this one: each removes here what it does not know.
-  std::filesystem::path pod_state_dir;
   std::filesystem::path seccomp_dir = "/etc/tank/seccomp";
   cgroup_tree cgroups; ///< none: pods are where Tank itself is, and nothing limits them
 
   [[nodiscard]] std::filesystem::path images() const { return state_dir / "images"; }
-  [[nodiscard]] std::filesystem::path pod_states() const {
-    return pod_state_dir.empty() ? state_dir / "pods" : pod_state_dir;
+  /// Of all instances that share the state_dir (for its images).
+  [[nodiscard]] std::filesystem::path all_pod_states() const { return state_dir / "pods"; }
+  /// Of this instance, which removes here what it does not know. As private as its run_dir, and
+  /// found again by the next instance with the same run_dir.
+  [[nodiscard]] std::filesystem::path pod_states() const { return all_pod_states() / instance(); }
+  [[nodiscard]] std::filesystem::path pod_states_owner() const {
+    return all_pod_states() / (instance() + ".json");
   }
-  /// A pod_state_dir for an instance that is not the only one: as private as its run_dir, and found
-  /// again by the next instance with the same run_dir, which sweeps it.
-  [[nodiscard]] std::filesystem::path private_pod_states() const;
   [[nodiscard]] std::filesystem::path pod_state(std::string_view uid) const {
     return pod_states() / uid;
   }
@@ -72,8 +73,29 @@ struct directories {
                                                      std::string_view claim) const {
     return managed_volumes() / (std::string{ns} + "_" + std::string{claim}) / "data";
   }
+  /// Pods write to what is in it, and so it is not in the run directory: a pod that fills that one
+  /// would stop all others (SECURITY.md class 21).
+  [[nodiscard]] std::filesystem::path pod_etc(std::string_view uid) const {
+    return pod_state(uid) / "etc";
+  }
+  /// Names of containers and of volumes are the manifest's: one must not be taken for the other.
+  [[nodiscard]] std::filesystem::path container_states(std::string_view uid) const {
+    return pod_state(uid) / "containers";
+  }
+  [[nodiscard]] std::filesystem::path container_state(std::string_view uid,
+                                                      std::string_view container) const {
+    return container_states(uid) / container;
+  }
+  [[nodiscard]] std::filesystem::path volume_state(std::string_view uid,
+                                                   std::string_view volume) const {
+    return pod_state(uid) / "volumes" / volume;
+  }
   [[nodiscard]] std::filesystem::path id_ranges() const { return state_dir / "ids.json"; }
   [[nodiscard]] std::filesystem::path id_ranges_lock() const { return state_dir / "ids.lock"; }
+  [[nodiscard]] std::filesystem::path host_paths() const { return state_dir / "host_paths.json"; }
+  [[nodiscard]] std::filesystem::path host_paths_lock() const {
+    return state_dir / "host_paths.lock";
+  }
   [[nodiscard]] std::filesystem::path control_socket() const { return run_dir / "tank.sock"; }
   [[nodiscard]] std::filesystem::path lock_file() const { return run_dir / "lock"; }
   [[nodiscard]] std::filesystem::path cgroups_file() const { return run_dir / "cgroups"; }
@@ -129,10 +151,6 @@ inline std::string directories::instance() const {
   for (int shift = 60; shift >= 0; shift -= 4)
     name += "0123456789abcdef"[(hash >> shift) & 15];
   return name;
-}
-
-inline std::filesystem::path directories::private_pod_states() const {
-  return state_dir / ("up-" + instance());
 }
 
 } // namespace tank

@@ -17,11 +17,23 @@ std::string_view to_string(stop_class c) noexcept {
   return "?";
 }
 
-static constexpr std::array<std::string_view, 16> cause_names{
-    "normal",     "shutdown",        "stopped",           "workload_exited", "workload_signaled",
-    "oom_killed", "bring_up_failed", "image_pull_failed", "session_down",    "gave_up",
-    "exception",  "killed",          "unreachable",       "supervisor_down", "start_failed",
-    "error"};
+static constexpr std::array<std::string_view, 17> cause_names{"normal",
+                                                              "shutdown",
+                                                              "stopped",
+                                                              "workload_exited",
+                                                              "workload_signaled",
+                                                              "oom_killed",
+                                                              "bring_up_failed",
+                                                              "image_pull_failed",
+                                                              "host_shortage",
+                                                              "session_down",
+                                                              "gave_up",
+                                                              "exception",
+                                                              "killed",
+                                                              "unreachable",
+                                                              "supervisor_down",
+                                                              "start_failed",
+                                                              "error"};
 static_assert(cause_names.size() == static_cast<std::size_t>(stop_cause::error) + 1);
 
 std::string_view to_string(stop_cause c) noexcept {

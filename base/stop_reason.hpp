@@ -24,6 +24,7 @@ enum class stop_cause : std::uint8_t {
   oom_killed,        ///< shutdown: a process of it was killed for memory, and it failed
   bring_up_failed,   ///< abnormal: a step failed; `text` is the error's message
   image_pull_failed, ///< abnormal
+  host_shortage,     ///< abnormal: the host had not enough of something for the bring-up
   session_down,      ///< abnormal: the shim vanished
   gave_up,           ///< shutdown: a container of the pod ended too often (`giveUp`)
   exception,         ///< abnormal: the actor threw; `text` is the exception's
@@ -33,6 +34,11 @@ enum class stop_cause : std::uint8_t {
   start_failed,      ///< abnormal: of a supervisor that could not start its children
   error,             ///< abnormal: any other; `text` says which
 };
+/// Whether the workload had no part in it and never ran: whatever its restart policy, it is tried
+/// again.
+constexpr bool is_of_the_host(stop_cause c) noexcept {
+  return c == stop_cause::image_pull_failed || c == stop_cause::host_shortage;
+}
 /// The enumerator's name.
 std::string_view to_string(stop_cause c) noexcept;
 std::optional<stop_cause> stop_cause_of(std::string_view name) noexcept;

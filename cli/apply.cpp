@@ -6,6 +6,7 @@
 
 #include <CLI/App.hpp>
 
+#include <filesystem>
 #include <ostream>
 
 namespace tank::cli {
@@ -40,21 +41,53 @@ result<int> apply_file(invocation& line, const std::string& file) {
   return exit_ok;
 }
 
+/// The manifests that are meant: those in a directory, in order of their names.
+result<std::vector<std::string>> files_of(const std::string& given) {
+  std::error_code ec;
+  if (!std::filesystem::is_directory(given, ec)) return std::vector<std::string>{given};
+  std::vector<std::string> out;
+  for (const auto& file : TANK_TRY(manifest_files(given)))
+    out.push_back(file.string());
+  if (out.empty())
+    return fail(errc::not_found, "apply", given, "no *.yaml, *.yml or *.json is in it");
+  return out;
+}
+
+result<int> apply_all(invocation& line, const std::vector<std::string>& given) {
+  std::vector<std::string> files;
+  for (const auto& one : given)
+    for (auto& file : TANK_TRY(files_of(one)))
+      files.push_back(std::move(file));
+  int status = exit_ok;
+  for (const auto& file : files) {
+    const auto done = apply_file(line, file);
+    if (!done && files.size() == 1) return done;
+    if (!done) line.context.err << "tank: " << printable(done.error().message()) << "\n";
+    if (!done || *done != exit_ok) status = exit_failed;
+  }
+  return status;
+}
+
 } // namespace
 
 void add_apply(CLI::App& app, invocation& line) {
-  auto file = std::make_shared<std::string>();
-  auto* command = app.add_subcommand("apply", "Write a manifest into the watch directory");
-  command->add_option("-f,--filename", *file, "the manifest; - is stdin")
+  auto given = std::make_shared<std::vector<std::string>>();
+  auto* command = app.add_subcommand("apply", "Write manifests into the watch directory");
+  command
+      ->add_option("-f,--filename", *given,
+                   "a manifest, or a directory of them; - is stdin; may come again")
       ->required()
       ->type_name("FILE");
   command->footer(
-      "The manifest is validated first; an invalid or unsupported one changes nothing.\n"
+      "A manifest is validated first; an invalid or unsupported one changes nothing, and those\n"
+      "behind it are applied all the same.\n"
       "\nExamples:\n"
       "  tank apply -f web.yaml\n"
+      "  tank apply -f web.yaml -f db.yaml\n"
+      "  tank apply -f manifests/\n"
       "  generate | tank apply -f -");
   command->callback(
-      [&line, file] { line.action = [&line, file] { return apply_file(line, *file); }; });
+      [&line, given] { line.action = [&line, given] { return apply_all(line, *given); }; });
 }
 
 } // namespace tank::cli

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -49,6 +50,14 @@ result<void> client::start_watch() {
 }
 result<std::vector<pod_status>> client::next_watch() {
   return api::decode_pods(TANK_TRY(receive()));
+}
+
+bool client::await_watch(int out_fd) const {
+  if (rest_.find('\n') != std::string::npos) return true;
+  std::array<pollfd, 2> fds{pollfd{fd_.get(), POLLIN, 0}, pollfd{out_fd, 0, 0}};
+  while (::poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
+  }
+  return (fds[1].revents & (POLLERR | POLLHUP)) == 0;
 }
 
 result<std::string> client::ask(const api::request& what) {

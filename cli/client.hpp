@@ -26,6 +26,8 @@ class client {
   /// Asks for the stream; `next_watch` then blocks for each answer.
   result<void> start_watch();
   result<std::vector<pod_status>> next_watch();
+  /// Waits until `next_watch` has something to read; false when nobody reads `out_fd` any more.
+  [[nodiscard]] bool await_watch(int out_fd) const;
 
   /// Readable when a watch's answer, or the daemon's end, is there.
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }

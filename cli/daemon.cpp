@@ -1,4 +1,6 @@
 #include "base/file.hpp"
+#include "base/trusted_path.hpp"
+#include "cli/image_store.hpp"
 #include "cli/notify.hpp"
 #include "cli/serve.hpp"
 #include "cli/signals.hpp"
@@ -45,12 +47,17 @@ result<int> run_daemon(invocation& line, bool stop_pods) {
   const auto settings = TANK_TRY(line.settings());
   stop_pods = stop_pods || settings.stop_pods_on_exit;
   TANK_TRY(make_directories(settings.dirs.manifest_dir, 0755));
+  TANK_TRY(check_trusted_directory(settings.dirs.manifest_dir, writers::and_group));
   log_to_stderr(settings.log_level);
   auto signals = TANK_TRY(termination_signals::take(true));
   auto start = TANK_TRY(
       make_start_options(line.context, settings, settings.dirs, {settings.dirs.manifest_dir}));
   start.adopt = true;
+  start.owned_manifests = true;
   start.images.room_period = settings.images.gc_period;
+  start.images.named_by_manifests = [dir = settings.dirs.manifest_dir] {
+    return images_of_manifests(dir);
+  };
   auto tank = TANK_TRY(instance::start(std::move(start)));
   spdlog::info("event=started version=" TANK_VERSION " manifests={}",
                settings.dirs.manifest_dir.string());

@@ -1,3 +1,4 @@
+#include "cli/client.hpp"
 #include "cli/invocation.hpp"
 #include "cli/manifest_dir.hpp"
 #include "cli/tables.hpp"
@@ -5,12 +6,14 @@
 
 #include <CLI/App.hpp>
 
+#include <algorithm>
+#include <optional>
 #include <ostream>
 
 namespace tank::cli {
 namespace {
 
-struct options {
+struct delete_options {
   std::vector<std::string> names;
   std::string file;
   std::string ns;
@@ -26,7 +29,7 @@ result<std::string> key_of(const std::string& name, const std::string& ns) {
   .key();
 }
 
-result<std::vector<std::string>> wanted_keys(invocation& line, const options& given) {
+result<std::vector<std::string>> wanted_keys(invocation& line, const delete_options& given) {
   std::vector<std::string> keys;
   for (const auto& name : given.names)
     keys.push_back(TANK_TRY(key_of(name, given.ns)));
@@ -37,19 +40,44 @@ result<std::vector<std::string>> wanted_keys(invocation& line, const options& gi
   return keys;
 }
 
-result<int> remove(invocation& line, const options& given) {
+result<int> remove(invocation& line, const delete_options& given) {
   const auto settings = TANK_TRY(line.settings());
   const auto keys = TANK_TRY(wanted_keys(line, given));
-  TANK_TRY(delete_manifests(settings.dirs.manifest_dir, keys));
-  for (const auto& key : keys)
-    line.context.out << spoken(key) << " deleted\n";
-  return exit_ok;
+  // A pod whose file is wrong now runs by its last good version, which only the daemon knows.
+  std::optional<std::vector<pod_status>> known;
+  const auto kept = [&](const std::string& key) -> std::optional<held_file> {
+    if (!known) {
+      auto daemon = client::connect(settings.dirs.control_socket());
+      known =
+          daemon ? daemon->pods().value_or(std::vector<pod_status>{}) : std::vector<pod_status>{};
+    }
+    const auto at =
+        std::find_if(known->begin(), known->end(), [&](const auto& pod) { return pod.key == key; });
+    if (at == known->end() || at->file.empty()) return std::nullopt;
+    held_file out{at->file, {}, {}};
+    for (const auto& pod : *known)
+      if (pod.file == at->file) out.keys.push_back(pod.key);
+    return out;
+  };
+  int status = exit_ok;
+  for (const auto& done : TANK_TRY(delete_manifests(settings.dirs.manifest_dir, keys, kept))) {
+    if (done.why) {
+      line.context.err << "tank: " << printable(done.why->message()) << "\n";
+      status = exit_failed;
+      continue;
+    }
+    line.context.out << spoken(done.key) << " deleted";
+    if (!done.broken.empty())
+      line.context.out << " with " << printable(done.broken.string()) << ", which had errors";
+    line.context.out << "\n";
+  }
+  return status;
 }
 
 } // namespace
 
 void add_delete(CLI::App& app, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<delete_options>();
   auto* command = app.add_subcommand("delete", "Remove manifests from the watch directory");
   auto* names = command->add_option(
       "NAME", given->names, "pods: web, pod/web, or ns/web; configmap/app, secret/db, pvc/data");

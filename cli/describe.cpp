@@ -10,14 +10,14 @@
 namespace tank::cli {
 namespace {
 
-struct options {
+struct describe_options {
   std::string what;
   std::string name;
   std::string ns;
   std::string output;
 };
 
-result<int> describe(invocation& line, const options& given) {
+result<int> describe(invocation& line, const describe_options& given) {
   const auto settings = TANK_TRY(line.settings());
   const auto wanted = TANK_TRY(parse_pod_name(given.name, given.ns));
   auto daemon = TANK_TRY(client::connect(settings.dirs.control_socket()));
@@ -38,7 +38,7 @@ result<int> describe(invocation& line, const options& given) {
 } // namespace
 
 void add_describe(CLI::App& app, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<describe_options>();
   auto* command = app.add_subcommand("describe", "All that is known of a pod");
   accept_only(*command->add_option("WHAT", given->what, "pod")->required(), {"pod", "pods"});
   command->add_option("NAME", given->name, "web, pod/web, or ns/web")->required();

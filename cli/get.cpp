@@ -13,7 +13,7 @@
 namespace tank::cli {
 namespace {
 
-struct options {
+struct get_options {
   std::string what = "pods";
   std::vector<std::string> names;
   std::string ns;
@@ -22,7 +22,7 @@ struct options {
   bool show_secrets = false;
 };
 
-void print_pods(invocation& line, const options& given, const std::vector<pod_status>& pods) {
+void print_pods(invocation& line, const get_options& given, const std::vector<pod_status>& pods) {
   auto& out = line.context.out;
   const auto now = line.context.realtime_ns();
   if (given.output == "json") out << api::status_document(pods, false, 2) << "\n";
@@ -35,11 +35,11 @@ void print_pods(invocation& line, const options& given, const std::vector<pod_st
   out.flush();
 }
 
-result<std::vector<pod_status>> choose(std::vector<pod_status> pods, const options& given) {
+result<std::vector<pod_status>> choose(std::vector<pod_status> pods, const get_options& given) {
   return chosen(std::move(pods), given.names, given.ns, "no such pod is desired");
 }
 
-result<int> get_pods(invocation& line, const options& given) {
+result<int> get_pods(invocation& line, const get_options& given) {
   const auto settings = TANK_TRY(line.settings());
   auto daemon = TANK_TRY(client::connect(settings.dirs.control_socket()));
   if (!given.watch) {
@@ -50,7 +50,7 @@ result<int> get_pods(invocation& line, const options& given) {
   TANK_TRY(daemon.start_watch());
   const bool table = given.output == "table" || given.output == "wide";
   std::optional<std::string> before;
-  while (line.context.out) {
+  while (line.context.out && daemon.await_watch(line.context.out_fd)) {
     auto all = TANK_TRY(daemon.next_watch());
     const auto pods = TANK_TRY(choose(std::move(all), given));
     // Not every change shows in a table: ages aside, the same one is not printed twice.
@@ -62,7 +62,7 @@ result<int> get_pods(invocation& line, const options& given) {
   return exit_ok;
 }
 
-result<int> get_files(invocation& line, const options& given) {
+result<int> get_files(invocation& line, const get_options& given) {
   const auto settings = TANK_TRY(line.settings());
   auto daemon = TANK_TRY(client::connect(settings.dirs.control_socket()));
   const auto files = TANK_TRY(daemon.files());
@@ -80,7 +80,7 @@ result<int> get_files(invocation& line, const options& given) {
   return exit_ok;
 }
 
-void add_options(CLI::App& command, invocation& line, const std::shared_ptr<options>& given) {
+void add_options(CLI::App& command, invocation& line, const std::shared_ptr<get_options>& given) {
   command.add_option("NAME", given->names, "only these");
   command.add_option("-n,--namespace", given->ns, "only this namespace")->type_name("NAMESPACE");
   accept_only(*command.add_option("-o,--output", given->output, "table, wide, json, yaml or name")
@@ -89,6 +89,7 @@ void add_options(CLI::App& command, invocation& line, const std::shared_ptr<opti
   command.add_flag("-w,--watch", given->watch, "print again at each change, until Ctrl-C");
   command.callback([&line, given] {
     const bool files = given->what == "files" || given->what == "file";
+    if (files && !given->names.empty()) line.misuse = "a NAME is for pods, not for files";
     const auto kind = document_kind_of(given->what);
     if (kind && given->watch) line.misuse = "--watch is for pods";
     if (given->show_secrets &&
@@ -106,7 +107,7 @@ void add_options(CLI::App& command, invocation& line, const std::shared_ptr<opti
 } // namespace
 
 void add_get(CLI::App& app, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<get_options>();
   auto* get = app.add_subcommand(
       "get", "Show pods, ConfigMaps, Secrets, claims, or the watch directory's files");
   accept_only(
@@ -123,7 +124,7 @@ void add_get(CLI::App& app, invocation& line) {
               "  tank get configmaps app -o yaml\n"
               "  tank get files            which manifests are in force, and what is wrong");
   auto* ps = app.add_subcommand("ps", "The same as 'get pods'");
-  add_options(*ps, line, std::make_shared<options>());
+  add_options(*ps, line, std::make_shared<get_options>());
   ps->footer("Examples:\n  tank ps -o wide");
 }
 

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 namespace tank::cli {
+namespace document_verbs {
 namespace {
 
 using row = std::vector<std::string>;
@@ -127,6 +128,7 @@ result<std::vector<found_document>> choose(std::vector<found_document> all,
 }
 
 } // namespace
+} // namespace document_verbs
 
 std::optional<document_kind> document_kind_of(std::string_view word) {
   if (word == "configmaps" || word == "configmap" || word == "cm") return document_kind::config_map;
@@ -136,23 +138,25 @@ std::optional<document_kind> document_kind_of(std::string_view word) {
 }
 
 result<int> get_documents(invocation& line, const document_choice& given) {
-  auto found = TANK_TRY(find(line, given));
-  const auto all = TANK_TRY(choose(std::move(found), given));
+  auto found = TANK_TRY(document_verbs::find(line, given));
+  const auto all = TANK_TRY(document_verbs::choose(std::move(found), given));
   auto& out = line.context.out;
   if (given.output == "name") {
     for (const auto& d : all)
       out << to_string(given.kind) << "/" << short_name(d.key) << "\n";
   } else if (given.output == "json" || given.output == "yaml") {
-    json whole = all.size() == 1 && given.names.size() == 1
-                     ? all.front().content
-                     : json{{"apiVersion", "v1"}, {"kind", "List"}, {"items", json::array()}};
+    document_verbs::json whole =
+        all.size() == 1 && given.names.size() == 1
+            ? all.front().content
+            : document_verbs::json{
+                  {"apiVersion", "v1"}, {"kind", "List"}, {"items", document_verbs::json::array()}};
     if (whole.contains("items"))
       for (const auto& d : all)
         whole["items"].push_back(d.content);
-    const auto text = whole.dump(2, ' ', false, json::error_handler_t::replace);
+    const auto text = whole.dump(2, ' ', false, document_verbs::json::error_handler_t::replace);
     out << (given.output == "json" ? text + "\n" : api::json_as_yaml(text));
   } else {
-    out << table(given.kind, all);
+    out << document_verbs::table(given.kind, all);
   }
   return exit_ok;
 }

@@ -1,13 +1,40 @@
 #include "base/file.hpp"
+#include "base/trusted_path.hpp"
 #include "cli/image_store.hpp"
+#include "cli/manifest_dir.hpp"
 #include "cli/registries.hpp"
+#include "config/pod_images.hpp"
 
 namespace tank::cli {
+
+result<std::vector<std::string>> images_of_manifests(const std::filesystem::path& dir) {
+  std::vector<std::string> out;
+  for (const auto& file : TANK_TRY(list_manifests(dir))) {
+    const auto text = read_file(file.path, config::manifest_limits{}.max_bytes);
+    if (!text && text.error().code == errc::not_found) continue; // removed meanwhile
+    if (!text) return tl::make_unexpected(text.error());
+    const auto manifest = config::parse_manifest(*text);
+    // The daemon may keep the last version that was good, whose images are not known here.
+    if (!manifest.valid())
+      return fail(errc::invalid, "read", file.path,
+                  "it has errors, so that the images of its pods are not known",
+                  "mend or remove it, see: tank validate " + file.path.string());
+    for (const auto& document : manifest.pods)
+      for (auto& name : config::images_of(document.pod))
+        out.push_back(std::move(name));
+  }
+  return out;
+}
 
 result<oci::store> open_image_store(invocation& line) {
   const auto settings = TANK_TRY(line.settings());
   TANK_TRY(make_directories(settings.dirs.state_dir));
-  return oci::store::open(settings.dirs.images(), store_options_from(settings));
+  TANK_TRY(check_trusted_directory(settings.dirs.state_dir));
+  auto options = store_options_from(settings);
+  options.named_by_manifests = [dir = settings.dirs.manifest_dir] {
+    return images_of_manifests(dir);
+  };
+  return oci::store::open(settings.dirs.images(), std::move(options));
 }
 
 void add_image(CLI::App& app, invocation& line) {

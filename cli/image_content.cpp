@@ -1,14 +1,22 @@
 /// tank image import | load | save
+#include "base/thread.hpp"
 #include "base/time.hpp"
 #include "cli/image_store.hpp"
+#include "cli/signals.hpp"
 #include "cli/usage.hpp"
 #include "oci/image_source.hpp"
 #include "oci/reference.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <functional>
 #include <optional>
 #include <ostream>
+
+#include <poll.h>
+#include <sys/eventfd.h>
 
 namespace tank::cli {
 namespace {
@@ -21,7 +29,7 @@ std::string creation_time(const cli_context& context) {
   return format_rfc3339(std::max<std::int64_t>(ns, 0) / 1'000'000'000);
 }
 
-struct options {
+struct content_options {
   std::string source;
   std::string name;
   std::vector<std::string> changes;
@@ -29,9 +37,9 @@ struct options {
   std::string output;
   std::string format = "oci-archive";
 };
-using given_options = std::shared_ptr<options>;
+using given_options = std::shared_ptr<content_options>;
 
-result<int> import(invocation& line, const options& given) {
+result<int> import(invocation& line, const content_options& given) {
   const auto name = TANK_TRY(oci::parse_reference(given.name));
   auto store = TANK_TRY(open_image_store(line));
   const auto image =
@@ -40,7 +48,7 @@ result<int> import(invocation& line, const options& given) {
   return exit_ok;
 }
 
-result<int> load(invocation& line, const options& given) {
+result<int> load(invocation& line, const content_options& given) {
   std::optional<oci::reference> name;
   if (!given.name.empty()) name = TANK_TRY(oci::parse_reference(given.name));
   auto store = TANK_TRY(open_image_store(line));
@@ -56,18 +64,45 @@ result<int> load(invocation& line, const options& given) {
   return exit_ok;
 }
 
-result<int> save(invocation& line, const options& given) {
+/// Runs `work` in a thread of its own; SIGINT and SIGTERM, and a reader of the output that has
+/// gone, cancel it.
+result<void> interruptible(const std::function<result<void>(const oci::cancellation&)>& work) {
+  auto signals = TANK_TRY(termination_signals::take(false));
+  oci::cancellation stop;
+  const unique_fd over{::eventfd(0, EFD_CLOEXEC)};
+  if (!over) return fail_errno(errno, "create", "eventfd");
+  result<void> done;
+  auto worker = quiet_thread([&] {
+    done = work(stop);
+    ::eventfd_write(over.get(), 1);
+  });
+  for (bool running = true; running;) {
+    std::array<pollfd, 2> fds{pollfd{over.get(), POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0}};
+    ::poll(fds.data(), fds.size(), -1);
+    while (signals.next() != 0)
+      stop.cancel();
+    running = (fds[0].revents & POLLIN) == 0;
+  }
+  worker.join();
+  return done;
+}
+
+result<int> save(invocation& line, const content_options& given) {
   const auto& names = given.names;
   const auto store = TANK_TRY(open_image_store(line));
   if (given.output == "-") {
     if (given.format != "oci-archive")
       return fail(errc::invalid, "save image to", "standard output", "only an archive goes there");
-    TANK_TRY(store.save(names, line.context.out_fd));
+    TANK_TRY(interruptible([&](const oci::cancellation& stop) {
+      return store.save(names, line.context.out_fd, &stop);
+    }));
     return exit_ok;
   }
-  TANK_TRY(store.save(names, given.output,
-                      given.format == "oci" ? oci::save_format::oci_directory
-                                            : oci::save_format::oci_archive));
+  const auto format =
+      given.format == "oci" ? oci::save_format::oci_directory : oci::save_format::oci_archive;
+  TANK_TRY(interruptible([&](const oci::cancellation& stop) {
+    return store.save(names, given.output, format, &stop);
+  }));
   for (const auto& name : names)
     line.context.out << name << " saved\n";
   return exit_ok;
@@ -82,7 +117,7 @@ void does(CLI::App* command, invocation& line, const given_options& given, F ver
 } // namespace
 
 void add_image_content(CLI::App& image, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<content_options>();
   auto* imported = image.add_subcommand("import", "Make an image of one root filesystem archive");
   imported->add_option("ROOTFS", given->source, "a tar: plain, gzip or zstd")->required();
   imported->add_option("NAME", given->name, "what to call it")->required();

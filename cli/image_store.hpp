@@ -11,8 +11,12 @@
 
 namespace tank::cli {
 
-/// The store of the settings, which knows what pods use now.
+/// The store of the settings, which knows what pods use now and what manifests name.
 result<oci::store> open_image_store(invocation& line);
+
+/// The images that the files of a watch directory name. An error when one cannot be read: then
+/// nobody knows which images its pods need. Blocking.
+result<std::vector<std::string>> images_of_manifests(const std::filesystem::path& dir);
 
 // What `tank image` is made of; each adds its verbs.
 void add_image_pull(CLI::App& image, invocation& line);

@@ -9,15 +9,15 @@
 namespace tank::cli {
 namespace {
 
-struct options {
+struct upkeep_options {
   std::vector<std::string> names;
   std::string output = "table";
   bool unused = false;
   bool contents = false;
 };
-using given_options = std::shared_ptr<options>;
+using upkeep_given = std::shared_ptr<upkeep_options>;
 
-result<int> list(invocation& line, const options& given) {
+result<int> list(invocation& line, const upkeep_options& given) {
   const auto store = TANK_TRY(open_image_store(line));
   const auto images = TANK_TRY(store.list());
   auto& out = line.context.out;
@@ -34,7 +34,7 @@ result<int> list(invocation& line, const options& given) {
   return exit_ok;
 }
 
-result<int> inspect(invocation& line, const options& given) {
+result<int> inspect(invocation& line, const upkeep_options& given) {
   const auto store = TANK_TRY(open_image_store(line));
   std::vector<oci::image_details> found;
   for (const auto& text : given.names)
@@ -48,7 +48,7 @@ void say(invocation& line, const oci::prune_report& report, const std::string& o
   line.context.out << (output == "json" ? prune_document(report) + "\n" : prune_text(report));
 }
 
-result<int> remove(invocation& line, const options& given) {
+result<int> remove_images(invocation& line, const upkeep_options& given) {
   auto store = TANK_TRY(open_image_store(line));
   for (const auto& text : given.names) {
     const auto report = TANK_TRY(store.remove(text));
@@ -61,13 +61,13 @@ result<int> remove(invocation& line, const options& given) {
   return exit_ok;
 }
 
-result<int> prune(invocation& line, const options& given) {
+result<int> prune(invocation& line, const upkeep_options& given) {
   auto store = TANK_TRY(open_image_store(line));
   say(line, TANK_TRY(store.prune(given.unused)), given.output);
   return exit_ok;
 }
 
-result<int> verify(invocation& line, const options& given) {
+result<int> verify(invocation& line, const upkeep_options& given) {
   auto store = TANK_TRY(open_image_store(line));
   const auto found = TANK_TRY(store.verify(given.contents));
   line.context.out << (given.output == "json" ? damage_document(found) + "\n" : damage_text(found));
@@ -75,12 +75,12 @@ result<int> verify(invocation& line, const options& given) {
 }
 
 template <class F>
-void does(CLI::App* command, invocation& line, const given_options& given, F verb) {
+void calls(CLI::App* command, invocation& line, const upkeep_given& given, F verb) {
   command->callback(
       [&line, given, verb] { line.action = [&line, given, verb] { return verb(line, *given); }; });
 }
 
-void takes_output(CLI::App& command, const given_options& given, std::vector<std::string> words) {
+void takes_output(CLI::App& command, const upkeep_given& given, std::vector<std::string> words) {
   std::string list;
   for (const auto& word : words)
     list.append(list.empty() ? "" : word == words.back() ? " or " : ", ").append(word);
@@ -91,35 +91,36 @@ void takes_output(CLI::App& command, const given_options& given, std::vector<std
 } // namespace
 
 void add_image_upkeep(CLI::App& image, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<upkeep_options>();
   auto* listed = image.add_subcommand("list", "The images that are here")->alias("ls");
   takes_output(*listed, given, {"table", "json", "name"});
   listed->footer("Examples:\n  tank image list");
-  does(listed, line, given, list);
+  calls(listed, line, given, list);
 
   auto* shown = image.add_subcommand("inspect", "All about images: configuration, layers, digests");
   shown->add_option("NAME", given->names, "names")->required();
   takes_output(*shown, given, {"table", "json"});
   shown->footer("Examples:\n  tank image inspect nginx:1.27 -o json");
-  does(shown, line, given, inspect);
+  calls(shown, line, given, inspect);
 
   auto* removed = image.add_subcommand("rm", "Remove images, and the layers nobody needs then");
   removed->add_option("NAME", given->names, "names")->required();
   removed->footer("Layers under running pods stay.\n\nExamples:\n  tank image rm localhost/web:1");
-  does(removed, line, given, remove);
+  calls(removed, line, given, remove_images);
 
   auto* pruned = image.add_subcommand("prune", "Remove layers and blobs that no image needs");
-  pruned->add_flag("-a,--all", given->unused, "also images that no pod uses now");
+  pruned->add_flag("-a,--all", given->unused,
+                   "also images that no pod uses now and no manifest names");
   takes_output(*pruned, given, {"table", "json"});
   pruned->footer("Waits while images are being added.\n\nExamples:\n  tank image prune --all");
-  does(pruned, line, given, prune);
+  calls(pruned, line, given, prune);
 
   auto* checked = image.add_subcommand("verify", "Compare images with what they were when made");
   checked->add_flag("--contents", given->contents, "also the digests of all blobs");
   takes_output(*checked, given, {"table", "json"});
   checked->footer("Exit status 1 when something is damaged. Loading or pulling the image again "
                   "repairs it.\n\nExamples:\n  tank image verify --contents");
-  does(checked, line, given, verify);
+  calls(checked, line, given, verify);
 }
 
 } // namespace tank::cli

@@ -144,8 +144,7 @@ result<log_run> find_log(const directories& dirs, const log_query& query) {
   return log_run{pod_dir / container, runs[runs.size() - 2]};
 }
 
-result<void> read_log(const log_run& run, cri_parser& parser, const cri_parser::sink& give,
-                      unique_fd* live) {
+result<std::vector<unique_fd>> open_logs(const log_run& run) {
   auto files = run.files();
   std::reverse(files.begin(), files.end());
   // Newest first, each inode once, and one more than was listed: a rotation in the middle only
@@ -162,6 +161,12 @@ result<void> read_log(const log_run& run, cri_parser& parser, const cri_parser::
     if (seen.emplace(st.st_dev, st.st_ino).second) open.push_back(std::move(fd));
   }
   std::reverse(open.begin(), open.end());
+  return open;
+}
+
+result<void> read_log(const log_run& run, cri_parser& parser, const cri_parser::sink& give,
+                      unique_fd* live) {
+  auto open = TANK_TRY(open_logs(run));
   for (const auto& fd : open)
     TANK_TRY(drain_log(fd.get(), run.file().string(), parser, give));
   if (live != nullptr && !open.empty()) *live = std::move(open.back());

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,6 +48,9 @@ result<log_run> find_log(const directories& dirs, const log_query& query);
 result<void> read_log(const log_run& run, cri_parser& parser, const cri_parser::sink& give,
                       unique_fd* live = nullptr);
 
+/// The run's files, open, oldest first. Each file once, whatever is rotated meanwhile.
+result<std::vector<unique_fd>> open_logs(const log_run& run);
+
 /// Reads what is left of one open log file. `name` is for messages.
 result<void> drain_log(int fd, const std::string& name, cri_parser& parser,
                        const cri_parser::sink& give);
@@ -58,9 +62,10 @@ result<std::optional<log_run>> await_log(const directories& dirs, const log_quer
 
 /// Goes on where `read_log` ended: gives what is written from now on, across rotation, restarts and
 /// edits of the pod. Waits on inotify and `stop_fd`; returns when `stop_fd` is readable, nobody
-/// reads `out_fd` any more (-1: not looked at), or the pod's logs are gone.
+/// reads `out_fd` any more (-1: not looked at), or the pod's logs are gone. `lost`, if not empty, is
+/// called where files are gone that were rotated away before they could be read.
 result<void> follow_log(const directories& dirs, const log_query& query, log_run run,
                         unique_fd live, cri_parser& parser, const cri_parser::sink& give,
-                        int stop_fd, int out_fd = -1);
+                        int stop_fd, int out_fd = -1, const std::function<void()>& lost = {});
 
 } // namespace tank::cli

@@ -24,8 +24,11 @@ bool same_file(int fd, const fs::path& path) {
          a.st_ino == b.st_ino;
 }
 
-unique_fd open_log(const fs::path& path) {
-  return unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+bool same_file(int one, int other) {
+  struct stat a {};
+  struct stat b {};
+  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
 }
 
 void add_watch(const unique_fd& inotify, const fs::path& dir, std::uint32_t mask) {
@@ -50,13 +53,14 @@ void watch_logs(const unique_fd& inotify, const directories& dirs, const log_que
 class follower {
  public:
   follower(const directories& dirs, const log_query& query, log_run run, unique_fd live,
-           cri_parser& parser, const cri_parser::sink& give)
+           cri_parser& parser, const cri_parser::sink& give, const std::function<void()>& lost)
       : dirs_{dirs}
       , query_{query}
       , run_{std::move(run)}
       , live_{std::move(live)}
       , parser_{parser}
-      , give_{give} {}
+      , give_{give}
+      , lost_{lost} {}
 
   result<void> run(int stop_fd, int out_fd) {
     inotify_ = unique_fd{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
@@ -108,20 +112,27 @@ class follower {
     return true;
   }
 
+  /// Goes on with the files behind the one that was read, which is complete now.
   result<void> read_rotated() {
     if (live_ && same_file(live_.get(), run_.file())) return {};
-    const auto files = run_.files();
-    auto next = files.begin();
+    auto open = TANK_TRY(open_logs(run_));
+    if (open.empty()) return {}; // in the middle of a rotation: its event is still to come
+    auto next = open.begin();
     if (live_) {
-      const auto mine = std::find_if(files.begin(), files.end(),
-                                     [&](const auto& f) { return same_file(live_.get(), f); });
-      if (mine != files.end()) next = mine + 1;
-    }
-    for (; next != files.end(); ++next) {
-      auto fd = open_log(*next);
-      if (!fd) continue;
       TANK_TRY(drain());
-      live_ = std::move(fd);
+      const auto mine = std::find_if(open.begin(), open.end(), [&](const auto& fd) {
+        return same_file(live_.get(), fd.get());
+      });
+      if (mine != open.end()) {
+        next = mine + 1;
+      } else { // rotated away, and with it perhaps some that came behind it
+        parser_.finish(give_);
+        if (lost_) lost_();
+      }
+    }
+    // All are open: whatever is rotated now, nothing of them is lost.
+    for (; next != open.end(); ++next) {
+      live_ = std::move(*next);
       TANK_TRY(drain());
     }
     return {};
@@ -148,6 +159,7 @@ class follower {
   unique_fd live_;
   cri_parser& parser_;
   const cri_parser::sink& give_;
+  const std::function<void()>& lost_;
   unique_fd inotify_;
 };
 
@@ -182,8 +194,9 @@ result<std::optional<log_run>> await_log(const directories& dirs, const log_quer
 
 result<void> follow_log(const directories& dirs, const log_query& query, log_run run,
                         unique_fd live, cri_parser& parser, const cri_parser::sink& give,
-                        int stop_fd, int out_fd) {
-  return follower{dirs, query, std::move(run), std::move(live), parser, give}.run(stop_fd, out_fd);
+                        int stop_fd, int out_fd, const std::function<void()>& lost) {
+  follower f{dirs, query, std::move(run), std::move(live), parser, give, lost};
+  return f.run(stop_fd, out_fd);
 }
 
 } // namespace tank::cli

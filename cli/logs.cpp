@@ -13,7 +13,7 @@
 namespace tank::cli {
 namespace {
 
-struct options {
+struct logs_options {
   std::string name;
   std::string ns;
   std::string container;
@@ -57,8 +57,12 @@ result<int> follow(const cli_context& context, const directories& dirs, log_quer
     print(entry);
     print.flush();
   };
-  TANK_TRY(
-      follow_log(dirs, query, run, std::move(live), parser, give, signals.fd(), context.out_fd));
+  const auto lost = [&] {
+    context.err << "tank: lines are missing here: the log was rotated before they were read\n";
+    print.flush();
+  };
+  TANK_TRY(follow_log(dirs, query, run, std::move(live), parser, give, signals.fd(), context.out_fd,
+                      lost));
   return exit_ok;
 }
 
@@ -76,7 +80,7 @@ result<std::optional<log_run>> first_run(const cli_context& context, const direc
   return await_log(dirs, query, signals.fd(), context.out_fd);
 }
 
-result<int> logs(invocation& line, const options& given) {
+result<int> logs(invocation& line, const logs_options& given) {
   const auto settings = TANK_TRY(line.settings());
   const auto pod = TANK_TRY(parse_pod_name(given.name, given.ns));
   const log_query query{pod.ns, pod.name, given.container, given.previous};
@@ -107,7 +111,7 @@ result<int> logs(invocation& line, const options& given) {
 } // namespace
 
 void add_logs(CLI::App& app, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<logs_options>();
   auto* command = app.add_subcommand("logs", "Print the output of a pod");
   command->add_option("NAME", given->name, "web, pod/web, or ns/web")->required();
   command->add_option("-n,--namespace", given->ns, "namespace of NAME (default)")

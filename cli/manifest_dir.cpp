@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t max_manifest = 10u << 20;
+constexpr std::size_t max_manifest_file = 10u << 20;
 
 bool is_manifest(const std::string& name) {
   return !name.starts_with(".") &&
@@ -33,7 +33,6 @@ struct object {
   std::string hash; ///< of its content
   std::string text; ///< normalised
   fs::path file;    ///< of its own
-  bool secret = false;
 };
 
 fs::path own_file(const std::string& prefix, const config::object_meta& m) {
@@ -43,8 +42,7 @@ fs::path own_file(const std::string& prefix, const config::object_meta& m) {
 template <class Object>
 object document(const std::string& kind, const Object& of) {
   auto text = config::to_json(of) + "\n";
-  return {kind + "/" + key_of(of.metadata), text, text, own_file(kind + ".", of.metadata),
-          kind == "secret"};
+  return {kind + "/" + key_of(of.metadata), text, text, own_file(kind + ".", of.metadata)};
 }
 
 std::vector<object> objects_of(const config::manifest& parsed) {
@@ -128,16 +126,23 @@ std::string spoken(const std::string& key) {
   return kind + "/" + (name.starts_with("default/") ? name.substr(8) : name);
 }
 
-result<std::vector<held_file>> list_manifests(const fs::path& dir) {
-  std::vector<held_file> files;
+result<std::vector<fs::path>> manifest_files(const fs::path& dir) {
+  std::vector<fs::path> out;
   std::error_code ec;
   for (fs::directory_iterator it{dir, ec}, end; !ec && it != end; it.increment(ec))
-    if (is_manifest(it->path().filename().string())) files.push_back({it->path(), {}, {}});
+    if (is_manifest(it->path().filename().string())) out.push_back(it->path());
   if (ec && ec != std::errc::no_such_file_or_directory)
     return fail_errno(ec.value(), "read", dir.string());
-  std::sort(files.begin(), files.end(), [](auto& a, auto& b) { return a.path < b.path; });
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+result<std::vector<held_file>> list_manifests(const fs::path& dir) {
+  std::vector<held_file> files;
+  for (auto& path : TANK_TRY(manifest_files(dir)))
+    files.push_back({std::move(path), {}, {}});
   for (auto& file : files) {
-    const auto text = read_file(file.path, max_manifest);
+    const auto text = read_file(file.path, max_manifest_file);
     if (!text) continue;
     for (auto& o : objects_of(config::parse_manifest(*text))) {
       file.keys.push_back(std::move(o.key));
@@ -157,30 +162,53 @@ result<std::vector<apply_outcome>> apply_manifest(const fs::path& dir, std::stri
   TANK_TRY(make_directories(dir, 0755));
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (outcomes[i].what == applied::unchanged) continue;
-    TANK_TRY(write_file_atomic(outcomes[i].file, objects.size() == 1 ? text : objects[i].text,
-                               objects[i].secret ? 0600 : 0644));
+    TANK_TRY(
+        write_file_atomic(outcomes[i].file, objects.size() == 1 ? text : objects[i].text, 0600));
   }
   return outcomes;
 }
 
-result<std::vector<fs::path>> delete_manifests(const fs::path& dir,
-                                               const std::vector<std::string>& keys) {
+/// Whether the key can go, and with which file.
+static delete_outcome judge(const fs::path& dir, const std::vector<held_file>& files,
+                            const std::string& key, const std::set<std::string>& doomed,
+                            const kept_by& kept, std::set<fs::path>& paths) {
+  delete_outcome out{key, {}, {}};
+  const auto* held = holder(files, key);
+  std::optional<held_file> broken;
+  if (held == nullptr && kept) broken = kept(key);
+  if (broken) {
+    // Only what cannot be read: a file that can, and has it no more, is not what keeps the pod.
+    const auto there = std::find_if(files.begin(), files.end(), [&](const auto& file) {
+      return file.path == broken->path && file.keys.empty();
+    });
+    if (there != files.end()) held = &*broken;
+  }
+  if (held == nullptr) {
+    out.why = fail(errc::not_found, "delete", spoken(key),
+                   "no manifest in " + dir.string() + " has it", "see: tank get files")
+                  .value();
+  } else if (const auto rest = others(*held, doomed); !rest.empty()) {
+    out.why = fail(errc::conflict, "delete", spoken(key),
+                   held->path.string() + " also holds " + rest, "edit that file")
+                  .value();
+  } else {
+    paths.insert(held->path);
+    if (broken) out.broken = held->path;
+  }
+  return out;
+}
+
+result<std::vector<delete_outcome>>
+delete_manifests(const fs::path& dir, const std::vector<std::string>& keys, const kept_by& kept) {
   const auto files = TANK_TRY(list_manifests(dir));
   const std::set<std::string> doomed{keys.begin(), keys.end()};
   std::set<fs::path> paths;
-  for (const auto& key : doomed) {
-    const auto* held = holder(files, key);
-    if (held == nullptr)
-      return fail(errc::not_found, "delete", spoken(key),
-                  "no manifest in " + dir.string() + " has it", "see: tank get files");
-    if (const auto rest = others(*held, doomed); !rest.empty())
-      return fail(errc::conflict, "delete", spoken(key),
-                  held->path.string() + " also holds " + rest, "edit that file");
-    paths.insert(held->path);
-  }
+  std::vector<delete_outcome> out;
+  for (const auto& key : doomed)
+    out.push_back(judge(dir, files, key, doomed, kept, paths));
   for (const auto& path : paths)
     TANK_TRY(remove_durably(path));
-  return std::vector<fs::path>{paths.begin(), paths.end()};
+  return out;
 }
 
 } // namespace tank::cli

@@ -18,6 +18,8 @@
 #include "config/manifest.hpp"
 
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,8 +39,11 @@ std::string spoken(const std::string& key);
 /// The keys of all objects of a manifest.
 std::vector<std::string> keys_of(const config::manifest& parsed);
 
-/// Every *.yaml, *.yml, *.json that is no dotfile, in order of names. A file that cannot be parsed
-/// has no keys. A missing directory is empty.
+/// Every *.yaml, *.yml, *.json that is no dotfile, in order of names. A missing directory is empty.
+result<std::vector<std::filesystem::path>> manifest_files(const std::filesystem::path& dir);
+
+/// What those hold. A file that cannot be parsed
+/// has no keys.
 result<std::vector<held_file>> list_manifests(const std::filesystem::path& dir);
 
 enum class applied : std::uint8_t { created, updated, unchanged };
@@ -53,9 +58,18 @@ result<std::vector<apply_outcome>> apply_manifest(const std::filesystem::path& d
                                                   std::string_view text,
                                                   const config::manifest& parsed);
 
-/// Removes the files that hold `keys`. errc::not_found names a key that no file holds;
-/// errc::conflict a file that holds others too. Nothing is removed on either.
-result<std::vector<std::filesystem::path>> delete_manifests(const std::filesystem::path& dir,
-                                                            const std::vector<std::string>& keys);
+/// A file of the watch directory that is wrong now, and by whose last good version a pod runs.
+using kept_by = std::function<std::optional<held_file>(const std::string& key)>;
+
+struct delete_outcome {
+  std::string key;
+  std::optional<error> why; ///< it stays: errc::not_found, errc::conflict (its file holds others)
+  std::filesystem::path broken; ///< the file that was removed, when it could not be read
+};
+/// Removes the files that hold `keys`, those of each key for itself. `kept` is asked about keys that
+/// no file holds.
+result<std::vector<delete_outcome>> delete_manifests(const std::filesystem::path& dir,
+                                                     const std::vector<std::string>& keys,
+                                                     const kept_by& kept);
 
 } // namespace tank::cli

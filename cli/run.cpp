@@ -25,7 +25,12 @@ void add_globals(CLI::App& app, config::settings_overrides& flags) {
     app.add_option_function<std::string>(
            name, [&value](const std::string& given) { value = given; }, text)
         ->type_name("PATH")
-        ->group("Global options");
+        ->group("Global options")
+        ->check(CLI::Validator{[](std::string& given) -> std::string {
+                                 return given.empty() ? "the path is empty (an unset variable?)"
+                                                      : "";
+                               },
+                               ""});
   };
   dir("--config", flags.config, "settings file (TANK_CONFIG; /etc/tank/tank.yaml)");
   dir("--manifest-dir", flags.manifest_dir,

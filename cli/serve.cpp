@@ -120,7 +120,9 @@ result<start_options> make_start_options(const cli_context& context,
   options.logs = {settings.log_max_bytes, settings.log_max_files};
   options.rescan = settings.resync;
   options.images.offline = settings.images.offline;
-  if (!settings.images.offline) options.pull = make_image_pull(make_puller(context, settings));
+  if (!settings.images.offline)
+    options.pull =
+        make_image_pull(make_puller(context, settings), {.places = settings.images.parallel_pulls});
   options.images.limits = store_options_from(settings).limits;
   options.images.parallel_pulls = settings.images.parallel_pulls;
   options.images.room = {settings.images.gc_high_percent, settings.images.gc_low_percent};

@@ -21,14 +21,14 @@ namespace {
 
 using usages = std::vector<pod_usage>;
 
-struct options {
+struct top_options {
   std::vector<std::string> names;
   std::string ns;
   std::string output = "table";
   unsigned interval = 1;
 };
 
-result<usages> choose(usages pods, const options& given) {
+result<usages> choose(usages pods, const top_options& given) {
   return chosen(std::move(pods), given.names, given.ns, "no such pod runs now");
 }
 
@@ -48,7 +48,7 @@ woken wait(termination_signals& signals, std::chrono::steady_clock::time_point u
   }
 }
 
-result<int> live(invocation& line, const options& given, client& daemon) {
+result<int> live(invocation& line, const top_options& given, client& daemon) {
   auto signals = TANK_TRY(termination_signals::take(false, true));
   screen shown{line.context};
   usages before;
@@ -72,7 +72,7 @@ result<int> live(invocation& line, const options& given, client& daemon) {
 }
 
 /// Two looks, one `interval` apart: a rate is a difference.
-result<int> once(invocation& line, const options& given, client& daemon) {
+result<int> once(invocation& line, const top_options& given, client& daemon) {
   auto signals = TANK_TRY(termination_signals::take(false));
   auto first = TANK_TRY(daemon.usage());
   const auto before = TANK_TRY(choose(std::move(first), given));
@@ -91,7 +91,7 @@ result<int> once(invocation& line, const options& given, client& daemon) {
 } // namespace
 
 void add_top(CLI::App& app, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<top_options>();
   auto* command = app.add_subcommand("top", "Show what pods use: processor, memory, processes");
   command->add_option("NAME", given->names, "only these pods");
   command->add_option("-n,--namespace", given->ns, "only this namespace")->type_name("NAMESPACE");

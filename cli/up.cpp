@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using clock = std::chrono::steady_clock;
 
-struct options {
+struct up_options {
   std::vector<std::string> sources;
   std::string wait;
   std::string until;
@@ -43,13 +43,6 @@ result<std::chrono::milliseconds> parse_duration(const std::string& text) {
   if (digits == 0 || digits > 9 || factor == 0)
     return fail(errc::invalid, "understand the duration", text, "it is not like 30s, 500ms or 2m");
   return std::chrono::milliseconds{std::stoll(text.substr(0, digits)) * factor};
-}
-
-/// An `up` may run beside a daemon and beside other ones: it shares their images, and nothing else.
-/// What it makes goes with the instance.
-void set_apart(directories& dirs, bool run_dir_chosen) {
-  if (!run_dir_chosen) dirs.run_dir /= "up-" + std::to_string(::getpid());
-  dirs.pod_state_dir = dirs.private_pod_states();
 }
 
 class up_loop {
@@ -145,7 +138,7 @@ class up_loop {
   bool signalled_ = false;
 };
 
-result<int> run_up(invocation& line, const options& given) {
+result<int> run_up(invocation& line, const up_options& given) {
   auto settings = TANK_TRY(line.settings());
   std::vector<fs::path> sources;
   for (const auto& source : given.sources) {
@@ -164,7 +157,8 @@ result<int> run_up(invocation& line, const options& given) {
   if (!given.timeout.empty()) deadline = clock::now() + TANK_TRY(parse_duration(given.timeout));
 
   const bool chosen = line.flags.run_dir || line.context.env("TANK_RUN_DIR").value_or("") != "";
-  set_apart(settings.dirs, chosen);
+  // Beside a daemon and other ones: it shares their images, and nothing else.
+  if (!chosen) settings.dirs.run_dir /= "up-" + std::to_string(::getpid());
   const auto log = line.context.out_is_tty ? log_to_lines("error") : nullptr;
   if (!log) log_to_stderr("error"); // how pods end is told in lines of its own
   auto signals = TANK_TRY(termination_signals::take(false, true));
@@ -181,7 +175,7 @@ result<int> run_up(invocation& line, const options& given) {
 } // namespace
 
 void add_up(CLI::App& app, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<up_options>();
   auto* command = app.add_subcommand("up", "Run manifests in the foreground until Ctrl-C");
   command->add_option("SOURCE", given->sources, "directories and manifest files")->required();
   auto* wait =

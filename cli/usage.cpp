@@ -70,6 +70,16 @@ std::vector<std::string> options_of(const CLI::App* app) {
   return names;
 }
 
+/// The option of one value that has several; empty when there is none.
+std::string given_twice(const CLI::App* app) {
+  for (; app != nullptr; app = app->get_parent())
+    for (const auto* option : app->get_options())
+      if (!option->get_positional() && option->get_expected_max() == 1 && option->count() > 1 &&
+          option->get_type_size() == 1)
+        return option->get_name();
+  return {};
+}
+
 std::string missing_command(const CLI::App& at) {
   std::string text = "a command is missing: one of ";
   const auto names = commands_of(at);
@@ -105,6 +115,7 @@ std::string usage_text(const CLI::App& app, const CLI::ParseError& error) {
     }
     if (wants_command) return "unknown command " + in_quotes(word) + meant(word, commands_of(*at));
   }
+  if (const auto twice = given_twice(at); !twice.empty()) return twice + " is given more than once";
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
     return text.substr(0, text.find(':')) + " needs a value";
   if (wants_command) return missing_command(*at);

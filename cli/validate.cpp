@@ -13,7 +13,7 @@
 namespace tank::cli {
 namespace {
 
-struct options {
+struct validate_options {
   std::vector<std::string> files;
   std::string output;
 };
@@ -34,7 +34,7 @@ void print_pods(std::ostream& out, const std::vector<std::string>& pods) {
   out << "\n  ]\n}\n";
 }
 
-result<int> validate(invocation& line, const options& given) {
+result<int> validate(invocation& line, const validate_options& given) {
   auto& context = line.context;
   bool valid = true;
   std::vector<std::string> pods;
@@ -73,7 +73,7 @@ bool all_runnable(const config::manifest& parsed) {
 }
 
 void add_validate(CLI::App& app, invocation& line) {
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<validate_options>();
   auto* command = app.add_subcommand("validate", "Judge manifests; needs no daemon and no root");
   command->add_option("FILE", given->files, "manifests; - is stdin")->required();
   accept_only(*command->add_option("-o,--output", given->output, "json: print the normalised Pods")

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 namespace tank::cli {
+namespace volume_verbs {
 namespace {
 
 struct options {
@@ -132,13 +133,15 @@ void takes_names(CLI::App& command, const given_options& given) {
 }
 
 } // namespace
+} // namespace volume_verbs
 
 std::string volume_document(const std::vector<volume_row>& rows) {
-  json items = json::array();
+  volume_verbs::json items = volume_verbs::json::array();
   for (const auto& row : rows)
-    items.push_back(row_of(row));
-  const json whole{{"apiVersion", "tank/v1"}, {"kind", "VolumeList"}, {"items", std::move(items)}};
-  return whole.dump(2, ' ', false, json::error_handler_t::replace);
+    items.push_back(volume_verbs::row_of(row));
+  const volume_verbs::json whole{
+      {"apiVersion", "tank/v1"}, {"kind", "VolumeList"}, {"items", std::move(items)}};
+  return whole.dump(2, ' ', false, volume_verbs::json::error_handler_t::replace);
 }
 
 void add_volume(CLI::App& app, invocation& line) {
@@ -149,27 +152,27 @@ void add_volume(CLI::App& app, invocation& line) {
                  "\nExamples:\n"
                  "  tank volume list\n"
                  "  tank volume rm data");
-  auto given = std::make_shared<options>();
+  auto given = std::make_shared<volume_verbs::options>();
   auto* listed = volume->add_subcommand("list", "The volumes that are here")->alias("ls");
   accept_only(
       *listed->add_option("-o,--output", given->output, "table, json or name")->type_name("FORMAT"),
       {"table", "json", "name"});
   listed->footer("Examples:\n  tank volume list");
-  does(listed, line, given, list);
+  volume_verbs::does(listed, line, given, volume_verbs::list);
 
   auto* shown = volume->add_subcommand("inspect", "Where volumes are, how large, who uses them");
-  takes_names(*shown, given);
+  volume_verbs::takes_names(*shown, given);
   shown->footer("Examples:\n  tank volume inspect data");
-  does(shown, line, given, inspect);
+  volume_verbs::does(shown, line, given, volume_verbs::inspect);
 
   auto* removed = volume->add_subcommand("rm", "Remove volumes and all that is in them");
-  takes_names(*removed, given);
+  volume_verbs::takes_names(*removed, given);
   removed->footer("One that a pod uses stays, with an error.\n\nExamples:\n  tank volume rm data");
-  does(removed, line, given, remove);
+  volume_verbs::does(removed, line, given, volume_verbs::remove);
 
   auto* pruned = volume->add_subcommand("prune", "Remove all volumes that no pod uses");
   pruned->footer("Examples:\n  tank volume prune");
-  does(pruned, line, given, prune);
+  volume_verbs::does(pruned, line, given, volume_verbs::prune);
 }
 
 } // namespace tank::cli

@@ -1,9 +1,13 @@
 #include "config/decode.hpp"
 
 #include "base/nearest.hpp"
+#include "base/text.hpp"
 #include "config/encode.hpp"
+#include "config/limits.hpp"
 #include "config/schema.hpp"
+#include "config/yaml_scalar.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -32,13 +36,12 @@ std::string suggestion(const type& record, std::string_view key) {
 }
 
 // A manifest is untrusted: a null in a list is one byte of text and an object of hundreds of bytes.
-constexpr std::size_t max_listed_objects = 100'000;
-constexpr std::size_t max_findings = 100;
+constexpr std::size_t max_listed_objects = 20'000;
+constexpr std::size_t max_reported = 100;
 
 /// Text of a scalar for messages, cut to a readable length.
-std::string shown(std::string text) {
-  if (text.size() > 40) text.replace(37, std::string::npos, "...");
-  return text;
+std::string shown(std::string_view text) {
+  return text.size() > 40 ? shortened(text, 37) : std::string{text};
 }
 
 /// An integer, also when it was written as 1e3 or 2.0: the YAML reader of kubelet hands those on as
@@ -51,11 +54,31 @@ std::optional<std::int64_t> integer_of(const node& n) {
   return static_cast<std::int64_t>(number->value);
 }
 
+/// What stands at a place, up to the end of a word; empty when there is no such place.
+std::string_view word_at(std::string_view text, position at) {
+  for (std::uint32_t line = 1; line < at.line; ++line) {
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  for (std::uint32_t column = 1; column < at.column; ++column) {
+    if (text.empty()) return {};
+    std::size_t width = 1;
+    while (width < text.size() && (static_cast<unsigned char>(text[width]) & 0xC0) == 0x80)
+      ++width;
+    text.remove_prefix(width);
+  }
+  constexpr std::string_view of_words =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._~";
+  return text.substr(0, std::min(text.find_first_not_of(of_words), text.size()));
+}
+
 class decoder {
  public:
   /// With `hides`, no message says what a value is.
-  explicit decoder(std::vector<diagnostic>& found, bool hides = false)
+  decoder(std::vector<diagnostic>& found, std::string_view text, bool hides)
       : found_(found)
+      , text_(text)
       , hides_(hides) {}
 
   void object(const node& root, const type& record, void* out) {
@@ -102,8 +125,8 @@ class decoder {
 
   void report(position at, std::string reason) {
     if (given_up_) return;
-    found_.push_back({severity::error, at, path_, std::move(reason)});
-    if (++reported_ < max_findings) return;
+    found_.push_back({severity::error, at, shortened(path_, max_shown), std::move(reason)});
+    if (++reported_ < max_reported) return;
     given_up_ = true;
     found_.push_back({severity::error, at, {}, "too many errors: the rest was not read"});
   }
@@ -123,8 +146,16 @@ class decoder {
     reason.append(name == "array" || name == "object" ? "an " : "a ").append(name);
     const bool scalar = n.as_bool() != nullptr || n.as_integer() != nullptr || n.as_number();
     if (wanted == "a string" && scalar && !hides_)
-      reason.append(" (write \"").append(shown(n.scalar_text())).append("\")");
+      reason.append(" (write \"").append(shown(written(n))).append("\")");
     report(n.at(), std::move(reason));
+  }
+
+  /// A scalar as it stands in the text, "yes" and not true; what it means where it stands elsewhere
+  /// (an alias) or otherwise (a tag).
+  [[nodiscard]] std::string written(const node& n) const {
+    auto word = word_at(text_, n.at());
+    const auto meant = word.empty() ? result<node::content>{} : resolve_scalar({"?", word});
+    return !word.empty() && meant && node{*meant} == n ? std::string{word} : n.scalar_text();
   }
 
   void one_member(const member& m, const type& record, void* out) {
@@ -276,6 +307,7 @@ class decoder {
   }
 
   std::vector<diagnostic>& found_;
+  std::string_view text_;
   bool hides_;
   std::string path_;
   std::size_t reported_ = 0;
@@ -284,16 +316,17 @@ class decoder {
 };
 
 template <class Object>
-Object decode(const node& root, std::vector<diagnostic>& found, bool hides = false) {
+Object decode(const node& root, std::vector<diagnostic>& found, std::string_view text = {},
+              bool hides = false) {
   Object object;
-  decoder{found, hides}.object(root, reflect::type_of<Object>(), &object);
+  decoder{found, text, hides}.object(root, reflect::type_of<Object>(), &object);
   return object;
 }
 
 } // namespace
 
-pod decode_pod(const node& root, std::vector<diagnostic>& found) {
-  return decode<pod>(root, found);
+pod decode_pod(const node& root, std::vector<diagnostic>& found, std::string_view text) {
+  return decode<pod>(root, found, text);
 }
 
 config_map decode_config_map(const node& root, std::vector<diagnostic>& found) {
@@ -301,7 +334,7 @@ config_map decode_config_map(const node& root, std::vector<diagnostic>& found) {
 }
 
 secret decode_secret(const node& root, std::vector<diagnostic>& found) {
-  return decode<secret>(root, found, true);
+  return decode<secret>(root, found, {}, true);
 }
 
 persistent_volume_claim decode_persistent_volume_claim(const node& root,

@@ -225,6 +225,13 @@ void apply_defaults(pod& p) {
     default_container(c.common);
 }
 
+void make_paths_absolute(pod& p) {
+  for (auto* containers : {&p.spec.init_containers, &p.spec.containers})
+    for (auto& c : *containers)
+      for (auto& m : c.volume_mounts)
+        if (!m.mount_path.starts_with('/')) m.mount_path.insert(0, 1, '/');
+}
+
 void apply_defaults(config_map& object) {
   default_metadata(object.metadata);
 }

@@ -16,6 +16,10 @@ void apply_defaults(config_map& object);
 void apply_defaults(secret& object);
 void apply_defaults(persistent_volume_claim& object);
 
+/// What kubelet makes of a valid Pod beyond the API server's defaults: a mountPath that is relative
+/// begins at the root. Idempotent.
+void make_paths_absolute(pod& p);
+
 /// "Always" for the tag `latest` and for neither tag nor digest; else "IfNotPresent".
 std::string default_pull_policy(std::string_view image);
 

@@ -1,5 +1,7 @@
 #include "config/manifest.hpp"
 
+#include "base/memory.hpp"
+#include "base/text.hpp"
 #include "config/decode.hpp"
 #include "config/defaults.hpp"
 #include "config/support.hpp"
@@ -12,6 +14,9 @@
 namespace tank::config {
 namespace {
 
+/// From here on the trees of a text are worth giving back: they are some 30 times its size.
+constexpr std::size_t large_text = 256u << 10;
+
 bool has_error(const std::vector<diagnostic>& found) {
   return std::any_of(found.begin(), found.end(),
                      [](const diagnostic& d) { return d.level == severity::error; });
@@ -20,7 +25,7 @@ bool has_error(const std::vector<diagnostic>& found) {
 /// `"a\0b"` is a legal string of YAML and of the API, and would end early in every system call.
 void refuse_nul(const node& tree, std::vector<diagnostic>& found) {
   const auto check = [&](const std::string& text, position at) {
-    if (text.find('\0') != std::string::npos)
+    if (found.size() < max_findings && text.find('\0') != std::string::npos)
       found.push_back({severity::error, at, {}, "a string must not contain the character U+0000"});
   };
   if (const auto* text = tree.as_string()) check(*text, tree.at());
@@ -43,11 +48,14 @@ std::string text_of(const node& tree, std::string_view key) {
 /// Reads the objects of one file into a manifest.
 class reader {
  public:
-  explicit reader(manifest& out) : out_(out) {}
+  reader(manifest& out, std::string_view text, const manifest_limits& limits)
+      : out_(out)
+      , text_(text)
+      , limits_(limits) {}
 
   /// `extra`: what was found about this document already.
   void object(const node& tree, std::vector<diagnostic> extra, bool within_list) {
-    if (tree.is_null()) return;
+    if (tree.is_null() || !goes_on(tree.at())) return;
     if (tree.as_mapping() == nullptr)
       return file_error(tree.at(), {},
                         "a manifest must be an object, this is of type " +
@@ -59,7 +67,7 @@ class reader {
     if (version.empty()) return file_error(tree.at(), "apiVersion", "Required value");
     if (version != "v1" || !known(kind, within_list))
       return file_error(locate(tree, version == "v1" ? "kind" : "apiVersion"), "kind",
-                        version + " " + kind +
+                        shortened(version, max_word) + " " + shortened(kind, max_word) +
                             " is not read here: only v1 Pod, List, ConfigMap, Secret and "
                             "PersistentVolumeClaim");
     if (kind == "Pod") return read_pod(tree, std::move(extra));
@@ -68,6 +76,19 @@ class reader {
   }
 
  private:
+  /// Whether one more object is read: not when there are too many, or too much is wrong with them.
+  bool goes_on(position at) {
+    if (given_up_) return false;
+    if (++objects_ > limits_.max_objects)
+      file_error(at, {}, "more than " + std::to_string(limits_.max_objects) + " objects");
+    else if (out_.diagnostics.size() + of_pods_ > 5 * max_findings)
+      file_error(at, {}, "too much is wrong: the rest was not read");
+    else
+      return true;
+    given_up_ = true;
+    return false;
+  }
+
   static bool known(std::string_view kind, bool within_list) {
     return kind == "Pod" || kind == "ConfigMap" || kind == "Secret" ||
            kind == "PersistentVolumeClaim" || (kind == "List" && !within_list);
@@ -79,13 +100,15 @@ class reader {
 
   void read_pod(const node& tree, std::vector<diagnostic> found) {
     const auto where = [&tree](std::string_view path) { return locate(tree, path); };
-    pod_document document{decode_pod(tree, found), {}, tree.at()};
+    pod_document document{decode_pod(tree, found, text_), {}, tree.at()};
     if (!has_error(found)) {
       apply_defaults(document.pod);
       validate_pod(document.pod, where, found);
       if (!has_error(found)) check_support(document.pod, where, found);
+      if (!has_error(found)) make_paths_absolute(document.pod);
       remember_name("pod", document.pod.metadata, where("metadata.name"));
     }
+    of_pods_ += found.size();
     document.diagnostics = std::move(found);
     out_.pods.push_back(std::move(document));
   }
@@ -97,14 +120,17 @@ class reader {
     auto [first, fresh] = names_.emplace(kind + " " + name, at);
     if (fresh) return;
     file_error(at, "metadata.name",
-               "Duplicate value: \"" + name + "\": the " + kind + " at line " +
-                   std::to_string(first->second.line) + " of this file has the same name");
+               "Duplicate value: \"" + shortened(name, max_shown) + "\": the " + kind +
+                   " at line " + std::to_string(first->second.line) +
+                   " of this file has the same name");
   }
 
   void read_list(const node& tree, std::vector<diagnostic> found) {
     for (const auto& m : *tree.as_mapping())
-      if (m.key != "apiVersion" && m.key != "kind" && m.key != "metadata" && m.key != "items")
-        found.push_back({severity::error, m.at, m.key, "unknown field \"" + m.key + "\""});
+      if (found.size() < max_findings && m.key != "apiVersion" && m.key != "kind" &&
+          m.key != "metadata" && m.key != "items")
+        found.push_back({severity::error, m.at, shortened(m.key, max_word),
+                         "unknown field \"" + shortened(m.key, max_word) + "\""});
     keep(std::move(found));
     const auto* items = tree.find("items");
     if (items == nullptr || items->is_null()) return;
@@ -145,7 +171,12 @@ class reader {
   }
 
   manifest& out_;
+  std::string_view text_;
+  const manifest_limits& limits_;
   std::map<std::string, position> names_;
+  std::size_t objects_ = 0;
+  std::size_t of_pods_ = 0; ///< findings
+  bool given_up_ = false;
 };
 
 } // namespace
@@ -166,11 +197,14 @@ bool manifest::valid() const {
 
 manifest parse_manifest(std::string_view text, const manifest_limits& limits) {
   manifest out;
-  auto parsed = parse_text(text, limits);
-  out.diagnostics = std::move(parsed.errors);
-  reader objects{out};
-  for (auto& document : parsed.documents)
-    objects.object(document.root, std::move(document.duplicates), false);
+  {
+    auto parsed = parse_text(text, limits);
+    out.diagnostics = std::move(parsed.errors);
+    reader objects{out, text, limits};
+    for (auto& document : parsed.documents)
+      objects.object(document.root, std::move(document.duplicates), false);
+  }
+  if (text.size() > large_text) give_back_memory();
   return out;
 }
 

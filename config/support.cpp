@@ -1,11 +1,14 @@
 #include "config/support.hpp"
 
 #include "base/capability.hpp"
+#include "base/text.hpp"
+#include "config/limits.hpp"
 #include "config/restart_rules.hpp"
 #include "config/schema.hpp"
 #include "config/sysctl.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <utility>
@@ -76,7 +79,7 @@ bool is_used(const type& t, const void* value) {
 }
 
 /// For the comparison with a rule's neutral text; empty for what is no scalar.
-std::string scalar_text(const type& t, const void* value) {
+std::string text_of_scalar(const type& t, const void* value) {
   switch (t.what) {
   case kind::string:
     return *static_cast<const std::string*>(value);
@@ -87,7 +90,7 @@ std::string scalar_text(const type& t, const void* value) {
   case kind::int64:
     return std::to_string(*static_cast<const std::int64_t*>(value));
   case kind::optional:
-    return t.get(value) != nullptr ? scalar_text(t.element(), t.get(value)) : std::string{};
+    return t.get(value) != nullptr ? text_of_scalar(t.element(), t.get(value)) : std::string{};
   default:
     return {};
   }
@@ -105,13 +108,21 @@ class findings {
 
   void add(severity level, const std::string& path, std::string_view reason) {
     if (covered_ && level != severity::error) return;
-    out_.push_back({level, locate_ ? locate_(path) : position{}, path, std::string{reason}});
+    // Of each level: what stops the pod must not be lost behind what does not.
+    auto& count = counts_.at(static_cast<std::size_t>(level));
+    if (count == max_findings) return;
+    std::string text{reason};
+    if (++count == max_findings)
+      text += std::string{text.empty() ? "" : " "} + "(and more: no further findings are listed)";
+    out_.push_back(
+        {level, locate_ ? locate_(path) : position{}, shortened(path, max_shown), std::move(text)});
   }
 
  private:
   const position_lookup& locate_;
   std::vector<diagnostic>& out_;
   bool covered_ = false;
+  std::array<std::size_t, 3> counts_{};
 };
 
 // --- the walk over the tables --------------------------------------------------------------------
@@ -130,7 +141,8 @@ class walker {
     const type& t = f.of();
     if (!is_used(t, value)) return;
     const auto* rule = rule_of(owner.name, f.key);
-    if (rule != nullptr && !rule->neutral.empty() && scalar_text(t, value) == rule->neutral) return;
+    if (rule != nullptr && !rule->neutral.empty() && text_of_scalar(t, value) == rule->neutral)
+      return;
     const type* inner = record_within(t);
     if (rule == nullptr && inner != nullptr && has_rules(*inner)) return below(t, value, path);
     const auto reason = rule == nullptr ? std::string_view{} : rule->reason;

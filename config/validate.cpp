@@ -7,10 +7,9 @@
 namespace tank::config {
 namespace {
 
-using rules::findings;
 using rules::path;
 
-void check_times(const pod_spec& pod, const path& at, findings& out) {
+void check_times(const pod_spec& pod, const path& at, rules::findings& out) {
   if (pod.termination_grace_period_seconds)
     out.not_negative(at.child("terminationGracePeriodSeconds"),
                      *pod.termination_grace_period_seconds);
@@ -21,7 +20,7 @@ void check_times(const pod_spec& pod, const path& at, findings& out) {
                 "must be between 1 and 2147483647, inclusive");
 }
 
-void check_references(const pod_spec& pod, const path& at, findings& out) {
+void check_references(const pod_spec& pod, const path& at, rules::findings& out) {
   const auto subdomain = [&](const std::string& name, const path& here) {
     if (!name.empty()) out.name(here, name, rules::dns_subdomain(name));
   };
@@ -49,7 +48,7 @@ void check_references(const pod_spec& pod, const path& at, findings& out) {
   }
 }
 
-void check_spec(const pod_spec& pod, findings& out) {
+void check_spec(const pod_spec& pod, rules::findings& out) {
   const path at{"spec"};
   rules::pod_facts facts{pod, {}};
   for (const auto& v : pod.volumes)
@@ -73,7 +72,7 @@ void check_spec(const pod_spec& pod, findings& out) {
 } // namespace
 
 void validate_pod(const pod& p, const position_lookup& locate, std::vector<diagnostic>& found) {
-  findings out{locate, found};
+  rules::findings out{locate, found};
   rules::check_metadata(p.metadata, out);
   check_spec(p.spec, out);
 }

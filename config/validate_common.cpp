@@ -1,5 +1,8 @@
 #include "config/validate_common.hpp"
 
+#include "base/text.hpp"
+#include "config/limits.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -61,7 +64,7 @@ constexpr std::string_view name_shape =
 
 std::string quoted(std::string_view text) {
   std::string out = "\"";
-  for (char c : text) {
+  for (char c : shortened(text, max_shown)) {
     if (c == '"' || c == '\\') out += '\\';
     if (c == '\n')
       out += "\\n";
@@ -74,9 +77,10 @@ std::string quoted(std::string_view text) {
 void findings::add(const path& at, std::string reason) {
   // Looking up a place costs as much as the text is long: a hostile file must not make us do it
   // once for each of its values.
-  if (count_ == most_findings) return;
-  if (++count_ == most_findings) reason += " (and more: no further findings are listed)";
-  found_.push_back({severity::error, locate_(at.text()), at.text(), std::move(reason)});
+  if (count_ == max_findings) return;
+  if (++count_ == max_findings) reason += " (and more: no further findings are listed)";
+  found_.push_back(
+      {severity::error, locate_(at.text()), shortened(at.text(), max_shown), std::move(reason)});
 }
 
 void findings::required(const path& at, std::string_view detail) {

@@ -60,8 +60,6 @@ class findings {
   void name(const path& at, std::string_view value, const std::vector<std::string>& problems);
 
  private:
-  static constexpr std::size_t most_findings = 200;
-
   const position_lookup& locate_;
   std::vector<diagnostic>& found_;
   std::size_t count_ = 0;

@@ -1,7 +1,10 @@
+#include "config/expand.hpp"
 #include "config/validate_common.hpp"
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
 
 namespace tank::config::rules {
 namespace {
@@ -160,7 +163,37 @@ void check_resource_ref(const resource_field_selector& ref, bool in_volume, cons
                                     name + " resource");
 }
 
+namespace {
+
+/// What the container is started with must not be more than a program can be given. The values that
+/// come from elsewhere are not known here: they count when the container is started.
+void check_run_text(const container& c, const path& at, findings& out) {
+  std::map<std::string, std::size_t, std::less<>> sizes;
+  const auto lookup = [&](std::string_view name) -> std::optional<std::size_t> {
+    const auto it = sizes.find(name);
+    if (it == sizes.end()) return std::nullopt;
+    return it->second;
+  };
+  std::size_t all = 0;
+  const auto fits = [&](std::size_t more) { return (all += more) <= max_run_text; };
+  const auto complain = [&] {
+    out.add(at, "Too long: command, args and env may not be more than " +
+                    std::to_string(max_run_text) + " bytes once their variables are expanded");
+  };
+  for (const auto& e : c.env) {
+    const auto size = e.value_from ? 0 : expanded_size(e.value, lookup);
+    if (!fits(e.name.size() + size + 2)) return complain();
+    sizes.insert_or_assign(e.name, size);
+  }
+  for (const auto* words : {&c.command, &c.args})
+    for (const auto& word : *words)
+      if (!fits(expanded_size(word, lookup) + 1)) return complain();
+}
+
+} // namespace
+
 void check_env(const container& c, const pod_facts& pod, const path& at, findings& out) {
+  check_run_text(c, at, out);
   for (std::size_t i = 0; i < c.env.size(); ++i) {
     const auto& e = c.env[i];
     const auto here = at.child("env").index(i);

@@ -1,6 +1,8 @@
 #include "config/restart_rules.hpp"
 #include "config/validate_common.hpp"
 
+#include <algorithm>
+
 namespace tank::config::rules {
 
 void check_labels(const std::map<std::string, std::string>& labels, const path& at, findings& out) {
@@ -59,6 +61,25 @@ void check_owners(const std::vector<owner_reference>& owners, const path& at, fi
 
 } // namespace
 
+namespace {
+
+/// Stricter than the API: uid, namespace and name become names of directories here, alone and with
+/// '_' between them.
+void check_directory_names(const object_meta& meta, const path& at, findings& out) {
+  out.name(at.child("uid"), meta.uid, label_value(meta.uid));
+  if (meta.uid.find('_') != std::string::npos)
+    out.invalid(at.child("uid"), meta.uid, "must not contain '_': it names directories here");
+  constexpr std::size_t most = 255; // NAME_MAX
+  constexpr std::size_t derived_uid = 36;
+  const auto around = meta.ns.size() + std::max(meta.uid.size(), derived_uid) + 2;
+  if (meta.name.size() <= 253 && meta.name.size() + around > most)
+    out.invalid(at.child("name"), meta.name,
+                "must be no more than " + std::to_string(most - std::min(around, most)) +
+                    " characters here: with namespace and uid it names a directory");
+}
+
+} // namespace
+
 void check_metadata(const object_meta& meta, findings& out) {
   const path at{"metadata"};
   if (meta.name.empty())
@@ -71,8 +92,7 @@ void check_metadata(const object_meta& meta, findings& out) {
     out.name(at.child("generateName"), meta.generate_name, dns_subdomain(prefix));
   }
   out.name(at.child("namespace"), meta.ns, dns_label(meta.ns));
-  // Stricter than the API: it names directories here.
-  out.name(at.child("uid"), meta.uid, label_value(meta.uid));
+  check_directory_names(meta, at, out);
   out.not_negative(at.child("generation"), meta.generation);
   check_labels(meta.labels, at.child("labels"), out);
   check_annotations(meta.annotations, at.child("annotations"), out);

@@ -113,7 +113,10 @@ void check_host_path(const host_path_volume_source& v, const path& at, findings&
 void check_empty_dir(const empty_dir_volume_source& v, const path& at, findings& out) {
   if (v.size_limit && v.size_limit->sign() < 0)
     out.forbidden(at.child("sizeLimit"), "SizeLimit field must be a valid resource quantity");
-  check_mode(v.mode, at.child("mode"), out);
+  // Of a directory, unlike the others: it may be sticky.
+  if (v.mode && (*v.mode < 0 || *v.mode > 01777))
+    out.invalid(at.child("mode"), *v.mode,
+                "must be a number between 0 and 01777 (octal), both inclusive");
   if (!v.medium.starts_with("HugePages"))
     out.one_of(at.child("medium"), v.medium, {"", "HugePages", "Memory"});
 }

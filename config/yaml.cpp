@@ -1,5 +1,6 @@
 #include "config/yaml.hpp"
 
+#include "base/text.hpp"
 #include "config/text_check.hpp"
 #include "config/yaml_scalar.hpp"
 
@@ -32,6 +33,7 @@ struct budget {
   const manifest_limits& limits;
   std::size_t nodes = 0;
   std::size_t text = 0;
+  std::size_t findings = 0;
 
   void take(position at, std::size_t depth, std::size_t bytes) {
     if (depth > limits.max_depth)
@@ -163,7 +165,8 @@ class builder final : public YAML::EventHandler {
     if (!resolved) throw refusal{at, resolved.error().message()};
     left_.take(at, open_.size(), resolved->size());
     map.key = std::move(*resolved);
-    if (!map.keys.insert(map.key).second) {
+    if (!map.keys.insert(map.key).second && left_.findings < max_findings) {
+      ++left_.findings;
       out_.documents.back().duplicates.push_back(
           {severity::error, at, way_text(), "Duplicate key"});
     }
@@ -254,11 +257,13 @@ class builder final : public YAML::EventHandler {
   /// The field path of the member that is being read.
   [[nodiscard]] std::string way_text() const {
     std::string path;
-    for (const auto& f : open_)
+    for (const auto& f : open_) {
+      if (path.size() > max_shown) break;
       if (f.value.as_mapping() != nullptr)
-        path += (path.empty() ? "" : ".") + (f.key_merges ? "<<" : f.key);
+        path += (path.empty() ? "" : ".") + (f.key_merges ? "<<" : shortened(f.key, max_word));
       else
         path += "[" + std::to_string(size_of(f.value)) + "]";
+    }
     return path;
   }
 

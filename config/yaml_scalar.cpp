@@ -1,5 +1,8 @@
 #include "config/yaml_scalar.hpp"
 
+#include "base/text.hpp"
+#include "config/limits.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -24,12 +27,12 @@ bool one_of(const std::string_view (&words)[N], std::string_view text) {
   return std::find(std::begin(words), std::end(words), text) != std::end(words);
 }
 
-bool is_digit(char c) {
+bool is_decimal(char c) {
   return c >= '0' && c <= '9';
 }
 
 void skip_digits(std::string_view& rest) {
-  while (!rest.empty() && is_digit(rest.front()))
+  while (!rest.empty() && is_decimal(rest.front()))
     rest.remove_prefix(1);
 }
 
@@ -106,7 +109,7 @@ node::content resolve_plain(std::string_view text) {
   if (one_of(false_words, text)) return false;
   if (text.front() == '.') {
     if (auto value = parse_float(text)) return *value;
-  } else if (is_digit(text.front()) || text.front() == '-' || text.front() == '+') {
+  } else if (is_decimal(text.front()) || text.front() == '-' || text.front() == '+') {
     std::string plain{text};
     std::erase(plain, '_');
     if (auto value = parse_integer(plain)) return *value;
@@ -138,7 +141,8 @@ result<node::content> resolve_scalar(scalar_text scalar) {
   if (wanted == "float" && tag_of(value) == "int") return value;
   if (wanted != "int" && wanted != "float" && wanted != "bool" && wanted != "null")
     return node::content{std::string{scalar.text}};
-  return refuse("cannot decode !!" + std::string{tag_of(value)} + " as a !!" + std::string{wanted});
+  return refuse("cannot decode !!" + std::string{tag_of(value)} + " as a !!" +
+                shortened(wanted, max_word));
 }
 
 result<std::string> resolve_key(scalar_text scalar) {

@@ -8,7 +8,7 @@
 
 namespace tank::kernel::frames {
 
-using namespace protocol_v1;
+namespace v1 = protocol_v1;
 
 namespace {
 
@@ -42,10 +42,10 @@ launch_failure failure_of(std::string_view step, int index) {
   return launch_failure::other;
 }
 
-refusal refusal_of(const protocol_v1::error_frame& f, std::string_view text) {
+refusal refusal_of(const v1::error_frame& f, std::string_view text) {
   for (const auto r : {refusal::not_ready, refusal::built, refusal::running, refusal::no_process})
     if (f.sys == EBUSY && text == to_string(r)) return r;
-  const bool create = f.about == frame_type::create;
+  const bool create = f.about == v1::frame_type::create;
   switch (f.sys) {
   case ENOENT:
     return refusal::no_container;
@@ -65,37 +65,37 @@ refusal refusal_of(const protocol_v1::error_frame& f, std::string_view text) {
   }
 }
 
-std::optional<request> request_of(frame_type about) {
+std::optional<request> request_of(v1::frame_type about) {
   switch (about) {
-  case frame_type::create:
+  case v1::frame_type::create:
     return request::create;
-  case frame_type::build:
+  case v1::frame_type::build:
     return request::build;
-  case frame_type::proceed:
+  case v1::frame_type::proceed:
     return request::proceed;
-  case frame_type::abort:
+  case v1::frame_type::abort:
     return request::abort;
-  case frame_type::signal:
+  case v1::frame_type::signal:
     return request::signal;
-  case frame_type::kill:
+  case v1::frame_type::kill:
     return request::kill;
   default:
     return std::nullopt;
   }
 }
 
-std::optional<frame_type> type_of(request what) {
+std::optional<v1::frame_type> type_of(request what) {
   switch (what) {
   case request::build:
-    return frame_type::build;
+    return v1::frame_type::build;
   case request::proceed:
-    return frame_type::proceed;
+    return v1::frame_type::proceed;
   case request::abort:
-    return frame_type::abort;
+    return v1::frame_type::abort;
   case request::signal:
-    return frame_type::signal;
+    return v1::frame_type::signal;
   case request::kill:
-    return frame_type::kill;
+    return v1::frame_type::kill;
   case request::create: // its plan would be one that the shim does not read
   case request::open_terminal:
   case request::shutdown:
@@ -104,9 +104,9 @@ std::optional<frame_type> type_of(request what) {
   return std::nullopt;
 }
 
-heard read_container(const protocol_v1::container_frame& f) {
+heard read_container(const v1::container_frame& f) {
   container c;
-  c.news = f.head.type != frame_type::state;
+  c.news = f.head.type != v1::frame_type::state;
   auto& now = c.now;
   now.who = {text_of(f.container), 0};
   // An unknown stage would be a stage of ours in nobody's eyes.
@@ -125,7 +125,7 @@ heard read_container(const protocol_v1::container_frame& f) {
   return c;
 }
 
-heard read_error(const protocol_v1::error_frame& f) {
+heard read_error(const v1::error_frame& f) {
   const auto text = text_of(f.step);
   const auto about = request_of(f.about);
   if (!about) return trouble{fail_errno(f.sys, text, text_of(f.container)).value().message()};
@@ -140,24 +140,24 @@ heard read_error(const protocol_v1::error_frame& f) {
 } // namespace
 
 std::optional<heard> read_v1(std::span<const char> packet) {
-  if (packet.size() < sizeof(header)) return std::nullopt;
-  switch (from_packet<header>(packet).type) {
-  case frame_type::hello:
-    return hello{from_packet<hello_frame>(packet).protocol};
-  case frame_type::state:
-  case frame_type::ready:
-  case frame_type::built:
-  case frame_type::running:
-  case frame_type::exited:
-  case frame_type::signaled:
-  case frame_type::aborted:
-  case frame_type::failed:
-    return read_container(from_packet<protocol_v1::container_frame>(packet));
-  case frame_type::error:
-    return read_error(from_packet<protocol_v1::error_frame>(packet));
-  case frame_type::info_end:
+  if (packet.size() < sizeof(v1::header)) return std::nullopt;
+  switch (from_packet<v1::header>(packet).type) {
+  case v1::frame_type::hello:
+    return hello{from_packet<v1::hello_frame>(packet).protocol};
+  case v1::frame_type::state:
+  case v1::frame_type::ready:
+  case v1::frame_type::built:
+  case v1::frame_type::running:
+  case v1::frame_type::exited:
+  case v1::frame_type::signaled:
+  case v1::frame_type::aborted:
+  case v1::frame_type::failed:
+    return read_container(from_packet<v1::container_frame>(packet));
+  case v1::frame_type::error:
+    return read_error(from_packet<v1::error_frame>(packet));
+  case v1::frame_type::info_end:
     return info_end{};
-  case frame_type::replaced:
+  case v1::frame_type::replaced:
     return replaced{};
   default:
     return std::nullopt;
@@ -165,9 +165,9 @@ std::optional<heard> read_v1(std::span<const char> packet) {
 }
 
 result<std::string> write_v1(const ask& wanted) {
-  protocol_v1::request_frame f;
+  v1::request_frame f;
   if (wanted.what == request::shutdown) {
-    f.head.type = frame_type::shutdown;
+    f.head.type = v1::frame_type::shutdown;
     return to_packet(f);
   }
   const auto type = type_of(wanted.what);

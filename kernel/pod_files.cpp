@@ -148,32 +148,43 @@ static std::string name_of(mode_t format) {
   }
 }
 
-static result<void> create_host_path(const fs::path& path, host_path_type type) {
-  if (type == host_path_type::directory) return make_directory(path, 0755);
-  const auto at = TANK_TRY(open_host_place(path));
+static result<void> create_host_path(const fs::path& path, host_path_type type,
+                                     const untrusted_directory& untrusted) {
+  const bool is_file = type == host_path_type::file;
+  const auto at =
+      TANK_TRY(open_host_place(path, is_file ? std::nullopt : std::optional{0755}, untrusted));
+  const int parent = at.directory.get();
+  const auto* name = at.name.c_str();
+  if (!is_file) {
+    if (::mkdirat(parent, name, 0755) != 0)
+      return errno == EEXIST ? result<void>{} : fail_errno(errno, "make directory", path);
+    const auto made = TANK_TRY(open_made(parent, at.name, path));
+    if (::fchmod(made.get(), 0755) != 0) return fail_errno(errno, "chmod", path);
+    return {};
+  }
   // Not followed and not truncated: whatever appears there in between is judged by the check.
-  const unique_fd fd{::openat(at.directory.get(), at.name.c_str(),
-                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
+  const unique_fd fd{
+      ::openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
   if (!fd && errno != EEXIST) return fail_errno(errno, "create file", path);
   if (fd && ::fchmod(fd.get(), 0644) != 0) return fail_errno(errno, "chmod", path);
   return {};
 }
 
-result<void> check_host_path(const fs::path& path, host_path_type type, bool create) {
-  unique_fd fd{::open(path.c_str(), O_PATH | O_CLOEXEC)};
-  if (!fd && errno == ENOENT && create) {
-    TANK_TRY(create_host_path(path, type));
-    fd.reset(::open(path.c_str(), O_PATH | O_CLOEXEC));
+result<fs::path> resolve_host_path(const fs::path& path, host_path_type type, bool create,
+                                   const untrusted_directory& untrusted) {
+  auto found = open_host_path(path, untrusted);
+  if (!found && found.error().code == errc::not_found && create) {
+    TANK_TRY(create_host_path(path, type, untrusted));
+    found = open_host_path(path, untrusted);
   }
+  const auto file = TANK_TRY(std::move(found));
   struct stat st {};
-  if (!fd || ::fstat(fd.get(), &st) != 0)
-    return fail_errno(errno, "use", path,
-                      errno == ENOENT ? "create it, or set type: DirectoryOrCreate" : "");
+  if (::fstat(file.fd.get(), &st) != 0) return fail_errno(errno, "use", path);
   const auto wanted = format_of(type);
   const mode_t is = st.st_mode & S_IFMT;
   if (wanted != 0 && is != wanted)
     return fail(errc::invalid, "use", path, "it is " + name_of(is) + ", not " + name_of(wanted));
-  return {};
+  return file.path;
 }
 
 } // namespace tank::kernel

@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 namespace tank::kernel {
@@ -24,12 +26,16 @@ enum class host_path_type : std::uint8_t {
   block_device
 };
 
+/// Whether pods write to that directory.
+using untrusted_directory = std::function<bool(const struct stat& directory)>;
+
 /// All calls block, and are made from worker threads. Thread-safe.
 ///
 /// Tank's own paths are walked component by component, by descriptor: each is opened below the one
 /// before it, and what is then made, chowned or written is what was opened. A symbolic link on the
-/// way is followed only when root, or who we are, owns it (/var/run -> /run); at the end of a path
-/// it never is. Paths are absolute, without "..".
+/// way is followed only when root, or who we are, owns it, and nobody else may write to its
+/// directory (/var/run -> /run); at the end of a path it never is. Paths are absolute, without
+/// "..".
 class pod_files {
  public:
   virtual ~pod_files() = default;
@@ -58,11 +64,13 @@ class pod_files {
                                       std::string_view text, std::uint32_t uid,
                                       std::uint32_t gid) = 0;
 
-  /// Checks that a path of the host is there and of its type, symbolic links followed: it is the
-  /// host's, and may be anything. With `create` a missing directory (0755, with those above it) or
-  /// file (0644) is made first. errc::not_found, errc::invalid for another type.
-  virtual result<void> check_host_path(const std::filesystem::path& path, host_path_type type,
-                                       bool create) = 0;
+  /// Where a path of the host leads, as a path without links, when it is of its type. Links are
+  /// followed at its end too, but none of those in an `untrusted` directory or below. With `create`
+  /// a missing directory (0755, with those above it) or file (0644) is made first.
+  /// errc::not_found, errc::invalid for another type, errc::denied.
+  virtual result<std::filesystem::path> resolve_host_path(const std::filesystem::path& path,
+                                                          host_path_type type, bool create,
+                                                          const untrusted_directory& untrusted) = 0;
 
   /// The devices below `dir` (the host's /dev) but for those that every container has of its own:
   /// the usual ones, terminals of devpts, the console. At most 4000; sorted.
@@ -76,7 +84,9 @@ result<void> make_empty_dir(const std::filesystem::path& path, mode_t mode, std:
                             std::uint32_t gid);
 result<void> write_pod_file(const std::filesystem::path& dir, const std::string& name,
                             std::string_view text, std::uint32_t uid, std::uint32_t gid);
-result<void> check_host_path(const std::filesystem::path& path, host_path_type type, bool create);
+result<std::filesystem::path> resolve_host_path(const std::filesystem::path& path,
+                                                host_path_type type, bool create,
+                                                const untrusted_directory& untrusted);
 result<std::vector<device_step>> probe_devices(const std::filesystem::path& dir);
 
 } // namespace tank::kernel

@@ -66,8 +66,9 @@ class linux_port final : public port {
                               std::uint32_t uid, std::uint32_t gid) override {
     return kernel::write_pod_file(dir, name, text, uid, gid);
   }
-  result<void> check_host_path(const fs::path& path, host_path_type type, bool create) override {
-    return kernel::check_host_path(path, type, create);
+  result<fs::path> resolve_host_path(const fs::path& path, host_path_type type, bool create,
+                                     const untrusted_directory& untrusted) override {
+    return kernel::resolve_host_path(path, type, create, untrusted);
   }
   result<std::vector<device_step>> probe_devices(const fs::path& dir) override {
     return kernel::probe_devices(dir);

@@ -15,7 +15,7 @@ namespace tank::oci {
 
 namespace {
 
-constexpr int max_links = 40;
+constexpr int max_link_hops = 40;
 
 failure not_regular(const std::string& name) {
   return fail(errc::invalid, "read", printable(name), "not a regular file");
@@ -80,7 +80,7 @@ class tar_bundle final : public bundle {
 
   [[nodiscard]] result<file> open(const std::string& name) const override {
     auto path = normal(name);
-    for (int links = 0; links <= max_links; ++links) {
+    for (int links = 0; links <= max_link_hops; ++links) {
       const auto it = members_.find(path);
       if (it == members_.end()) return fail_errno(ENOENT, "open", printable(name));
       const auto& m = it->second;
@@ -220,12 +220,16 @@ result<std::string> bundle::read(const std::string& name, std::uint64_t limit) c
 }
 
 result<std::unique_ptr<bundle>>
-open_bundle(const std::filesystem::path& source, const unpack_limits& limits,
+open_bundle(const std::filesystem::path& source, bundle_input input, const unpack_limits& limits,
             const std::function<result<std::filesystem::path>()>& make_directory) {
-  unique_fd fd{::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+  // Opening a pipe that nobody writes into would wait for ever.
+  const int wait = input == bundle_input::file ? O_NONBLOCK : 0;
+  unique_fd fd{::open(source.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | wait)};
   if (!fd) return fail_errno(errno, "open", source);
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "stat", source);
+  if (input == bundle_input::file && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+    return fail(errc::invalid, "read", source, "it is neither a file nor a directory");
   if (S_ISDIR(st.st_mode)) return std::make_unique<directory_bundle>(std::move(fd));
   if (!S_ISREG(st.st_mode) || is_compressed(fd.get()))
     return unpacked(std::move(fd), source, limits, TANK_TRY(make_directory()));

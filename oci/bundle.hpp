@@ -30,11 +30,16 @@ class bundle {
   [[nodiscard]] result<std::string> read(const std::string& name, std::uint64_t limit) const;
 };
 
+enum class bundle_input : std::uint8_t {
+  file,   ///< a regular file or a directory; anything else is errc::invalid, and not waited for
+  stream, ///< a pipe or a device too: somebody at hand has named it
+};
+
 /// Opens a directory, or a tar. Of a plain tar that can be read at any place, the members are read
 /// where they lie; one that is compressed, or a pipe, is first unpacked into a directory which
 /// `make_directory` gives.
 result<std::unique_ptr<bundle>>
-open_bundle(const std::filesystem::path& source, const unpack_limits& limits,
+open_bundle(const std::filesystem::path& source, bundle_input input, const unpack_limits& limits,
             const std::function<result<std::filesystem::path>()>& make_directory);
 
 } // namespace tank::oci

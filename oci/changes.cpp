@@ -18,7 +18,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
-failure bad(std::string_view text, std::string cause) {
+failure bad_change(std::string_view text, std::string cause) {
   return fail(errc::invalid, "apply change", std::string{text.substr(0, 200)}, std::move(cause));
 }
 
@@ -49,18 +49,18 @@ result<std::vector<std::string>> words(std::string_view text, std::string_view r
       in_word = true;
     }
   }
-  if (quote != 0) return bad(text, "a quote is not closed");
+  if (quote != 0) return bad_change(text, "a quote is not closed");
   if (in_word) out.push_back(std::move(word));
   return out;
 }
 
 result<std::vector<std::string>> json_list(std::string_view text, std::string_view rest) {
   const auto value = parse_json(rest, max_instruction, "list");
-  if (!value) return bad(text, "not a JSON list of strings: " + value.error().cause);
+  if (!value) return bad_change(text, "not a JSON list of strings: " + value.error().cause);
   const json holder = {{"list", *value}};
   const auto o = TANK_TRY(json_object::of(holder, "change"));
   auto list = o.texts("list");
-  if (!list) return bad(text, list.error().cause);
+  if (!list) return bad_change(text, list.error().cause);
   return list;
 }
 
@@ -76,14 +76,15 @@ result<std::vector<std::pair<std::string, std::string>>> assignments(std::string
   std::vector<std::pair<std::string, std::string>> out;
   const auto first_end = rest.find_first_of(blank);
   if (const auto first = rest.substr(0, first_end); first.find('=') == std::string_view::npos) {
-    if (first.empty() || first_end == std::string_view::npos) return bad(text, "needs KEY=VALUE");
+    if (first.empty() || first_end == std::string_view::npos)
+      return bad_change(text, "needs KEY=VALUE");
     out.emplace_back(first, trimmed(rest.substr(first_end)));
     return out;
   }
   for (const auto& word : TANK_TRY(words(text, rest))) {
     const auto equals = word.find('=');
     if (equals == std::string::npos || equals == 0)
-      return bad(text, "'" + word + "' is not KEY=VALUE");
+      return bad_change(text, "'" + word + "' is not KEY=VALUE");
     out.emplace_back(word.substr(0, equals), word.substr(equals + 1));
   }
   return out;
@@ -140,18 +141,18 @@ result<void> apply_lists(image_config& c, std::string_view text, const std::stri
       set_label(c, std::move(k), std::move(v));
   } else if (verb == "EXPOSE") {
     for (auto& port : TANK_TRY(words(text, rest))) {
-      if (!valid_port(port)) return bad(text, "'" + port + "' is no port");
+      if (!valid_port(port)) return bad_change(text, "'" + port + "' is no port");
       put_unique(c.exposed_ports, port.find('/') == std::string::npos ? port + "/tcp" : port);
     }
   } else if (verb == "VOLUME") {
     for (auto& path :
          rest.starts_with('[') ? TANK_TRY(json_list(text, rest)) : TANK_TRY(words(text, rest))) {
-      if (!path.starts_with('/')) return bad(text, "'" + path + "' is not absolute");
+      if (!path.starts_with('/')) return bad_change(text, "'" + path + "' is not absolute");
       put_unique(c.volumes, path);
     }
   } else {
-    return bad(text, "unknown instruction; known are CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, "
-                     "STOPSIGNAL, USER, VOLUME, WORKDIR");
+    return bad_change(text, "unknown instruction; known are CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, "
+                            "STOPSIGNAL, USER, VOLUME, WORKDIR");
   }
   return {};
 }
@@ -160,7 +161,7 @@ result<void> apply_lists(image_config& c, std::string_view text, const std::stri
 
 result<void> apply_change(image_config& c, std::string_view text) {
   if (text.size() > max_instruction || text.find('\0') != std::string_view::npos)
-    return bad(text, "too long, or with a NUL byte");
+    return bad_change(text, "too long, or with a NUL byte");
   const auto line = trimmed(text);
   const auto end = std::min(line.find_first_of(blank), line.size());
   std::string verb{line.substr(0, end)};
@@ -175,7 +176,7 @@ result<void> apply_change(image_config& c, std::string_view text) {
     c.entrypoint = TANK_TRY(command(text, rest));
     return {};
   }
-  if (rest.empty()) return bad(text, verb.empty() ? "it is empty" : "it says nothing");
+  if (rest.empty()) return bad_change(text, verb.empty() ? "it is empty" : "it says nothing");
   if (verb == "WORKDIR") {
     const std::filesystem::path base = c.working_dir.empty() ? "/" : c.working_dir;
     c.working_dir = (base / std::filesystem::path{rest}).lexically_normal().string();

@@ -9,7 +9,7 @@ namespace tank::oci {
 
 namespace {
 
-constexpr std::size_t max_file = 1u << 20;
+constexpr std::size_t max_auth_file = 1u << 20;
 
 /// Docker wrote whole addresses: https://index.docker.io/v1/ and https://host/v2/ mean the host.
 std::string normal_key(std::string_view key) {
@@ -94,7 +94,7 @@ result<std::optional<credentials>> from_file(const credential_world& world, cons
 result<auth_file> parse_auth_file(std::string_view text, const std::string& name) {
   auth_file out;
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return out;
-  auto parsed = parse_json(text, max_file, name);
+  auto parsed = parse_json(text, max_auth_file, name);
   if (!parsed)
     return fail(parsed.error().code, "read credentials", name, "it is not proper JSON"); // no quote
   const auto o = TANK_TRY(json_object::of(*parsed, name));
@@ -133,7 +133,7 @@ result<std::optional<credentials>> parse_helper_answer(std::string_view text, in
     return fail(errc::unavailable, "run", helper,
                 "it ended with status " + std::to_string(exit_code));
   }
-  const auto parsed = parse_json(text, max_file, helper);
+  const auto parsed = parse_json(text, max_auth_file, helper);
   if (!parsed) return fail(errc::invalid, "run", helper, "its answer is not proper JSON");
   const auto o = TANK_TRY(json_object::of(*parsed, helper));
   credentials out;

@@ -4,10 +4,12 @@
 
 #include "base/error.hpp"
 #include "oci/http_url.hpp"
+#include "oci/net_zone.hpp"
 #include "oci/stream.hpp"
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,6 +36,9 @@ struct http_request {
   std::string body;  ///< of a POST
   bool bulk = false; ///< many bytes come: no limit on the whole time, only on standstill
   tls_trust trust;
+  /// Where the one is that sent us there, by a redirect or a realm: no connection is made, and
+  /// nothing sent, to an address that it may not send us to (net_zone.hpp). Unset: our own choice.
+  std::optional<net_zone> sent_from{};
 };
 
 struct http_response {
@@ -41,6 +46,7 @@ struct http_response {
   int version = 0; ///< of HTTP: 10, 11, 20
   http_headers headers;
   std::unique_ptr<byte_source> body; ///< never null; errors as those of `send`
+  std::string peer{};                ///< its address; empty when a proxy is between, or unknown
 
   /// The first of that (lower case) name; empty when there is none.
   [[nodiscard]] std::string_view header(std::string_view name) const {
@@ -60,7 +66,7 @@ class http_transport {
   ///   unavailable  no connection, or it broke: trying again may help
   ///   timeout      the other side stands still; likewise
   ///   not_found    no such host
-  ///   denied       its certificate does not convince
+  ///   denied       its certificate does not convince; or `sent_from` does not permit its address
   ///   unsupported  it speaks no TLS
   ///   limit        its head is larger than 64 KiB
   ///   cancelled

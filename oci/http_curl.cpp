@@ -7,13 +7,16 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <atomic>
 #include <climits>
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <netinet/in.h>
 #include <optional>
+#include <sys/socket.h>
 #include <thread>
 #include <utility>
 
@@ -57,6 +60,49 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) {
   return wanted ? size : size + 1; // any other number than size ends the transfer
 }
 
+/// Whether a request may go to that address; notes it when not.
+bool permits(http_exchange& x, std::string_view address) {
+  const auto home = x.request().sent_from;
+  const auto zone = zone_of(address);
+  if (!home || may_send(*home, zone)) return true;
+  x.refused = zone;
+  return false;
+}
+
+/// In place of libcurl's own: before anything is sent to the address.
+curl_socket_t on_socket(void* self, curlsocktype, curl_sockaddr* to) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* raw =
+      to->family == AF_INET6
+          ? static_cast<const void*>(&reinterpret_cast<sockaddr_in6*>(&to->addr)->sin6_addr)
+          : &reinterpret_cast<sockaddr_in*>(&to->addr)->sin_addr;
+  const bool known = (to->family == AF_INET || to->family == AF_INET6) &&
+                     ::inet_ntop(to->family, raw, text.data(), text.size()) != nullptr;
+  if (!known || !permits(*static_cast<http_exchange*>(self), text.data())) return CURL_SOCKET_BAD;
+  return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+/// Also for a connection that was made for another request.
+int on_connected(void* self, char* address, char*, int, int) {
+  auto& x = *static_cast<http_exchange*>(self);
+  x.set_peer(address);
+  return permits(x, address) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+/// NO_PROXY as libcurl reads it, for names: a list of hosts and domains, or "*".
+bool bypasses_proxy(std::string_view list, std::string_view host) {
+  for (std::size_t begin = 0; begin < list.size();) {
+    const auto end = std::min(list.find_first_of(", ", begin), list.size());
+    auto entry = list.substr(begin, end - begin);
+    begin = end + 1;
+    if (entry == "*") return true;
+    if (entry.starts_with('.')) entry.remove_prefix(1);
+    if (entry.empty() || !host.ends_with(entry)) continue;
+    if (host.size() == entry.size() || host[host.size() - entry.size() - 1] == '.') return true;
+  }
+  return false;
+}
+
 errc kind_of(CURLcode code) {
   switch (code) {
   case CURLE_COULDNT_RESOLVE_HOST:
@@ -84,6 +130,10 @@ errc kind_of(CURLcode code) {
 }
 
 error failed_transfer(const transfer& t, CURLcode code) {
+  if (const auto zone = t.exchange->refused)
+    return fail(errc::denied, "reach", t.exchange->request().url.origin(),
+                "it has " + std::string{to_string(*zone)} + ", and the registry is not there")
+        .value();
   const auto kind = kind_of(code);
   std::string cause = t.text[0] != '\0' ? t.text.data() : ::curl_easy_strerror(code);
   if (kind == errc::limit) cause = "its answer has more than 64 KiB of headers";
@@ -315,9 +365,17 @@ class curl_transport::engine {
     set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(settings_.stall_rate));
     set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(settings_.stall_limit.count()));
     if (r.bulk) set(CURLOPT_BUFFERSIZE, 256L * 1024);
+    const auto& proxy = r.url.secure ? settings_.https_proxy : settings_.http_proxy;
+    const bool direct = proxy.empty() || bypasses_proxy(settings_.no_proxy, r.url.host);
     // Said even when empty: libcurl would read the environment otherwise.
-    set(CURLOPT_PROXY, (r.url.secure ? settings_.https_proxy : settings_.http_proxy).c_str());
+    set(CURLOPT_PROXY, direct ? "" : proxy.c_str());
     set(CURLOPT_NOPROXY, settings_.no_proxy.c_str());
+    if (direct) { // else the address would be the proxy's, which looks names up itself
+      set(CURLOPT_OPENSOCKETFUNCTION, &on_socket);
+      set(CURLOPT_OPENSOCKETDATA, t.exchange.get());
+      set(CURLOPT_PREREQFUNCTION, &on_connected);
+      set(CURLOPT_PREREQDATA, t.exchange.get());
+    }
     if (r.method == "HEAD") set(CURLOPT_NOBODY, 1L);
     if (r.method == "POST") {
       set(CURLOPT_POSTFIELDSIZE, static_cast<long>(r.body.size()));

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t max_head = 64 * 1024;
 constexpr std::size_t piece_size = 256 * 1024;
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_blanks(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
   while (!text.empty() && blank(text.front()))
     text.remove_prefix(1);
@@ -57,7 +57,7 @@ bool http_exchange::take_header(std::string_view line) {
     headers_.clear();
     return true;
   }
-  const auto text = trimmed(line);
+  const auto text = without_blanks(line);
   if (text.empty()) {
     if (status_ < 200) return true; // 1xx: another head follows
     head_done_ = true;
@@ -70,7 +70,7 @@ bool http_exchange::take_header(std::string_view line) {
   std::transform(name.begin(), name.end(), name.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  headers_.emplace_back(std::move(name), trimmed(text.substr(colon + 1)));
+  headers_.emplace_back(std::move(name), without_blanks(text.substr(colon + 1)));
   return true;
 }
 
@@ -103,13 +103,18 @@ void http_exchange::finish(std::optional<error> why) {
   changed_.notify_all();
 }
 
+void http_exchange::set_peer(std::string_view address) {
+  const std::lock_guard lock{mutex_};
+  peer_ = address;
+}
+
 result<http_response> http_exchange::head() {
   std::unique_lock lock{mutex_};
   changed_.wait(lock, [this] { return head_done_ || done_; });
   if (!head_done_ && why_) return tl::make_unexpected(*why_);
   if (!head_done_)
     return fail(errc::unavailable, "reach", request_.url.origin(), "it sent no proper answer");
-  return http_response{status_, version_, headers_, nullptr};
+  return http_response{status_, version_, headers_, nullptr, peer_};
 }
 
 result<bool> http_exchange::next(std::vector<std::byte>& piece, bool& resume) {

@@ -33,6 +33,8 @@ class http_exchange {
   /// be taken from the network.
   bool full();
   void finish(std::optional<error> why);
+  /// Whose address the connection has, when it is no proxy's.
+  void set_peer(std::string_view address);
 
   // --- the reader ---
   /// Waits for the head.
@@ -42,7 +44,8 @@ class http_exchange {
   result<bool> next(std::vector<std::byte>& piece, bool& resume);
 
   [[nodiscard]] const http_request& request() const noexcept { return request_; }
-  std::string curl_says; ///< of the writer's thread alone: libcurl's error text
+  /// Of the writer's thread alone: an address that the request may not go to.
+  std::optional<net_zone> refused;
 
  private:
   [[nodiscard]] std::size_t worth_waking() const;
@@ -55,6 +58,7 @@ class http_exchange {
   int version_ = 0;
   std::size_t head_size_ = 0;
   http_headers headers_;
+  std::string peer_;
   bool head_done_ = false;
   std::deque<std::vector<std::byte>> pieces_;
   std::vector<std::byte> spare_;

@@ -13,17 +13,17 @@ namespace {
 
 constexpr std::size_t max_url = 8192;
 
-char lower(char c) {
+char to_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 bool digit(char c) {
   return c >= '0' && c <= '9';
 }
-bool alnum(char c) {
-  return digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
+bool is_alnum(char c) {
+  return digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
 }
 
-failure bad(std::string_view text, std::string cause) {
+failure bad_url(std::string_view text, std::string cause) {
   std::string shown{text.substr(0, 200)};
   std::replace_if(
       shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
@@ -35,17 +35,17 @@ bool valid_host(std::string_view host) {
   if (host.front() == '[')
     return host.size() > 4 && host.back() == ']' &&
            std::all_of(host.begin() + 1, host.end() - 1, [](char c) {
-             return digit(c) || (lower(c) >= 'a' && lower(c) <= 'f') || c == ':' || c == '.';
+             return digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f') || c == ':' || c == '.';
            });
   // One that looks like a number in another guise (0x7f.1) would be read differently elsewhere.
   return host.front() != '.' && host.front() != '-' &&
          std::all_of(host.begin(), host.end(),
-                     [](char c) { return alnum(c) || c == '-' || c == '.' || c == '_'; });
+                     [](char c) { return is_alnum(c) || c == '-' || c == '.' || c == '_'; });
 }
 
 result<void> read_authority(std::string_view text, std::string_view authority, http_url& out) {
   if (authority.find('@') != std::string_view::npos)
-    return bad(text.substr(0, 8), "it holds a user name");
+    return bad_url(text.substr(0, 8), "it holds a user name");
   auto host = authority;
   const auto colon = authority.rfind(':');
   out.port = out.secure ? 443 : 80;
@@ -54,11 +54,11 @@ result<void> read_authority(std::string_view text, std::string_view authority, h
     const auto port = authority.substr(colon + 1);
     const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), out.port);
     if (ec != std::errc{} || end != port.data() + port.size() || out.port == 0)
-      return bad(text, "its port is not a number between 1 and 65535");
+      return bad_url(text, "its port is not a number between 1 and 65535");
   }
-  if (!valid_host(host)) return bad(text, "its host is not a name or an address");
+  if (!valid_host(host)) return bad_url(text, "its host is not a name or an address");
   out.host.assign(host);
-  std::transform(out.host.begin(), out.host.end(), out.host.begin(), lower);
+  std::transform(out.host.begin(), out.host.end(), out.host.begin(), to_lower);
   return {};
 }
 
@@ -85,16 +85,16 @@ bool http_url::same_origin(const http_url& o) const {
 }
 
 result<http_url> parse_url(std::string_view text) {
-  if (text.size() > max_url) return bad(text, "it is longer than 8192 characters");
+  if (text.size() > max_url) return bad_url(text, "it is longer than 8192 characters");
   if (std::any_of(text.begin(), text.end(), [](char c) { return c <= ' ' || c > '~'; }))
-    return bad(text, "it holds a space, a control or a non-ASCII character");
-  if (text.find('\\') != std::string_view::npos) return bad(text, "it holds a backslash");
+    return bad_url(text, "it holds a space, a control or a non-ASCII character");
+  if (text.find('\\') != std::string_view::npos) return bad_url(text, "it holds a backslash");
   http_url out;
   const auto scheme = text.substr(0, std::min<std::size_t>(text.find("://"), 8));
   std::string word{scheme};
-  std::transform(word.begin(), word.end(), word.begin(), lower);
+  std::transform(word.begin(), word.end(), word.begin(), to_lower);
   if ((word != "http" && word != "https") || !text.substr(word.size()).starts_with("://"))
-    return bad(text, "it is not http:// or https://");
+    return bad_url(text, "it is not http:// or https://");
   out.secure = word == "https";
   auto rest = text.substr(word.size() + 3);
   rest = rest.substr(0, rest.find('#'));
@@ -109,7 +109,7 @@ result<http_url> follow_location(const http_url& from, std::string_view location
   const auto hash = location.find('#');
   const auto where = location.substr(0, hash);
   std::string text;
-  if (where.empty()) return bad(location, "the redirect leads nowhere");
+  if (where.empty()) return bad_url(location, "the redirect leads nowhere");
   const auto colon = where.find("://");
   if (colon != std::string_view::npos && colon < where.find_first_of("/?"))
     text = where;

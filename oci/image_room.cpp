@@ -1,6 +1,7 @@
 #include "oci/image_room.hpp"
 
 #include "base/log.hpp"
+#include "base/thread.hpp"
 
 #include <spdlog/logger.h>
 
@@ -13,7 +14,7 @@ image_room::image_room(std::function<result<oci::prune_report>()> make_room,
     : make_room_(std::move(make_room))
     , period_(period)
     , logger_(log_or_none(std::move(logger)))
-    , thread_([this] { run(); }) {}
+    , thread_(quiet_thread([this] { run(); })) {}
 
 image_room::~image_room() {
   {

@@ -174,10 +174,11 @@ result<digest> ingest::add_document(std::string_view content, const digest& expe
 
 result<image> ingest::commit(image_record record) {
   for (const auto& l : record.layers)
-    if (::faccessat(AT_FDCWD, s_->layout.record(l.diff_id).c_str(), F_OK, 0) != 0)
+    if (!knows(l.blob, l.diff_id))
       return fail(errc::corrupt, "commit", record.name,
-                  "its layer " + l.diff_id.to_string() + " is not here");
-  TANK_TRY(lay(record));
+                  "its layer " + l.diff_id.to_string() + " is not here, or was not made of " +
+                      l.blob.to_string());
+  TANK_TRY(write_stack(record));
   const auto text = to_json(record);
   const auto to = s_->layout.ref(record.name);
   if (s_->options.durable) {

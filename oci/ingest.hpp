@@ -113,11 +113,13 @@ class ingest {
   result<layer> read(byte_source& bytes, const descriptor* blob, const digest* diff_id,
                      unpack_budget& spent);
   result<unpack_report> unpack(byte_source& tar, const std::filesystem::path& where,
-                               unpack_budget& spent, const path_moves* moves = nullptr) const;
+                               unpack_options how) const;
   result<void> publish(const layer& l, const std::filesystem::path& tree);
-  result<void> lay(image_record& record);
-  result<layer_facts> lay_again(layer_record& l, const path_moves& moves);
-  result<void> dress(image_record& record, const std::vector<directory_look>& looks);
+  result<void> write_stack(image_record& record);
+  result<layer_facts> rewrite_layer(layer_record& l, const path_moves& moves,
+                                    const std::vector<borrowed_link>& borrowed, layer_stack& below,
+                                    unpack_budget& spent);
+  result<void> add_marks(image_record& record, const std::vector<directory_look>& looks);
   result<void> publish_blob(const digest& content, const std::filesystem::path& from);
   [[nodiscard]] std::optional<layer> find(const descriptor* blob, const digest& diff_id) const;
   [[nodiscard]] std::optional<layer_facts> whole_layer(const digest& diff_id) const;

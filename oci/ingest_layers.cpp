@@ -99,12 +99,13 @@ bool ingest::knows(const digest& blob, const digest& diff_id) const {
 }
 
 result<unpack_report> ingest::unpack(byte_source& tar, const std::filesystem::path& where,
-                                     unpack_budget& spent, const path_moves* moves) const {
+                                     unpack_options how) const {
   const auto fd = TANK_TRY(open_directory(where));
   // The root of a container's file system, unless the archive says otherwise.
   if (::fchmod(fd.get(), 0755) != 0) return fail_errno(errno, "chmod", where);
-  const bool rootless = s_->options.rootless.value_or(::geteuid() != 0);
-  return unpack_tar(tar, fd.get(), {s_->options.limits, rootless, true, moves, &spent});
+  how.limits = s_->options.limits;
+  how.rootless = s_->options.rootless.value_or(::geteuid() != 0);
+  return unpack_tar(tar, fd.get(), how);
 }
 
 /// One pass: bytes -> blob file and its digest -> decompressed | -> diff_id -> unpacked, the two
@@ -118,7 +119,7 @@ result<ingest::layer> ingest::read(byte_source& bytes, const descriptor* blob,
   if (!file) return fail_errno(errno, "create", blob_path);
   measuring_source raw{bytes, blob != nullptr ? blob->content.algorithm : digest_algorithm::sha256,
                        blob != nullptr ? blob->size : limits.max_stream(), file.get()};
-  decompressing_source plain{raw, limits.expansion};
+  decompressing_source plain{raw, limits.expansion, &spent.expansion};
   layer out;
   std::filesystem::path tree;
   {
@@ -127,7 +128,7 @@ result<ingest::layer> ingest::read(byte_source& bytes, const descriptor* blob,
                          limits.max_stream()};
     if (diff_id == nullptr || !whole_layer(*diff_id)) {
       tree = TANK_TRY(make_directory());
-      out.report = TANK_TRY(unpack(tar, tree, spent));
+      out.report = TANK_TRY(unpack(tar, tree, {.borrows = true, .budget = &spent}));
     }
     out.diff_id = TANK_TRY(tar.finish());
   }
@@ -155,11 +156,14 @@ result<void> ingest::publish(const layer& l, const std::filesystem::path& tree) 
   if (facts.tree.empty()) {
     const auto fd = TANK_TRY(open_directory(tree));
     const auto survey = TANK_TRY(survey_tree(fd.get()));
+    // What unpacked to it before still does.
+    if (auto before = read_facts(layout, l.diff_id)) facts.blobs = std::move(before->blobs);
     facts.diff_id = l.diff_id;
     facts.entries = survey.entries;
     facts.bytes = survey.bytes;
     facts.implied = l.report.implied;
     facts.marked = l.report.marked;
+    facts.borrowed = l.report.borrowed;
     facts.tree = survey.fingerprint;
     facts.boot = s_->boot;
     const auto to = layout.layer(l.diff_id);

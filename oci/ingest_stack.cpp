@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <fcntl.h>
+#include <set>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -58,6 +60,23 @@ result<void> make_directories_in(int root, const std::vector<directory_look>& lo
   return {};
 }
 
+/// The directories that an image declares as VOLUME: they are there in every container, whether or
+/// not a layer has them. Other texts than absolute paths without ".." are passed over.
+std::vector<std::string> volumes_of(const image_config& config) {
+  constexpr std::size_t most = 100;
+  std::vector<std::string> out;
+  for (const auto& text : config.volumes) {
+    if (!text.starts_with('/') || text.size() > PATH_MAX / 2 || out.size() == most) continue;
+    const auto parts = parts_of(text);
+    if (parts.empty() || std::find(parts.begin(), parts.end(), "..") != parts.end()) continue;
+    std::string path;
+    for (const auto& part : parts)
+      path.append(path.empty() ? "" : "/").append(part);
+    out.push_back(std::move(path));
+  }
+  return out;
+}
+
 } // namespace
 
 bool ingest::holds(const image_record& record) const {
@@ -67,8 +86,9 @@ bool ingest::holds(const image_record& record) const {
 }
 
 /// Fills in where the layers' directories are. All layers are here.
-result<void> ingest::lay(image_record& record) {
+result<void> ingest::write_stack(image_record& record) {
   layer_stack stack;
+  unpack_budget spent;
   bool leans = false;
   for (std::size_t i = 0; i < record.layers.size(); ++i) {
     auto& l = record.layers[i];
@@ -78,26 +98,38 @@ result<void> ingest::lay(image_record& record) {
     // The root is unnamed in most layers: alone it is looked at, but nothing is below it to move.
     const bool unnamed = std::any_of(facts.implied.begin(), facts.implied.end(),
                                      [](const auto& path) { return !path.empty(); });
-    if (i > 0 && unnamed)
-      if (const auto moves = TANK_TRY(stack.moves_for(root.get(), facts.implied)); !moves.empty()) {
-        facts = TANK_TRY(lay_again(l, moves));
-        root = TANK_TRY(open_directory(s_->layout.layer(l.laid)));
-      }
+    path_moves moves;
+    if (i > 0 && unnamed) moves = TANK_TRY(stack.moves_for(root.get(), facts.implied));
+    if (!moves.empty() || !facts.borrowed.empty()) {
+      facts = TANK_TRY(rewrite_layer(l, moves, facts.borrowed, stack, spent));
+      root = TANK_TRY(open_directory(s_->layout.layer(l.laid)));
+    }
     leans = leans || (i > 0 && !facts.implied.empty()) || !facts.marked.empty();
-    stack.push(std::move(root), facts.implied, facts.marked);
+    stack.push(std::move(root), facts.implied, facts.marked, l.directory().hex);
   }
   record.first_visible = first_visible_layer(s_->layout, record);
   record.dressing = {};
-  if (!leans) return {};
-  const auto looks = TANK_TRY(stack.dressing());
-  return looks.empty() ? result<void>{} : dress(record, looks);
+  const auto volumes = volumes_of(record.config);
+  if (!leans && volumes.empty()) return {};
+  const auto looks = TANK_TRY(stack.dressing(volumes));
+  return looks.empty() ? result<void>{} : add_marks(record, looks);
 }
 
-/// Unpacks a layer once more, from its blob, with `moves`.
-result<layer_facts> ingest::lay_again(layer_record& l, const path_moves& moves) {
+/// Unpacks a layer once more, from its blob, with `moves`, and with the files of the layers below
+/// that its hard links mean.
+result<layer_facts> ingest::rewrite_layer(layer_record& l, const path_moves& moves,
+                                          const std::vector<borrowed_link>& borrowed,
+                                          layer_stack& below, unpack_budget& spent) {
   std::string text = "laid " + l.diff_id.to_string();
   for (const auto& [from, to] : moves)
     text.append(1, '\0').append(from).append(1, '\0').append(to);
+  // Which files these are is a part of what the layer becomes.
+  std::set<std::string> made;
+  for (const auto& link : borrowed) {
+    if (!made.contains(link.target)) text += TANK_TRY(below.identity(link.target));
+    made.insert(link.path);
+    text.append(1, '\0').append(link.path).append(1, '\0').append(link.target);
+  }
   l.laid = digest_of(text);
   const auto held = TANK_TRY(lock_layer(s_->layout, l.laid));
   if (auto here = whole_layer(l.laid)) return *std::move(here);
@@ -107,19 +139,23 @@ result<layer_facts> ingest::lay_again(layer_record& l, const path_moves& moves) 
   const auto& limits = s_->options.limits;
   file_source bytes{std::move(file), path};
   measuring_source raw{bytes, l.blob.algorithm, limits.max_stream()};
-  decompressing_source plain{raw, limits.expansion};
+  decompressing_source plain{raw, limits.expansion, &spent.expansion};
   const auto tree = TANK_TRY(make_directory());
-  unpack_budget spent;
-  layer made;
-  made.report = TANK_TRY(unpack(plain, tree, spent, &moves));
+  layer made_of;
+  unpack_options how{.moves = &moves, .budget = &spent};
+  how.lender = [&](const std::string& target) -> result<unique_fd> {
+    auto found = TANK_TRY(below.file_at(target));
+    return std::move(found.fd);
+  };
+  made_of.report = TANK_TRY(unpack(plain, tree, std::move(how)));
   if (const auto found = TANK_TRY(raw.finish()); found != l.blob)
     return fail(errc::corrupt, "verify", l.blob.to_string(), "the content is " + found.to_string());
-  made.diff_id = l.laid;
-  TANK_TRY(publish(made, tree));
+  made_of.diff_id = l.laid;
+  TANK_TRY(publish(made_of, tree));
   return read_facts(s_->layout, l.laid);
 }
 
-result<void> ingest::dress(image_record& record, const std::vector<directory_look>& looks) {
+result<void> ingest::add_marks(image_record& record, const std::vector<directory_look>& looks) {
   record.dressing = digest_of("dressing\n" + to_text(looks));
   const auto held = TANK_TRY(lock_layer(s_->layout, record.dressing));
   if (whole_layer(record.dressing)) return {};

@@ -5,10 +5,15 @@ namespace tank::oci {
 namespace {
 
 constexpr int max_depth = 64;
+/// Of one document. A value takes up to 100 bytes of memory, an empty list two bytes of text.
+constexpr std::size_t max_values = 500'000;
+
+enum class shape : std::uint8_t { good, too_deep, too_many };
 
 /// Before the library builds anything: a parser's own stack is not ours to trust.
-bool too_deep(std::string_view text) {
+shape shape_of(std::string_view text) {
   int depth = 0;
+  std::size_t values = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -20,12 +25,16 @@ bool too_deep(std::string_view text) {
     } else if (c == '"') {
       quoted = true;
     } else if (c == '{' || c == '[') {
-      if (++depth > max_depth) return true;
+      if (++depth > max_depth) return shape::too_deep;
+      ++values;
     } else if (c == '}' || c == ']') {
       --depth;
+    } else if (c == ',' || c == ':') {
+      ++values;
     }
+    if (values > max_values) return shape::too_many;
   }
-  return false;
+  return shape::good;
 }
 
 const json empty_object = json::object();
@@ -35,13 +44,25 @@ const json empty_object = json::object();
 result<json> parse_json(std::string_view text, std::uint64_t max_bytes, const std::string& what) {
   if (text.size() > max_bytes)
     return fail(errc::limit, "read", what, "larger than " + std::to_string(max_bytes) + " bytes");
-  if (too_deep(text)) return fail(errc::limit, "read", what, "nested deeper than 64 levels");
+  switch (shape_of(text)) {
+  case shape::too_deep:
+    return fail(errc::limit, "read", what, "nested deeper than 64 levels");
+  case shape::too_many:
+    return fail(errc::limit, "read", what,
+                "more than " + std::to_string(max_values) + " values in it");
+  case shape::good:
+    break;
+  }
   try {
     auto value = json::parse(text);
     if (!value.is_structured()) return fail(errc::invalid, "read", what, "not a JSON object");
     return value;
-  } catch (const json::exception& e) {
-    return fail(errc::invalid, "read", what, e.what());
+  } catch (const json::parse_error& e) {
+    // The library's own text quotes what it read, whoever wrote that, and as much as it is.
+    return fail(errc::invalid, "read", what,
+                "it is not proper JSON, at byte " + std::to_string(e.byte));
+  } catch (const json::exception&) {
+    return fail(errc::invalid, "read", what, "it is not proper JSON");
   }
 }
 

@@ -1,9 +1,10 @@
 #include "oci/layer_stack.hpp"
 
 #include "base/text.hpp"
+#include "oci/attributes.hpp"
+#include "oci/unpack.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
@@ -13,28 +14,16 @@
 #include <memory>
 #include <string_view>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/xattr.h>
 
 namespace tank::oci {
 
 namespace {
 
 constexpr int dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+using kind = layer_look::kind;
 constexpr int max_links = 40; ///< as the kernel
 /// Names looked up for one image: some seconds. Honest images need thousands.
 constexpr std::uint64_t max_steps = 10'000'000;
-
-std::vector<std::string> parts_of(std::string_view path) {
-  std::vector<std::string> out;
-  for (std::size_t begin = 0; begin < path.size();) {
-    const auto end = std::min(path.find('/', begin), path.size());
-    if (const auto part = path.substr(begin, end - begin); !part.empty() && part != ".")
-      out.emplace_back(part);
-    begin = end + 1;
-  }
-  return out;
-}
 
 std::string join(const std::string& parent, const std::string& name) {
   return parent.empty() ? name : parent + "/" + name;
@@ -54,38 +43,6 @@ struct closes_dir {
   void operator()(DIR* d) const noexcept { ::closedir(d); }
 };
 
-bool is_whiteout(const struct stat& st) {
-  return S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
-}
-
-bool is_opaque(int directory) {
-  char value = 0;
-  for (const char* key : {"trusted.overlay.opaque", "user.overlay.opaque"})
-    if (::fgetxattr(directory, key, &value, 1) == 1 && value == 'y') return true;
-  return false;
-}
-
-result<std::vector<std::pair<std::string, std::string>>> attributes_of(int fd) {
-  std::vector<std::pair<std::string, std::string>> out;
-  std::vector<char> names(64 * 1024);
-  const auto size = ::flistxattr(fd, names.data(), names.size());
-  if (size < 0 && errno == ENOTSUP) return out;
-  if (size < 0) return fail_errno(errno, "read attributes of", "directory");
-  for (const char* name = names.data(); name < names.data() + size;) {
-    const std::string key{name};
-    name += key.size() + 1;
-    if (key.starts_with("trusted.") || key.starts_with("user.overlay.") ||
-        !(key.starts_with("user.") || key == "security.capability"))
-      continue;
-    std::vector<char> value(64 * 1024);
-    const auto n = ::fgetxattr(fd, key.c_str(), value.data(), value.size());
-    if (n < 0) return fail_errno(errno, "read attribute", key);
-    out.emplace_back(key, std::string{value.data(), static_cast<std::size_t>(n)});
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
 result<directory_look> look_of(int fd, const std::string& path) {
   struct stat st {};
   if (::fstat(fd, &st) != 0) return fail_errno(errno, "stat", path);
@@ -95,7 +52,14 @@ result<directory_look> look_of(int fd, const std::string& path) {
   out.uid = st.st_uid;
   out.gid = st.st_gid;
   out.mtime = st.st_mtim;
-  out.attributes = TANK_TRY(attributes_of(fd));
+  out.attributes = TANK_TRY(kept_attributes(fd));
+  return out;
+}
+
+directory_look made_directory(const std::string& path) {
+  directory_look out;
+  out.path = path;
+  out.permissions = 0755;
   return out;
 }
 
@@ -134,9 +98,11 @@ std::string moved(const path_moves& moves, const std::string& path) {
 }
 
 void layer_stack::push(unique_fd root, const std::vector<std::string>& implied,
-                       const std::vector<std::string>& marked) {
-  layers_.push_back(
-      {std::move(root), {implied.begin(), implied.end()}, {marked.begin(), marked.end()}});
+                       const std::vector<std::string>& marked, std::string name) {
+  layers_.push_back({std::move(root),
+                     {implied.begin(), implied.end()},
+                     {marked.begin(), marked.end()},
+                     std::move(name)});
 }
 
 result<void> layer_stack::spend(std::size_t steps) {
@@ -146,50 +112,20 @@ result<void> layer_stack::spend(std::size_t steps) {
               "they leave too many directories unnamed");
 }
 
-/// What one layer has at `path`, through directories only.
-result<layer_stack::seen> layer_stack::look(int root, const std::string& path) {
-  unique_fd at{::openat(root, ".", dir_flags)};
-  if (!at) return fail_errno(errno, "open", "layer");
+result<layer_look> layer_stack::look(int root, const std::string& path) {
   const auto parts = parts_of(path);
   TANK_TRY(spend(parts.size() + 1));
-  seen out{kind::directory, false, {}, {}};
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    out.ends = out.ends || is_opaque(at.get());
-    struct stat st {};
-    if (::fstatat(at.get(), parts[i].c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno != ENOENT) return fail_errno(errno, "look up", parts[i]);
-      out.what = kind::none;
-      return out;
-    }
-    if (S_ISDIR(st.st_mode)) {
-      unique_fd next{::openat(at.get(), parts[i].c_str(), dir_flags)};
-      if (!next) return fail_errno(errno, "open", parts[i]);
-      at = std::move(next);
-      continue;
-    }
-    out.ends = true;
-    const bool last = i + 1 == parts.size();
-    out.what = !last || is_whiteout(st) ? kind::none : kind::other;
-    if (out.what == kind::other && S_ISLNK(st.st_mode)) {
-      std::array<char, PATH_MAX> target{};
-      const auto n = ::readlinkat(at.get(), parts[i].c_str(), target.data(), target.size());
-      if (n < 0) return fail_errno(errno, "read link", parts[i]);
-      out.what = kind::link;
-      out.target.assign(target.data(), static_cast<std::size_t>(n));
-    }
-    return out;
-  }
-  out.fd = std::move(at);
-  return out;
+  return look_into(root, parts);
 }
 
 /// What all layers together show at `path`, a path through directories.
-result<layer_stack::seen> layer_stack::find(const std::string& path) {
-  for (auto it = layers_.rbegin(); it != layers_.rend(); ++it) {
-    auto here = TANK_TRY(look(it->root.get(), path));
+result<layer_look> layer_stack::find(const std::string& path, std::size_t* by) {
+  for (auto i = layers_.size(); i-- > 0;) {
+    auto here = TANK_TRY(look(layers_[i].root.get(), path));
+    if (by != nullptr) *by = i;
     if (here.what != kind::none || here.ends) return here;
   }
-  return seen{};
+  return layer_look{};
 }
 
 /// Where `name` in the directory `parent` leads, links followed inside of the root. What is not
@@ -218,6 +154,27 @@ result<std::string> layer_stack::resolve(const std::string& parent, const std::s
   return at;
 }
 
+/// The directory that `path` leads to, links followed inside of the root.
+result<std::string> layer_stack::resolve_all(const std::string& path) {
+  std::string at;
+  for (const auto& part : parts_of(path))
+    at = part == ".." ? parent_of(at) : TANK_TRY(resolve(at, part));
+  return at;
+}
+
+result<layer_stack::lower_file> layer_stack::file_at(const std::string& path) {
+  const auto parent = TANK_TRY(resolve_all(parent_of(path)));
+  lower_file out;
+  out.path = join(parent, last_of(path));
+  const auto here = TANK_TRY(find(out.path, &out.layer));
+  if (here.what != kind::link && here.what != kind::other)
+    return fail_errno(here.what == kind::directory ? EISDIR : ENOENT, "link to", printable(path));
+  // Of what may be no file nothing is read: opening a device or a pipe may do something.
+  out.fd.reset(::openat(here.fd.get(), last_of(out.path).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!out.fd) return fail_errno(errno, "link to", printable(path));
+  return out;
+}
+
 result<path_moves> layer_stack::moves_for(int root, const std::vector<std::string>& implied) {
   const std::set<std::string> own{implied.begin(), implied.end()};
   // Where each directory of the layer lies on this stack; nullopt: it is new, and so is all below.
@@ -232,7 +189,7 @@ result<path_moves> layer_stack::moves_for(int root, const std::vector<std::strin
       const auto parent = places.at(parent_of(at));
       std::optional<std::string> place;
       const auto above = TANK_TRY(look(root, parent_of(at)));
-      if (parent && above.fd && !is_opaque(above.fd.get())) {
+      if (parent && above.what == kind::directory && !is_opaque(above.fd.get())) {
         if (own.contains(at))
           place = TANK_TRY(resolve(*parent, last_of(at)));
         else if (TANK_TRY(find(join(*parent, last_of(at)))).what == kind::directory)
@@ -288,8 +245,35 @@ result<bool> layer_stack::hollow(const shown& what, const std::string& path,
   return true;
 }
 
-result<std::vector<directory_look>> layer_stack::dressing() {
+result<std::string> layer_stack::identity(const std::string& path) {
+  const auto found = TANK_TRY(file_at(path));
+  return "\n" + layers_[found.layer].name + "/" + found.path;
+}
+
+/// Which of the directories `paths` are not there, and could be.
+result<std::set<std::string>> layer_stack::missing(const std::vector<std::string>& paths) {
+  std::set<std::string> out;
+  for (const auto& path : paths) {
+    const auto at = TANK_TRY(resolve_all(path));
+    std::vector<std::string> absent;
+    auto above = at;
+    auto here = TANK_TRY(find(above));
+    for (; here.what == kind::none && !above.empty(); here = TANK_TRY(find(above))) {
+      absent.push_back(above);
+      above = parent_of(above);
+    }
+    if (here.what == kind::directory) out.insert(absent.begin(), absent.end());
+  }
+  return out;
+}
+
+result<std::vector<directory_look>>
+layer_stack::dressing(const std::vector<std::string>& directories) {
+  const auto fresh = TANK_TRY(missing(directories));
   std::set<std::string> wanted{""};
+  for (const auto& path : fresh)
+    for (auto at = path; wanted.insert(at).second; at = parent_of(at)) {
+    }
   for (const auto& l : layers_)
     for (const auto* list : {&l.implied, &l.marked})
       for (const auto& path : *list)
@@ -299,6 +283,11 @@ result<std::vector<directory_look>> layer_stack::dressing() {
   std::set<std::string> hidden;
   bool differs = false;
   for (auto it = wanted.rbegin(); it != wanted.rend(); ++it) { // children first
+    if (fresh.contains(*it)) {
+      out.push_back(made_directory(*it));
+      differs = true;
+      continue;
+    }
     auto there = TANK_TRY(see(*it));
     if (!there.top) continue; // an upper layer hides it
     if (TANK_TRY(hollow(there, *it, hidden))) {

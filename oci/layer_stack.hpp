@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
+#include "oci/layer_look.hpp"
 
 #include <cstdint>
 #include <map>
@@ -46,36 +47,46 @@ class layer_stack {
   /// On top of those before. `implied`: directories of it that it does not name; `marked`: that
   /// hold whiteouts; as unpack_report says.
   void push(unique_fd root, const std::vector<std::string>& implied,
-            const std::vector<std::string>& marked);
+            const std::vector<std::string>& marked, std::string name = {});
 
   /// What a layer must move to lie on this stack: implied directories of it that are links here.
   /// `root` is the layer, unpacked by itself; borrowed.
   result<path_moves> moves_for(int root, const std::vector<std::string>& implied);
 
+  /// What an archive on top of this stack means by a hard link to `path`: a file or a link of the
+  /// layers, which is not followed; parents are, inside of the root. errc::not_found when there is
+  /// none.
+  struct lower_file {
+    unique_fd fd;          ///< O_PATH
+    std::size_t layer = 0; ///< 0 is the bottom
+    std::string path;      ///< in that layer
+  };
+  result<lower_file> file_at(const std::string& path);
+  /// Tells that file from any other that the name may mean elsewhere: the layer that has it, as
+  /// `push` named it, and its path there.
+  result<std::string> identity(const std::string& path);
+
   /// How the implied directories, and those above them, look when the layers are applied one after
   /// the other, unless all of them look so already: a layer of only these on top makes it right.
   /// Parents come before their children. Among them are directories that are there for whiteouts of
   /// nothing only, which nobody shall see, and those whose whiteouts overlay would list because no
-  /// other layer has them.
-  result<std::vector<directory_look>> dressing();
+  /// other layer has them. `directories` are to be there in any case: what is missing of them is
+  /// made, 0755 and root's, unless something else lies in the way.
+  result<std::vector<directory_look>> dressing(const std::vector<std::string>& directories = {});
 
  private:
   struct layer {
     unique_fd root;
     std::set<std::string> implied;
     std::set<std::string> marked;
-  };
-  enum class kind : std::uint8_t { none, directory, link, other };
-  struct seen {
-    kind what = kind::none;
-    bool ends = false; ///< nothing of the layers below shows through at that name
-    std::string target;
-    unique_fd fd; ///< of a directory
+    std::string name;
   };
 
-  result<seen> look(int root, const std::string& path);
-  result<seen> find(const std::string& path);
+  result<layer_look> look(int root, const std::string& path);
+  result<layer_look> find(const std::string& path, std::size_t* by = nullptr);
   result<std::string> resolve(const std::string& parent, const std::string& name);
+  result<std::string> resolve_all(const std::string& path);
+  result<std::set<std::string>> missing(const std::vector<std::string>& paths);
   result<void> spend(std::size_t steps);
 
   /// What there is of one directory in the layers.

@@ -2,48 +2,25 @@
 
 #include "base/file.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <deque>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace tank::oci {
 
 namespace {
 
-constexpr int max_links = 40; ///< as the kernel
+constexpr int max_links_followed = 40; ///< as the kernel
 constexpr std::size_t max_components = 4096;
+/// Names looked up for one file: a second or so. Honest images need hundreds.
+constexpr std::size_t max_steps = 200'000;
 
-bool is_opaque(int directory) {
-  char value = 0;
-  for (const char* key : {"trusted.overlay.opaque", "user.overlay.opaque"})
-    if (::fgetxattr(directory, key, &value, 1) == 1 && value == 'y') return true;
-  return false;
-}
-
-/// Puts the components of `path` before those in `todo`.
 void prepend(std::deque<std::string>& todo, std::string_view path) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin < path.size();) {
-    const auto end = std::min(path.find('/', begin), path.size());
-    if (const auto part = path.substr(begin, end - begin); !part.empty() && part != ".")
-      parts.emplace_back(part);
-    begin = end + 1;
-  }
-  todo.insert(todo.begin(), std::make_move_iterator(parts.begin()),
-              std::make_move_iterator(parts.end()));
-}
-
-result<std::string> read_link(int parent, const std::string& name) {
-  std::array<char, PATH_MAX> target{};
-  const auto n = ::readlinkat(parent, name.c_str(), target.data(), target.size());
-  if (n < 0) return fail_errno(errno, "read link", name);
-  return std::string{target.data(), static_cast<std::size_t>(n)};
+  const auto parts = parts_of(path);
+  todo.insert(todo.begin(), parts.begin(), parts.end());
 }
 
 result<std::string> read_regular(int parent, const std::string& name, std::size_t limit,
@@ -60,70 +37,56 @@ result<std::string> read_regular(int parent, const std::string& name, std::size_
 
 } // namespace
 
-result<layer_view> layer_view::open(const std::vector<std::filesystem::path>& layers) {
-  layer_view view;
-  for (auto it = layers.rbegin(); it != layers.rend(); ++it) {
-    unique_fd fd{::open(it->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!fd) return fail_errno(errno, "open layer", *it);
-    view.root_.push_back(std::move(fd));
-  }
-  return view;
+layer_view::layer_view(std::vector<std::filesystem::path> layers) : layers_(std::move(layers)) {
+  std::reverse(layers_.begin(), layers_.end());
 }
 
-result<layer_view::found> layer_view::look_up(const directory& in, const std::string& name) {
-  found out;
-  for (const auto& layer : in) {
-    struct stat st {};
-    if (::fstatat(layer.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno == ENOENT) continue;
-      return fail_errno(errno, "look up", name);
-    }
-    if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0)) break; // hidden from here down
-    if (!S_ISDIR(st.st_mode)) {
-      if (!out.children.empty()) break; // an upper directory covers it
-      out.parent.reset(::openat(layer.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-      if (!out.parent) return fail_errno(errno, "look up", name);
-      out.is_link = S_ISLNK(st.st_mode);
-      return out;
-    }
-    unique_fd child{
-        ::openat(layer.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-    if (!child) return fail_errno(errno, "look up", name);
-    const bool opaque = is_opaque(child.get());
-    out.children.push_back(std::move(child));
-    if (opaque) break;
+/// What the layers show at `way`, a path through directories.
+result<layer_look> layer_view::find(const std::vector<std::string>& way, std::size_t& steps) const {
+  for (const auto& layer : layers_) {
+    if ((steps += way.size() + 1) > max_steps)
+      return fail(errc::limit, "look up", way.back(), "the way to it is too long");
+    const unique_fd root{::open(layer.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!root) return fail_errno(errno, "open layer", layer);
+    auto here = TANK_TRY(look_into(root.get(), way));
+    if (here.what != layer_look::kind::none || here.ends) return here;
   }
-  if (out.children.empty()) return fail_errno(ENOENT, "look up", name);
-  return out;
+  return layer_look{};
 }
 
 result<std::string> layer_view::read(std::string_view path, std::size_t limit) const {
   const std::string object{path};
   std::deque<std::string> todo;
   prepend(todo, path);
-  std::vector<directory> way; // below the root
+  std::vector<std::string> way; // below the root, through directories
+  std::size_t steps = 0;
   for (int links = 0; !todo.empty();) {
-    if (todo.size() > max_components) return fail_errno(ENAMETOOLONG, "read from image", object);
+    if (todo.size() + way.size() > max_components)
+      return fail_errno(ENAMETOOLONG, "read from image", object);
     const auto name = std::move(todo.front());
     todo.pop_front();
     if (name == "..") {
       if (!way.empty()) way.pop_back();
       continue;
     }
-    auto next = look_up(way.empty() ? root_ : way.back(), name);
-    if (!next) return wrap(std::move(next).error(), "read from image", object);
-    if (!next->parent) {
-      way.push_back(std::move(next->children));
+    way.push_back(name);
+    const auto here = find(way, steps);
+    if (!here) return wrap(here.error(), "read from image", object);
+    switch (here->what) {
+    case layer_look::kind::directory:
       continue;
-    }
-    if (!next->is_link) {
+    case layer_look::kind::none:
+      return fail_errno(ENOENT, "read from image", object);
+    case layer_look::kind::other:
       if (!todo.empty()) return fail_errno(ENOTDIR, "read from image", object);
-      return read_regular(next->parent.get(), name, limit, object);
+      return read_regular(here->fd.get(), name, limit, object);
+    case layer_look::kind::link:
+      break;
     }
-    if (++links > max_links) return fail_errno(ELOOP, "read from image", object);
-    const auto target = TANK_TRY(read_link(next->parent.get(), name));
-    if (target.starts_with('/')) way.clear();
-    prepend(todo, target);
+    if (++links > max_links_followed) return fail_errno(ELOOP, "read from image", object);
+    way.pop_back();
+    if (here->target.starts_with('/')) way.clear();
+    prepend(todo, here->target);
   }
   return fail_errno(EISDIR, "read from image", object);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
-#include "base/unique_fd.hpp"
+#include "oci/layer_look.hpp"
 
 #include <cstddef>
 #include <filesystem>
@@ -14,27 +14,21 @@ namespace tank::oci {
 
 /// `layers` bottom first. Whiteouts, opaque directories and links (also from one layer into
 /// another) are followed as the container would see them; every step is by descriptor and never
-/// follows a link by itself, so no path leads outside (SECURITY.md class 13). Blocking.
+/// follows a link by itself, so no path leads outside (SECURITY.md class 13). Few descriptors are
+/// open at a time, however many layers there are and however deep it goes. Blocking.
 class layer_view {
  public:
-  static result<layer_view> open(const std::vector<std::filesystem::path>& layers);
+  explicit layer_view(std::vector<std::filesystem::path> layers);
 
   /// The content of a regular file of at most `limit` bytes. errc::not_found when the image has
-  /// none of that name; other kinds of file are errc::invalid, and never block.
+  /// none of that name; other kinds of file are errc::invalid, and never block; errc::limit for a
+  /// path that leads on and on.
   [[nodiscard]] result<std::string> read(std::string_view path, std::size_t limit) const;
 
  private:
-  /// One merged directory: what the layers hold of it, top first.
-  using directory = std::vector<unique_fd>;
-  struct found {
-    unique_fd parent; ///< of a file or a link, in the layer that shows it
-    bool is_link = false;
-    directory children; ///< of a directory
-  };
+  result<layer_look> find(const std::vector<std::string>& way, std::size_t& steps) const;
 
-  static result<found> look_up(const directory& in, const std::string& name);
-
-  directory root_;
+  std::vector<std::filesystem::path> layers_; ///< top first
 };
 
 } // namespace tank::oci

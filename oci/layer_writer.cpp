@@ -1,6 +1,7 @@
 #include "oci/layer_writer.hpp"
 
 #include "base/remove_tree.hpp"
+#include "oci/layer_look.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,11 +16,7 @@ namespace tank::oci {
 
 namespace {
 
-constexpr int dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-bool is_whiteout(const struct stat& st) {
-  return S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
-}
+constexpr int open_dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 failure refused(int sys, const char* what) {
   return fail_errno(sys, what, "entry");
@@ -31,9 +28,10 @@ std::size_t components(const std::string& path) {
 
 } // namespace
 
-layer_writer::layer_writer(int root, const unpack_options& options)
+layer_writer::layer_writer(int root, const unpack_options& options, unpack_budget& budget)
     : root_(root)
     , options_(options)
+    , budget_(budget)
     , uid_(::geteuid())
     , gid_(::getegid()) {
   // What a new file really gets is asked once, by making one, instead of set on each.
@@ -73,7 +71,7 @@ result<void> layer_writer::make_component(int parent, const std::string& name) {
     opaque = true;
   }
   if (::mkdirat(parent, name.c_str(), 0700) != 0) return refused(errno, "make directory for");
-  const unique_fd fd{::openat(parent, name.c_str(), dir_flags)};
+  const unique_fd fd{::openat(parent, name.c_str(), open_dir_flags)};
   if (!fd || ::fchmod(fd.get(), 0755) != 0) return refused(errno, "make directory for");
   return opaque ? mark_opaque(fd.get()) : remember_place(fd.get(), implied_);
 }
@@ -173,11 +171,10 @@ result<void> layer_writer::regular(const entry_facts& entry, const filler& fill)
 }
 
 result<void> layer_writer::remember(const entry_facts& entry, ino_t inode) {
-  metadata_ += entry.path.size() + sizeof(directory_facts);
+  auto size = entry.path.size() + sizeof(directory_facts);
   for (const auto& [key, value] : entry.attributes)
-    metadata_ += key.size() + value.size() + sizeof(std::pair<std::string, std::string>);
-  if (metadata_ > options_.limits.max_metadata)
-    return fail(errc::limit, "remember", "entry", "too many directories");
+    size += key.size() + value.size() + sizeof(std::pair<std::string, std::string>);
+  TANK_TRY(budget_.remember(size, options_.limits));
   directories_[inode] = {entry, components(entry.path)};
   return {};
 }
@@ -199,9 +196,7 @@ result<void> layer_writer::remember_place(int directory, places& in) {
   if (path == root) return {};
   if (!path.starts_with(root + "/")) return {}; // moved by somebody else
   path.erase(0, root.size() + 1);
-  metadata_ += path.size() + sizeof(directory_facts);
-  if (metadata_ > options_.limits.max_metadata)
-    return fail(errc::limit, "remember", "entry", "too many directories");
+  TANK_TRY(budget_.remember(path.size() + sizeof(directory_facts), options_.limits));
   in[st.st_ino] = std::move(path);
   return {};
 }
@@ -237,7 +232,7 @@ result<void> layer_writer::directory(const entry_facts& entry) {
         return refused(errno, "make directory for");
     }
   }
-  const unique_fd fd{::openat(parent_.get(), name_.c_str(), dir_flags)};
+  const unique_fd fd{::openat(parent_.get(), name_.c_str(), open_dir_flags)};
   if (!fd) return refused(errno, "open directory of");
   if (opaque) TANK_TRY(mark_opaque(fd.get()));
   if (::fstat(fd.get(), &st) != 0) return refused(errno, "stat");
@@ -295,6 +290,10 @@ result<void> layer_writer::hardlink(const entry_facts& entry, const std::string&
   return {};
 }
 
+result<unique_fd> layer_writer::open(const std::string& path) const {
+  return open_in_root(root_, path, O_PATH | O_NOFOLLOW);
+}
+
 result<void> layer_writer::fifo(const entry_facts& entry) {
   TANK_TRY(enter_parent_of(entry.path));
   const auto make = [&] { return ::mkfifoat(parent_.get(), name_.c_str(), 0600); };
@@ -327,7 +326,7 @@ result<void> layer_writer::whiteout(const std::string& path) {
   struct stat st {};
   if (::fstatat(parent_.get(), name_.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
     if (!S_ISDIR(st.st_mode)) return {};
-    const unique_fd fd{::openat(parent_.get(), name_.c_str(), dir_flags)};
+    const unique_fd fd{::openat(parent_.get(), name_.c_str(), open_dir_flags)};
     if (!fd) return refused(errno, "open directory of");
     return mark_opaque(fd.get());
   }

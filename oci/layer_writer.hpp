@@ -29,14 +29,18 @@ struct entry_facts {
 
 class layer_writer {
  public:
-  layer_writer(int root, const unpack_options& options);
+  /// All are borrowed.
+  layer_writer(int root, const unpack_options& options, unpack_budget& budget);
 
   using filler = std::function<result<void>(int fd)>;
   result<void> regular(const entry_facts& entry, const filler& fill);
   result<void> directory(const entry_facts& entry);
   result<void> symlink(const entry_facts& entry, const std::string& target);
-  /// `target` is a clean path of this archive. Fails when it is not here, or is a directory.
+  /// `target` is a clean path of this archive. errc::not_found, with nothing done, when it is not
+  /// here; also fails when it is a directory.
   result<void> hardlink(const entry_facts& entry, const std::string& target);
+  /// What lies at that name, O_PATH; no link is followed at the end.
+  [[nodiscard]] result<unique_fd> open(const std::string& path) const;
   result<void> fifo(const entry_facts& entry);
   /// Hides `path` of the layers below. An entry of this archive of that name stays (image-spec:
   /// whiteouts apply to lower layers only), and if it is a directory hides those below as a whole.
@@ -74,6 +78,7 @@ class layer_writer {
 
   int root_;
   const unpack_options& options_;
+  unpack_budget& budget_;
   uid_t uid_; ///< what new files get without a chown
   gid_t gid_;
   mode_t unset_ = 0777; ///< permissions that creating a file may not give (umask, default ACL)
@@ -84,7 +89,6 @@ class layer_writer {
   places implied_;
   places marked_;
   bool named_root_ = false;
-  std::uint64_t metadata_ = 0;
 };
 
 } // namespace tank::oci

@@ -1,6 +1,8 @@
 #include "oci/manifest.hpp"
 
+#include "base/text.hpp"
 #include "oci/json.hpp"
+#include "oci/unpack.hpp"
 
 #include <algorithm>
 #include <sys/utsname.h>
@@ -48,7 +50,7 @@ result<void> check_layer_type(const descriptor& d, const std::string& path) {
                                                "application/vnd.docker.image.rootfs.diff.tar.zstd"};
   if (std::find(std::begin(known), std::end(known), d.media_type) != std::end(known)) return {};
   return fail(errc::unsupported, "use", path,
-              "layers of type '" + d.media_type + "' are not known");
+              "layers of type '" + printable(d.media_type) + "' are not known");
 }
 
 result<image_document> manifest_from(const json_object& o, const unpack_limits& limits) {
@@ -58,7 +60,7 @@ result<image_document> manifest_from(const json_object& o, const unpack_limits& 
   m.config = TANK_TRY(descriptor_from(*config, o.path("config")));
   if (m.config.media_type != media::config && m.config.media_type != media::docker_config)
     return fail(errc::unsupported, "use", "manifest",
-                "it is not a container image but '" + m.config.media_type + "'");
+                "it is not a container image but '" + printable(m.config.media_type) + "'");
   const json* layers = o.find("layers");
   if (layers == nullptr || !layers->is_array()) return o.wrong("layers", "not a list");
   if (layers->size() > limits.max_layers)
@@ -107,6 +109,12 @@ std::string platform::to_string() const {
   return os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
 }
 
+/// Some builders write "unknown" where they know of none.
+bool is_unsaid(const platform& p) {
+  const auto unsaid = [](const std::string& word) { return word.empty() || word == "unknown"; };
+  return unsaid(p.os) && unsaid(p.architecture);
+}
+
 platform host_platform() {
   utsname name{};
   ::uname(&name);
@@ -134,11 +142,14 @@ result<image_document> parse_document(std::string_view text, std::string_view de
   const std::string type{own.empty() ? declared : std::string_view{own}};
   if (!declared.empty() && !own.empty() && declared != own)
     return fail(errc::invalid, "use", "manifest",
-                "announced as '" + std::string{declared} + "', says '" + own + "' of itself");
+                "announced as '" + printable(declared) + "', says '" + printable(own) +
+                    "' of itself");
   if (!type.empty() && !is_index_type(type) && !is_manifest_type(type))
-    return fail(errc::unsupported, "use", "manifest", "unknown media type '" + type + "'");
+    return fail(errc::unsupported, "use", "manifest",
+                "unknown media type '" + printable(type) + "'");
   if (!type.empty() && (is_index_type(type) ? like_manifest : like_index))
-    return fail(errc::invalid, "use", "manifest", "content does not match type '" + type + "'");
+    return fail(errc::invalid, "use", "manifest",
+                "content does not match type '" + printable(type) + "'");
   return type.empty() ? (like_index ? index_from(o) : manifest_from(o, limits))
                       : (is_index_type(type) ? index_from(o) : manifest_from(o, limits));
 }
@@ -150,11 +161,12 @@ result<descriptor> choose_platform(const image_index& index, const platform& hos
   std::vector<const descriptor*> unnamed;
   for (const auto& d : index.manifests) {
     if (d.annotations.contains("vnd.docker.reference.type")) continue; // signatures, provenance
-    if (d.target == platform{}) {
+    if (is_unsaid(d.target)) {
       unnamed.push_back(&d);
       continue;
     }
-    seen.append(seen.empty() ? "" : ", ").append(d.target.to_string());
+    if (seen.size() < 300)
+      seen.append(seen.empty() ? "" : ", ").append(printable(d.target.to_string()));
     if (d.target.os != host.os || d.target.architecture != host.architecture) continue;
     if (const int rank = variant_rank(d.target, host); rank > best_rank) {
       best = &d;
@@ -163,7 +175,7 @@ result<descriptor> choose_platform(const image_index& index, const platform& hos
   }
   if (best != nullptr) return *best;
   if (seen.empty() && unnamed.size() == 1) return *unnamed.front();
-  if (seen.size() > 300) seen = seen.substr(0, 300) + "...";
+  if (seen.size() > 300) seen = shortened(seen, 300);
   return fail(errc::not_found, "find image for", host.to_string(),
               seen.empty() ? "the index names no platform" : "the index holds only " + seen);
 }
@@ -179,8 +191,9 @@ result<image_settings> parse_settings(std::string_view text, const unpack_limits
     TANK_TRY(o.text("architecture")),
     TANK_TRY(o.text("variant"))
   };
+  if (is_unsaid(s.target)) s.target = {};
   if (!s.target.os.empty() && s.target.os != "linux")
-    return fail(errc::unsupported, "use", "image", "it is for " + s.target.to_string());
+    return fail(errc::unsupported, "use", "image", "it is for " + printable(s.target.to_string()));
   s.created = TANK_TRY(o.text("created"));
   s.config = TANK_TRY(o.object("config").and_then(image_config_from));
   const auto rootfs = TANK_TRY(o.object("rootfs"));

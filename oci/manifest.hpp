@@ -28,6 +28,9 @@ struct platform {
   bool operator==(const platform&) const = default;
 };
 
+/// Whether it says nothing: empty, or "unknown/unknown".
+bool is_unsaid(const platform& p);
+
 /// This machine's, from uname.
 platform host_platform();
 
@@ -61,7 +64,8 @@ result<image_document> parse_document(std::string_view text, std::string_view de
                                       const unpack_limits& limits);
 
 /// The entry of `index` for `host`: same os and architecture, best variant. An index whose only
-/// image names no platform gives that one. errc::not_found otherwise, saying what there is.
+/// image names no platform (is_unsaid) gives that one: what it is for, its config may say.
+/// Attestations are no images. errc::not_found otherwise, saying what there is.
 result<descriptor> choose_platform(const image_index& index, const platform& host);
 
 /// The configuration blob.

@@ -1,6 +1,26 @@
 #include "oci/new_record.hpp"
 
+#include <map>
+
 namespace tank::oci {
+
+namespace {
+
+/// A layer is found in the store by its content (diff_id). A manifest that lists one blob for two
+/// contents could so name a layer that it does not bring.
+result<void> check_pairs(const std::vector<layer_record>& layers) {
+  std::map<digest, digest> contents;
+  for (const auto& l : layers)
+    if (const auto [it, fresh] = contents.emplace(l.blob, l.diff_id);
+        !fresh && it->second != l.diff_id)
+      return fail(errc::invalid, "use", "image",
+                  "its manifest has " + l.blob.to_string() +
+                      " twice, and its config gives it two contents: " + it->second.to_string() +
+                      " and " + l.diff_id.to_string());
+  return {};
+}
+
+} // namespace
 
 result<image_record> new_record(const image_settings& settings, std::size_t layers,
                                 const unpack_limits& limits) {
@@ -30,6 +50,7 @@ result<image_record> new_record(const image_settings& settings, std::span<const 
                   "its layers are larger than " + std::to_string(limits.max_bytes) + " bytes");
     out.size += layers[i].size;
   }
+  TANK_TRY(check_pairs(out.layers));
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include "oci/ingest.hpp"
 #include "oci/new_record.hpp"
+#include "oci/unpack.hpp"
 
 #include <algorithm>
 #include <mutex>
@@ -101,7 +102,7 @@ class puller {
       out.documents.emplace_back(std::move(fetched.text), fetched.content);
       fetched = TANK_TRY(client_.manifest(wanted));
       document = TANK_TRY(parse_document(fetched.text, fetched.media_type, limits_));
-      out.chosen = true;
+      out.chosen = !is_unsaid(wanted.target);
     }
     const auto* manifest = std::get_if<image_manifest>(&document);
     if (manifest == nullptr)
@@ -133,7 +134,7 @@ class puller {
       only.target = settings.target;
       if (!choose_platform(image_index{{only}}, options_.host))
         return fail(errc::unsupported, "use", "image",
-                    "it is for " + settings.target.to_string() + ", this host is " +
+                    "it is for " + printable(settings.target.to_string()) + ", this host is " +
                         options_.host.to_string());
     }
     auto record = TANK_TRY(new_record(settings, out.manifest.layers, limits_));
@@ -199,13 +200,18 @@ result<image> pull_from(const pull_source& source, const store_layout& layout, i
   auto plan = TANK_TRY(pulling.find(source.tag_or_digest));
   const auto have = read_record(layout, name);
   if (have && have->manifest == plan.record.manifest && have->index == plan.record.index &&
-      pulling.all_here(*have, plan))
-    return image_of(layout, *have);
+      pulling.all_here(*have, plan)) {
+    if (have->pulled) return image_of(layout, *have);
+    auto known = *have; // loaded, or of an earlier version: now we know that a registry has it
+    known.pulled = true;
+    return session.commit(std::move(known));
+  }
   TANK_TRY(pulling.read_config(plan));
   TANK_TRY(pulling.layers(plan));
   for (const auto& [text, content] : plan.documents)
     TANK_TRY(session.add_document(text, content));
   plan.record.name = name;
+  plan.record.pulled = true;
   return session.commit(std::move(plan.record));
 }
 

@@ -6,6 +6,7 @@
 #include "oci/json.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace tank::oci {
 
@@ -48,6 +49,8 @@ std::string to_json(const layer_facts& f) {
     out["implied"].push_back(escaped(path));
   for (const auto& path : f.marked)
     out["marked"].push_back(escaped(path));
+  for (const auto& link : f.borrowed)
+    out["borrowed"].push_back({escaped(link.path), escaped(link.target)});
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -76,6 +79,16 @@ result<layer_facts> read_facts(const store_layout& layout, const digest& diff_id
     f.implied.push_back(TANK_TRY(unescaped(escaped_path)));
   for (const auto& escaped_path : TANK_TRY(o.texts("marked")))
     f.marked.push_back(TANK_TRY(unescaped(escaped_path)));
+  if (const json* links = o.find("borrowed"); links != nullptr && links->is_array())
+    for (const auto& pair : *links) {
+      const json holder = {{"link", pair}};
+      const auto link = TANK_TRY(json_object::of(holder, "layer record"));
+      const auto names = TANK_TRY(link.texts("link"));
+      if (names.size() != 2) return fail(errc::corrupt, "read", path, "a link of it is not whole");
+      auto from = TANK_TRY(unescaped(names[0]));
+      auto to = TANK_TRY(unescaped(names[1]));
+      f.borrowed.push_back({std::move(from), std::move(to)});
+    }
   if (f.diff_id != diff_id)
     return fail(errc::corrupt, "read", path, "it is of " + f.diff_id.to_string());
   return f;
@@ -100,6 +113,7 @@ std::string to_json(const image_record& r) {
   if (!r.index.empty()) out["index"] = r.index.to_string();
   if (!r.dressing.empty()) out["dressing"] = r.dressing.to_string();
   if (!r.stamp.empty()) out["stamp"] = r.stamp;
+  if (r.pulled) out["pulled"] = true;
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -118,6 +132,7 @@ result<image_record> parse_record(std::string_view text) {
   r.size = TANK_TRY(o.number("size"));
   r.dressing = TANK_TRY(optional_digest(o, "dressing"));
   r.stamp = TANK_TRY(o.text("stamp"));
+  if (const json* pulled = o.find("pulled"); pulled != nullptr) r.pulled = *pulled == true;
   r.config = TANK_TRY(o.object("config").and_then(image_config_from));
   r.first_visible = TANK_TRY(o.number("first_visible"));
   if (const json* layers = o.find("layers"); layers != nullptr && layers->is_array())
@@ -136,8 +151,10 @@ result<image_record> parse_record(std::string_view text) {
 
 std::vector<digest> image_record::directories() const {
   std::vector<digest> out;
-  for (auto i = first_visible; i < layers.size(); ++i)
-    out.push_back(layers[i].directory());
+  std::set<digest> seen;
+  for (auto i = layers.size(); i-- > first_visible;)
+    if (const auto& id = layers[i].directory(); seen.insert(id).second) out.push_back(id);
+  std::reverse(out.begin(), out.end());
   if (!dressing.empty()) out.push_back(dressing);
   return out;
 }

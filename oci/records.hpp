@@ -6,6 +6,7 @@
 #include "oci/digest.hpp"
 #include "oci/image.hpp"
 #include "oci/reference.hpp"
+#include "oci/unpack.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -39,8 +40,9 @@ struct layer_facts {
   std::uint64_t bytes = 0;          ///< of file contents
   std::vector<std::string> implied; ///< directories that it has and does not name (layer_stack.hpp)
   std::vector<std::string> marked;  ///< directories that hold whiteouts
-  std::string tree;                 ///< survey_tree's fingerprint of the directory
-  std::string boot;                 ///< boot_id of who made it
+  std::vector<borrowed_link> borrowed; ///< hard links into the layers below: they are missing in it
+  std::string tree;                    ///< survey_tree's fingerprint of the directory
+  std::string boot;                    ///< boot_id of who made it
   bool operator==(const layer_facts&) const = default;
 };
 
@@ -56,10 +58,12 @@ struct image_record {
   std::vector<layer_record> layers; ///< bottom first, all of the manifest
   std::size_t first_visible = 0;    ///< layers below are hidden by an opaque root
   digest dressing; ///< names a directory on top of all: looks of unnamed directories; may be empty
-  std::string stamp; ///< of the image source it came from (image_source.hpp)
+  std::string stamp;   ///< of the image source it came from (image_source.hpp)
+  bool pulled = false; ///< from a registry, which has it; else this may be the only copy
   bool operator==(const image_record&) const = default;
 
-  /// What names the directories of a launch, bottom first.
+  /// What names the directories of a launch, bottom first. Of a layer that comes twice only the
+  /// topmost: it covers all that the lower one shows, and overlay takes no directory twice.
   [[nodiscard]] std::vector<digest> directories() const;
 };
 

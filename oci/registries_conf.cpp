@@ -32,7 +32,7 @@ namespace tank::oci {
 
 namespace {
 
-constexpr std::size_t max_file = 1u << 20;
+constexpr std::size_t max_conf_file = 1u << 20;
 constexpr std::size_t max_rules = 1000;
 constexpr std::string_view hub = "docker.io";
 constexpr std::string_view hub_api = "registry-1.docker.io";
@@ -171,7 +171,7 @@ bool mirror_serves(const registry_mirror& m, const registry_rule& rule, const re
 } // namespace
 
 result<registry_rules> parse_registries_conf(std::string_view text, const std::string& name) {
-  if (text.size() > max_file) return fail(errc::limit, "read", name, "larger than 1 MiB");
+  if (text.size() > max_conf_file) return fail(errc::limit, "read", name, "larger than 1 MiB");
   toml::parse_result parsed;
   try {
     parsed = toml::parse(text, name);
@@ -218,7 +218,7 @@ void merge_rules(registry_rules& base, registry_rules later) {
 }
 
 static result<void> merge_file(registry_rules& into, const std::filesystem::path& path) {
-  const auto text = read_file(path, max_file);
+  const auto text = read_file(path, max_conf_file);
   if (!text && text.error().code == errc::not_found) return {};
   if (!text) return tl::make_unexpected(text.error());
   merge_rules(into, TANK_TRY(parse_registries_conf(*text, path)));

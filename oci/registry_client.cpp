@@ -38,6 +38,17 @@ std::string host_of(const http_url& url) {
   return origin.substr(origin.find("://") + 3);
 }
 
+/// Where a server is that answered.
+net_zone home_of(const http_response& answer, const http_url& url) {
+  return zone_of(answer.peer.empty() ? std::string_view{url.host} : answer.peer);
+}
+
+/// Nothing.
+class no_bytes final : public byte_source {
+ public:
+  result<std::span<const std::byte>> next() override { return std::span<const std::byte>{}; }
+};
+
 /// What is left of a refusal's body, for its message.
 std::string body_text(const http_response& answer) {
   return read_body(*answer.body, max_error_body, "answer").value_or("");
@@ -152,7 +163,8 @@ result<void> registry_client::authorize(const http_url& origin, unsigned seen,
                         [&](const auto& c) { return c.scheme == scheme; });
   };
   if (const auto bearer = find("bearer"); bearer != challenges.end()) {
-    authorization_.header = "Bearer " + TANK_TRY(fetch_token(origin, *bearer));
+    authorization_.header =
+        "Bearer " + TANK_TRY(fetch_token(origin, home_of(refused, origin), *bearer));
   } else if (find("basic") != challenges.end()) {
     if (!endpoint_.login || endpoint_.login->user.empty())
       return denied("it wants a user and a password",
@@ -165,23 +177,31 @@ result<void> registry_client::authorize(const http_url& origin, unsigned seen,
   return {};
 }
 
-result<std::string> registry_client::fetch_token(const http_url& origin,
+result<std::string> registry_client::fetch_token(const http_url& origin, net_zone home,
                                                  const auth_challenge& challenge) {
   const auto realm = parse_url(challenge.parameter("realm"));
   if (!realm) return wrap(realm.error(), "log in to", endpoint_.host);
   TANK_TRY(check_realm(origin, *realm, endpoint_.login.has_value(), endpoint_.token_servers));
+  const auto& known = endpoint_.token_servers; // which the settings name: our own choice
+  const bool chosen = realm->same_origin(origin) ||
+                      std::find(known.begin(), known.end(), realm->host) != known.end();
+  if (!chosen) TANK_TRY(check_zone(home, *realm, "fetch a token from"));
   const auto scope = "repository:" + endpoint_.repository + ":pull";
-  const auto request = token_request(*realm, challenge, scope, endpoint_.login);
+  auto request = token_request(*realm, challenge, scope, endpoint_.login);
+  if (!chosen) request.sent_from = home;
   auto answer = TANK_TRY(send_retrying([&](bool&) { return this->send(request); }));
   if (answer.status != 200)
-    return tl::make_unexpected(refusal(answer.status, "log in at", realm->origin(),
-                                       body_text(answer), endpoint_.login.has_value()));
+    return tl::make_unexpected(
+        refusal(answer.status, "log in at", realm->origin(),
+                chosen || same_site(origin.host, realm->host) ? body_text(answer) : "",
+                endpoint_.login.has_value()));
   return parse_token(TANK_TRY(read_body(*answer.body, max_token_body, "token")));
 }
 
 result<http_response> registry_client::follow(http_response answer, const http_url& from,
                                               const asked& what) {
   auto at = from;
+  const auto home = home_of(answer, from);
   for (unsigned hops = 0; is_redirect(answer.status); ++hops) {
     if (hops == max_redirects)
       return fail(errc::limit, what.step, what.object, "more than 5 redirects");
@@ -194,12 +214,17 @@ result<http_response> registry_client::follow(http_response answer, const http_u
                          .body = {},
                          .bulk = what.bulk,
                          .trust = {}};
-    if (to->same_origin(from))
-      if (const auto mine = current(); !mine.header.empty())
-        request.headers.emplace_back("Authorization", mine.header);
+    if (!to->same_origin(from)) {
+      TANK_TRY(check_zone(home, *to, "follow the redirect to"));
+      request.sent_from = home;
+    } else if (const auto mine = current(); !mine.header.empty()) {
+      request.headers.emplace_back("Authorization", mine.header);
+    }
     answer = TANK_TRY(send(std::move(request)));
     at = *std::move(to);
   }
+  // What others answer is for the registry's clients to see, not for those who read a pod's status.
+  if (!at.same_origin(from) && answer.status >= 300) answer.body = std::make_unique<no_bytes>();
   return answer;
 }
 

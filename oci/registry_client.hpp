@@ -42,7 +42,9 @@ struct client_options {
 ///
 /// Every request is retried as `retry` says. Redirects are followed here, at most 5: authorization
 /// and client certificate go only to the registry's own (scheme, host, port), a challenge of
-/// anybody else is never answered (SECURITY.md class 11).
+/// anybody else is never answered, and a redirect or a realm leads to this machine or to link-local
+/// addresses only when the registry is there too (SECURITY.md class 11). An error holds no text of
+/// any other host.
 class registry_client {
  public:
   registry_client(std::shared_ptr<http_transport> transport, registry_endpoint endpoint,
@@ -95,7 +97,8 @@ class registry_client {
   result<void> wait_after(unsigned failures, const error* why, const http_response* answer,
                           bool& again);
   result<void> authorize(const http_url& origin, unsigned seen, const http_response& refused);
-  result<std::string> fetch_token(const http_url& origin, const auth_challenge& challenge);
+  result<std::string> fetch_token(const http_url& origin, net_zone home,
+                                  const auth_challenge& challenge);
   [[nodiscard]] authorization current();
   [[nodiscard]] failure refused(const http_response& answer, const asked& what);
 

@@ -24,7 +24,8 @@ struct run_params {
 };
 
 /// `env` is the container's environment, already resolved (fieldRef and the like), in order.
-/// Fails with errc::invalid, cause no_command, when nothing says what to run.
+/// errc::invalid, cause no_command, when nothing says what to run; errc::limit beyond
+/// config::max_run_text.
 result<run_params> merge_run_params(const config::container& container,
                                     const std::vector<std::pair<std::string, std::string>>& env,
                                     const image_config& image);

@@ -27,6 +27,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "oci/cancellation.hpp"
 #include "oci/image_details.hpp"
 #include "oci/limits.hpp"
 #include "oci/reference.hpp"
@@ -52,6 +53,10 @@ struct store_options {
   /// The layer directories that pods need now, whatever has become of their names; they are never
   /// removed or replaced. Called from any thread.
   std::function<std::vector<std::filesystem::path>()> in_use;
+  /// The images that manifests name, as they write them (config/pod_images.hpp): those stay,
+  /// whether or not a pod of them runs now. An error means that nobody can tell, and then nothing
+  /// is removed for being unused. Called from any thread, blocking; unset: there are no manifests.
+  std::function<result<std::vector<std::string>>()> named_by_manifests;
   std::string boot_id; ///< empty: the kernel's
 
   [[nodiscard]] unsigned parallel() const;
@@ -107,7 +112,9 @@ class store {
                                   std::string_view ref = {}) const;
 
   /// Brings the image of a source (image_source.hpp) under the source's own text as its name. When
-  /// the source has not changed since, and the image is here undamaged, nothing is read.
+  /// the source has not changed since, and the image is here undamaged, nothing is read. errc::
+  /// invalid is about the text, errc::unavailable about what is missing (the file, a blob, an image
+  /// of that name in it), errc::corrupt about what cannot be read or unpacked.
   result<image> bring(std::string_view source) const;
 
   /// The image of that name, with its layers unpacked; errc::not_found when it is not here. Also
@@ -125,29 +132,34 @@ class store {
   /// Removes the name, then blobs and layers that no name reaches any more. Layers in use stay.
   result<prune_report> remove(std::string_view name) const;
 
-  /// Removes what no name reaches; with `unused`, first the names of images that no pod uses now.
-  /// Waits while images are being added.
+  /// Removes what no name reaches; with `unused`, first the names of images that no pod uses now
+  /// and no manifest names. Waits while images are being added.
   result<prune_report> prune(bool unused) const;
 
   /// When more of the filesystem is used than `marks.high`: removes what no name reaches, then,
-  /// least recently asked for first, images that no pod uses, until `marks.low`. `used_percent`
-  /// tells; empty: statvfs of the store. Images asked for at that time (CLOCK_REALTIME) or later
-  /// stay: their pods may be about to start. Does nothing (deferred) while images are being added.
+  /// least recently asked for first, images that no pod uses, until `marks.low`. Only images that
+  /// came from a registry, which has them still, and that no manifest names: what was imported or
+  /// loaded may be the only copy. `used_percent` tells; empty: statvfs of the store. Images asked
+  /// for at that time (CLOCK_REALTIME) or later stay: their pods may be about to start. Does
+  /// nothing (deferred) while images are being added.
   result<prune_report> relieve(const watermarks& marks,
                                const std::function<unsigned()>& used_percent = {},
                                std::int64_t spare_asked_since_ns = INT64_MAX) const;
 
-  /// Compares every image with its records: layers as they were made, blobs of their size, and of
-  /// their digest when `contents`. A damaged layer loses its record: the image then fails to
-  /// resolve (errc::corrupt) instead of running, and loading or pulling it again repairs it.
+  /// Compares every image with its records: layers as they were made, and of the blobs they are
+  /// said to be of; blobs there, and of their digest when `contents`. A damaged layer loses its
+  /// record: the image then fails to resolve (errc::corrupt) instead of running, and loading or
+  /// pulling it again repairs it. An image whose blob is another layer's loses its name.
   result<std::vector<damage>> verify(bool contents) const;
 
   /// Writes images as an OCI layout: a new directory, or one tar. Blobs are verified on the way;
-  /// errc::exists when `to` exists; nothing stays when it fails.
+  /// errc::exists when `to` exists. `to` is there only when it is whole; nothing stays when it
+  /// fails or, with errc::cancelled, is stopped. `stop` may be null.
   result<void> save(const std::vector<std::string>& names, const std::filesystem::path& to,
-                    save_format format) const;
+                    save_format format, const cancellation* stop = nullptr) const;
   /// The tar, to a descriptor (borrowed).
-  result<void> save(const std::vector<std::string>& names, int to) const;
+  result<void> save(const std::vector<std::string>& names, int to,
+                    const cancellation* stop = nullptr) const;
 
   [[nodiscard]] const std::filesystem::path& root() const noexcept { return root_; }
 

@@ -122,16 +122,29 @@ class collector {
   const std::set<fs::path>& in_use_;
 };
 
-result<std::vector<eviction_candidate>> candidates(const store_layout& layout) {
+std::vector<eviction_candidate> candidates(const store_layout& layout,
+                                           const std::vector<image_record>& records) {
   std::vector<eviction_candidate> out;
-  for (const auto& r : TANK_TRY(read_records(layout))) {
-    eviction_candidate c{r.name, 0, image_of(layout, r).layers};
+  for (const auto& r : records) {
+    eviction_candidate c{r.name, 0, image_of(layout, r).layers, r.pulled};
     struct stat st {};
     if (::stat(layout.ref(r.name).c_str(), &st) == 0)
       c.last_asked_ns = std::int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec;
     out.push_back(std::move(c));
   }
   return out;
+}
+
+/// The names that may go, in order.
+result<std::vector<std::string>> unused_names(const store_layout& layout,
+                                              const store_options& options, eviction_rules stay) {
+  const auto records = TANK_TRY(read_records(layout));
+  if (options.named_by_manifests) {
+    const auto texts = options.named_by_manifests();
+    if (!texts) return wrap(texts.error(), "find unused images in", layout.root);
+    stay.named = meant_by(*texts, records);
+  }
+  return eviction_order(candidates(layout, records), stay);
 }
 
 result<void> drop_name(const store_layout& layout, const std::string& name, prune_report& report) {
@@ -175,12 +188,12 @@ result<void> sweep(const store_layout& layout, const store_options& options) {
 }
 
 std::vector<std::string> eviction_order(std::vector<eviction_candidate> images,
-                                        const std::set<std::filesystem::path>& in_use,
-                                        std::int64_t since_ns) {
+                                        const eviction_rules& stay) {
   std::erase_if(images, [&](const eviction_candidate& c) {
-    return c.last_asked_ns >= since_ns ||
+    return c.last_asked_ns >= stay.asked_since_ns || stay.named.contains(c.name) ||
+           (stay.only_copies && !c.replaceable) ||
            std::any_of(c.layers.begin(), c.layers.end(),
-                       [&](const fs::path& l) { return in_use.contains(l); });
+                       [&](const fs::path& l) { return stay.in_use.contains(l); });
   });
   std::sort(images.begin(), images.end(), [](const auto& a, const auto& b) {
     return std::tie(a.last_asked_ns, a.name) < std::tie(b.last_asked_ns, b.name);
@@ -188,6 +201,20 @@ std::vector<std::string> eviction_order(std::vector<eviction_candidate> images,
   std::vector<std::string> out;
   for (auto& c : images)
     out.push_back(std::move(c.name));
+  return out;
+}
+
+std::set<std::string> meant_by(const std::vector<std::string>& texts,
+                               const std::vector<image_record>& records) {
+  std::set<std::string> out;
+  for (const auto& text : texts) {
+    if (const auto name = canonical_name(text)) out.insert(*name);
+    const auto wanted = parse_reference(text);
+    if (!wanted || wanted->digest.empty()) continue;
+    const auto content = parse_digest(wanted->digest);
+    for (const auto& r : records)
+      if (content && (r.manifest == *content || r.index == *content)) out.insert(r.name);
+  }
   return out;
 }
 
@@ -216,7 +243,7 @@ result<prune_report> store::prune(bool unused) const {
   const auto in_use = used_now(options_);
   prune_report report;
   if (unused)
-    for (const auto& name : eviction_order(TANK_TRY(candidates(layout)), in_use))
+    for (const auto& name : TANK_TRY(unused_names(layout, options_, {.in_use = in_use})))
       TANK_TRY(drop_name(layout, name, report));
   TANK_TRY(collector(layout, in_use).run(report));
   return report;
@@ -234,7 +261,9 @@ result<prune_report> store::relieve(const watermarks& marks,
   if (!lock) return report;
   const auto in_use = used_now(options_);
   TANK_TRY(collector(layout, in_use).run(report));
-  const auto order = eviction_order(TANK_TRY(candidates(layout)), in_use, spare_asked_since_ns);
+  const auto order = TANK_TRY(unused_names(
+      layout, options_,
+      {.in_use = in_use, .asked_since_ns = spare_asked_since_ns, .only_copies = true}));
   for (const auto& name : order) {
     if (used() <= marks.low) break;
     TANK_TRY(drop_name(layout, name, report));
@@ -259,6 +288,23 @@ std::string blob_damage(const fs::path& path, const digest& content, bool conten
   const auto found = digest_of_file(path, content.algorithm);
   if (!found) return found.error().message();
   return *found == content ? "" : "its content is " + found->to_string();
+}
+
+/// Whether that blob is what the layer was made of: as was seen when it was made, else by
+/// unpacking.
+std::string origin_damage(const store_layout& layout, const layer_record& l,
+                          const expansion_limits& limits) {
+  const auto facts = read_facts(layout, l.diff_id);
+  const auto made = [&](const auto& form) { return form.content == l.blob; };
+  if (!facts || std::any_of(facts->blobs.begin(), facts->blobs.end(), made)) return {};
+  const auto path = layout.blob(l.blob);
+  unique_fd fd{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
+  if (!fd) return {}; // told of the blob
+  file_source raw{std::move(fd), path};
+  decompressing_source plain{raw, limits};
+  const auto found = measuring_source{plain, l.diff_id.algorithm, UINT64_MAX}.finish();
+  if (!found) return found.error().message();
+  return *found == l.diff_id ? "" : "it unpacks to " + found->to_string();
 }
 
 std::string layer_damage(const store_layout& layout, const digest& diff_id) {
@@ -307,6 +353,9 @@ result<std::vector<damage>> store::verify(bool contents) const {
     for (const auto& l : r.layers) {
       blob(l.blob);
       layer(l.diff_id);
+      look(
+          r.name, "blob " + l.blob.to_string() + " as layer " + l.diff_id.to_string(),
+          [&] { return origin_damage(layout, l, options_.limits.expansion); }, layout.ref(r.name));
       if (!l.laid.empty()) layer(l.laid);
     }
     if (!r.dressing.empty()) layer(r.dressing);

@@ -23,7 +23,10 @@ std::string blob_path(const digest& d) {
 
 /// A blob of an OCI layout, checked against who refers to it.
 result<std::string> read_blob(const bundle& source, const descriptor& d, std::uint64_t limit) {
-  auto text = TANK_TRY(source.read(blob_path(d.content), limit));
+  auto found = source.read(blob_path(d.content), limit);
+  if (!found && found.error().code == errc::not_found)
+    return fail(errc::not_found, "read", d.content.to_string(), "the blob is missing in it");
+  auto text = TANK_TRY(std::move(found));
   if (text.size() != d.size || digest_of(text, d.content.algorithm) != d.content)
     return fail(errc::corrupt, "verify", d.content.to_string(), "content or size is another");
   return text;
@@ -90,7 +93,12 @@ class loader {
 
   /// All images of an archive that says itself which kind it is.
   result<std::vector<candidate>> find(image_source::form kind) {
-    return kind == image_source::form::docker_archive ? find_docker() : find_oci();
+    const bool docker = kind == image_source::form::docker_archive;
+    auto found = docker ? find_docker() : find_oci();
+    if (!found && found.error().code == errc::not_found && !source_.open(index_of(docker)))
+      return fail(errc::invalid, "load", "image", "there is no " + std::string{index_of(docker)},
+                  docker ? "what 'docker save' writes is wanted" : "an OCI layout is wanted");
+    return found;
   }
 
   result<std::vector<candidate>> find() {
@@ -105,8 +113,10 @@ class loader {
   result<image_record> add(const candidate& c) { return c.manifest ? add_oci(c) : add_docker(c); }
 
  private:
+  static const char* index_of(bool docker) { return docker ? "manifest.json" : "index.json"; }
+
   result<std::vector<candidate>> find_oci() {
-    const auto text = TANK_TRY(source_.read("index.json", limits_.max_document));
+    const auto text = TANK_TRY(source_.read(index_of(false), limits_.max_document));
     auto document = TANK_TRY(parse_document(text, {}, limits_));
     const auto* index = std::get_if<image_index>(&document);
     if (index == nullptr) return fail(errc::invalid, "load", "index.json", "it is no index");
@@ -151,7 +161,7 @@ class loader {
   }
 
   result<std::vector<candidate>> find_docker() {
-    const auto text = TANK_TRY(source_.read("manifest.json", limits_.max_document));
+    const auto text = TANK_TRY(source_.read(index_of(true), limits_.max_document));
     const auto value = TANK_TRY(parse_json(text, limits_.max_document, "manifest.json"));
     if (!value.is_array() || value.size() > max_images)
       return fail(errc::invalid, "load", "manifest.json", "not a list of images");
@@ -251,8 +261,8 @@ result<std::vector<reference>> names_for(const candidate& c, const reference* gi
 result<std::vector<image>> store::load(const std::filesystem::path& source, const reference* name,
                                        std::string_view ref) const {
   auto session = TANK_TRY(ingest::begin({root_}, options_));
-  const auto opened =
-      open_bundle(source, options_.limits, [&session] { return session.make_directory(); });
+  const auto opened = open_bundle(source, bundle_input::stream, options_.limits,
+                                  [&session] { return session.make_directory(); });
   if (!opened) return wrap(opened.error(), "load", source);
   loader load{**opened, session, options_.limits};
   const auto found =
@@ -283,6 +293,32 @@ result<std::vector<image>> store::load(const std::filesystem::path& source, cons
   return out;
 }
 
+namespace {
+
+/// Of an image source that could not be brought. "Not found" and "invalid" are said of names of
+/// images only: what is missing or wrong here is a file, which may be mended.
+failure of_source(error why, const std::string& name) {
+  if (why.code == errc::not_found) why.code = errc::unavailable;
+  if (why.code == errc::invalid) why.code = errc::corrupt;
+  return wrap(std::move(why), "load image", name);
+}
+
+result<image_record> record_from(const image_source& source, const std::string& name,
+                                 ingest& session, const unpack_limits& limits) {
+  const auto opened = TANK_TRY(open_bundle(source.path, bundle_input::file, limits,
+                                           [&session] { return session.make_directory(); }));
+  loader load{*opened, session, limits};
+  auto all = TANK_TRY(load.find(source.kind));
+  const auto found = TANK_TRY(pick(std::move(all), source.ref));
+  if (found.size() != 1)
+    return fail(errc::invalid, "find image", source.path,
+                "it holds " + std::to_string(found.size()) + " images",
+                found.empty() ? "" : "name one: " + name + ":REF");
+  return load.add(found.front());
+}
+
+} // namespace
+
 result<image> store::bring(std::string_view text) const {
   const auto source = TANK_TRY(parse_image_source(text));
   const auto name = source.to_string();
@@ -292,23 +328,13 @@ result<image> store::bring(std::string_view text) const {
       known && known->stamp == stamp && !stamp.empty())
     if (auto here = resolve(name)) return here;
   auto session = TANK_TRY(ingest::begin({root_}, options_));
-  const auto opened =
-      open_bundle(source.path, options_.limits, [&session] { return session.make_directory(); });
-  if (!opened) return wrap(opened.error(), "load image", name);
-  loader load{**opened, session, options_.limits};
-  const auto found = load.find(source.kind).and_then([&](std::vector<candidate> all) {
-    return pick(std::move(all), source.ref);
-  });
-  if (!found) return wrap(found.error(), "load image", name);
-  if (found->size() != 1)
-    return fail(errc::invalid, "load image", name,
-                "it holds " + std::to_string(found->size()) + " images",
-                "name one: " + name + ":REF");
-  auto record = load.add(found->front());
-  if (!record) return wrap(std::move(record).error(), "load image", name);
+  auto record = record_from(source, name, session, options_.limits);
+  if (!record) return of_source(std::move(record).error(), name);
   record->name = name;
   record->stamp = stamp;
-  return session.commit(*std::move(record));
+  auto done = session.commit(*std::move(record));
+  if (!done) return of_source(std::move(done).error(), name);
+  return done;
 }
 
 } // namespace tank::oci

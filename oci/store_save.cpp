@@ -2,11 +2,11 @@
 #include "oci/store.hpp"
 
 #include "base/file.hpp"
-#include "base/remove_tree.hpp"
 #include "oci/archive.hpp"
 #include "oci/image_source.hpp"
 #include "oci/ingest.hpp"
 #include "oci/json.hpp"
+#include "oci/new_file.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -36,7 +36,8 @@ class directory_sink final : public layout_sink {
   explicit directory_sink(fs::path root) : root_(std::move(root)) {}
 
   result<void> directory(const std::string& name) override {
-    const auto path = name.empty() ? root_ : root_ / name;
+    if (name.empty()) return {}; // it is there
+    const auto path = root_ / name;
     if (::mkdir(path.c_str(), 0755) != 0) return fail_errno(errno, "create directory", path);
     return {};
   }
@@ -122,7 +123,10 @@ class tar_sink final : public layout_sink {
 
 class saver {
  public:
-  saver(const store_layout& layout, layout_sink& out) : layout_(layout), out_(out) {}
+  saver(const store_layout& layout, layout_sink& out, const cancellation* stop)
+      : layout_(layout)
+      , out_(out)
+      , stop_(stop) {}
 
   result<void> run(const std::vector<image_record>& records) {
     for (const auto* name : {"", "blobs"})
@@ -184,6 +188,8 @@ class saver {
     range_source raw{fd.get(), 0, size, path};
     measuring_source bytes{raw, content.algorithm, size};
     for (;;) {
+      if (stop_ != nullptr && stop_->cancelled())
+        return fail(errc::cancelled, "save", "image", "it was interrupted");
       const auto piece = TANK_TRY(bytes.next());
       if (piece.empty()) break;
       TANK_TRY(out_.data(piece));
@@ -196,6 +202,7 @@ class saver {
 
   const store_layout& layout_;
   layout_sink& out_;
+  const cancellation* stop_;
 };
 
 result<std::vector<image_record>> records_of(const store_layout& layout,
@@ -208,34 +215,31 @@ result<std::vector<image_record>> records_of(const store_layout& layout,
 
 } // namespace
 
-result<void> store::save(const std::vector<std::string>& names, int to) const {
+result<void> store::save(const std::vector<std::string>& names, int to,
+                         const cancellation* stop) const {
   const store_layout layout{root_};
   const auto lock = TANK_TRY(lock_store(layout, LOCK_SH, true)); // nothing goes meanwhile
   const auto records = TANK_TRY(records_of(layout, names));
   tar_sink tar;
   TANK_TRY(tar.open(to));
-  TANK_TRY(saver(layout, tar).run(records));
+  TANK_TRY(saver(layout, tar, stop).run(records));
   return tar.finish();
 }
 
 result<void> store::save(const std::vector<std::string>& names, const fs::path& to,
-                         save_format format) const {
-  if (format == save_format::oci_directory) {
-    const store_layout layout{root_};
-    const auto lock = TANK_TRY(lock_store(layout, LOCK_SH, true));
-    const auto records = TANK_TRY(records_of(layout, names));
-    if (::faccessat(AT_FDCWD, to.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-      return fail_errno(EEXIST, "save image to", to);
-    directory_sink out{to};
-    auto done = saver{layout, out}.run(records);
-    if (!done) (void)remove_tree(to);
-    return done;
+                         save_format format, const cancellation* stop) const {
+  if (format == save_format::oci_archive) {
+    auto file = TANK_TRY(new_file::begin(to));
+    TANK_TRY(save(names, file.fd(), stop));
+    return file.commit();
   }
-  unique_fd file{::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
-  if (!file) return fail_errno(errno, "save image to", to);
-  auto done = save(names, file.get());
-  if (!done) ::unlink(to.c_str());
-  return done;
+  const store_layout layout{root_};
+  const auto lock = TANK_TRY(lock_store(layout, LOCK_SH, true));
+  const auto records = TANK_TRY(records_of(layout, names));
+  auto directory = TANK_TRY(new_directory::begin(to));
+  directory_sink out{directory.path()};
+  TANK_TRY(saver(layout, out, stop).run(records));
+  return directory.commit();
 }
 
 } // namespace tank::oci

@@ -126,9 +126,19 @@ failure archive_input::why(archive* a, std::string step, std::string object) con
               text != nullptr ? text : "damaged data");
 }
 
-decompressing_source::decompressing_source(byte_source& inner, const expansion_limits& limits)
+result<void> expansion_budget::produced(std::size_t bytes, const expansion_limits& limits) {
+  const auto out = out_.fetch_add(bytes) + bytes;
+  if (out > limits.free_bytes && out / limits.max_ratio > in_)
+    return fail(errc::limit, "decompress", "stream",
+                "it grows more than " + std::to_string(limits.max_ratio) + "-fold, like a bomb");
+  return {};
+}
+
+decompressing_source::decompressing_source(byte_source& inner, const expansion_limits& limits,
+                                           expansion_budget* shared)
     : inner_(inner)
-    , limits_(limits) {}
+    , limits_(limits)
+    , budget_(shared != nullptr ? *shared : own_) {}
 decompressing_source::~decompressing_source() = default;
 
 result<void> decompressing_source::start() {
@@ -148,16 +158,8 @@ result<void> decompressing_source::start() {
     return {};
   }
   input_ = head_;
-  in_ = head_.size();
+  budget_.read(head_.size());
   buffer_.resize(piece);
-  return {};
-}
-
-result<void> decompressing_source::account(std::size_t produced) {
-  out_ += produced;
-  if (out_ > limits_.free_bytes && out_ / limits_.max_ratio > in_)
-    return fail(errc::limit, "decompress", "stream",
-                "it grows more than " + std::to_string(limits_.max_ratio) + "-fold, like a bomb");
   return {};
 }
 
@@ -166,12 +168,12 @@ result<std::span<const std::byte>> decompressing_source::expand() {
     if (input_.empty() && !input_ended_) {
       input_ = TANK_TRY(inner_.next());
       input_ended_ = input_.empty();
-      in_ += input_.size();
+      budget_.read(input_.size());
     }
     const auto done = TANK_TRY(engine_->run(input_, buffer_));
     input_ = input_.subspan(done.consumed);
     if (done.produced > 0) {
-      TANK_TRY(account(done.produced));
+      TANK_TRY(budget_.produced(done.produced, limits_));
       return std::span<const std::byte>{buffer_.data(), done.produced};
     }
     if (done.consumed > 0 || !input_ended_) continue;

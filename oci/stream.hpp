@@ -9,6 +9,7 @@
 #include "oci/digest.hpp"
 #include "oci/limits.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -78,12 +79,28 @@ class measuring_source final : public byte_source {
 
 enum class compression : std::uint8_t { none, gzip, zstd };
 
+/// What compressed streams become together: the bound of expansion_limits is of all of them.
+/// Thread-safe.
+class expansion_budget {
+ public:
+  /// Compressed bytes that were read.
+  void read(std::size_t bytes) { in_ += bytes; }
+  /// Bytes that became of them; errc::limit when that is like a bomb.
+  result<void> produced(std::size_t bytes, const expansion_limits& limits);
+
+ private:
+  std::atomic<std::uint64_t> in_{0};
+  std::atomic<std::uint64_t> out_{0};
+};
+
 /// Removes one layer of gzip or zstd, found by its magic number; anything else passes unchanged.
 /// Concatenated members and frames are one stream. Reads `inner` to its end. errc::corrupt when it
-/// is cut or damaged, errc::limit for what expands like a bomb.
+/// is cut or damaged, errc::limit for what expands like a bomb, alone or, with `shared` (borrowed),
+/// together with others.
 class decompressing_source final : public byte_source {
  public:
-  explicit decompressing_source(byte_source& inner, const expansion_limits& limits = {});
+  explicit decompressing_source(byte_source& inner, const expansion_limits& limits = {},
+                                expansion_budget* shared = nullptr);
   ~decompressing_source() override;
   result<std::span<const std::byte>> next() override;
   /// Known after the first `next()`.
@@ -92,16 +109,14 @@ class decompressing_source final : public byte_source {
  private:
   result<void> start();
   result<std::span<const std::byte>> expand();
-  result<void> account(std::size_t produced);
-
   byte_source& inner_;
   expansion_limits limits_;
   compression kind_ = compression::none;
   bool started_ = false;
   bool input_ended_ = false;
   bool ended_ = false;
-  std::uint64_t in_ = 0;
-  std::uint64_t out_ = 0;
+  expansion_budget own_;
+  expansion_budget& budget_;
   std::vector<std::byte> head_;
   std::span<const std::byte> input_; ///< not consumed yet
   std::vector<std::byte> buffer_;

@@ -19,7 +19,7 @@ namespace tank::oci {
 
 namespace {
 
-struct closes_dir {
+struct closes_directory {
   void operator()(DIR* d) const noexcept { ::closedir(d); }
 };
 
@@ -78,7 +78,7 @@ class walker {
         m.add("opaque");
         sum_ += m.value();
       }
-    const std::unique_ptr<DIR, closes_dir> dir{::fdopendir(fd.get())};
+    const std::unique_ptr<DIR, closes_directory> dir{::fdopendir(fd.get())};
     if (!dir) return fail_errno(errno, "read", path);
     (void)fd.release(); // the stream has it now
     for (errno = 0; const dirent* e = ::readdir(dir.get()); errno = 0) {

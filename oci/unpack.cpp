@@ -1,13 +1,21 @@
 #include "oci/unpack.hpp"
 
 #include "oci/archive.hpp"
+#include "oci/attributes.hpp"
 #include "oci/layer_stack.hpp"
 #include "oci/layer_writer.hpp"
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <clocale>
+#include <fcntl.h>
 #include <limits>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace tank::oci {
@@ -18,7 +26,7 @@ constexpr std::string_view whiteout_prefix = ".wh.";
 constexpr std::string_view meta_prefix = ".wh..wh.";
 constexpr std::string_view opaque_name = ".wh..wh..opq";
 constexpr std::size_t max_devices = 10'000;
-constexpr std::size_t max_attribute = 64 * 1024; ///< the kernel's own limit of one value
+constexpr std::size_t max_lent = 64; ///< files of other layers that are kept open
 
 /// libarchive converts names to the thread's locale, and fails where that has no such letter.
 class utf8_locale {
@@ -72,18 +80,13 @@ result<entry_name> classify(std::string path) {
   return entry_name{name_kind::whiteout, directory.empty() ? hidden : directory + "/" + hidden};
 }
 
-bool wanted_attribute(std::string_view key) {
-  return key == "security.capability" ||
-         (key.starts_with("user.") && !key.starts_with("user.overlay."));
-}
-
 class unpacker {
  public:
   unpacker(byte_source& tar, int root, const unpack_options& options)
       : options_(options)
       , budget_(options.budget != nullptr ? *options.budget : own_)
       , input_{tar}
-      , writer_(root, options) {}
+      , writer_(root, options, budget_) {}
 
   result<unpack_report> run() {
     const utf8_locale locale;
@@ -145,8 +148,10 @@ class unpacker {
     if (const char* target = ::archive_entry_hardlink(entry); target != nullptr) {
       const auto clean = placed(TANK_TRY(clean_entry_name(target, options_.limits)));
       if (devices_.contains(clean)) return skip_device(facts.path);
-      return writer_.hardlink(facts, clean);
+      auto done = writer_.hardlink(facts, clean);
+      return done || done.error().code != errc::not_found ? done : borrow(facts, clean, done);
     }
+    devices_.erase(facts.path);
     switch (::archive_entry_filetype(entry)) {
     case AE_IFREG:
       return regular(facts);
@@ -165,6 +170,76 @@ class unpacker {
     }
     default:
       return fail(errc::unsupported, "make", "entry", "unknown type of file");
+    }
+  }
+
+  /// A hard link to what this archive does not hold.
+  result<void> borrow(const entry_facts& facts, const std::string& target,
+                      const result<void>& missing) {
+    if (options_.lender) return lend(facts, target);
+    if (!options_.borrows) return missing;
+    TANK_TRY(budget_.remember(facts.path.size() + target.size() + sizeof(borrowed_link),
+                              options_.limits));
+    report_.borrowed.push_back({facts.path, target});
+    return {};
+  }
+
+  /// The first link to a file becomes a copy of it, the others are links to that.
+  result<void> lend(const entry_facts& facts, const std::string& target) {
+    if (const auto it = lent_.find(target); it != lent_.end())
+      if (same_file(it->second.file.get(), writer_.open(it->second.path)))
+        return writer_.hardlink(facts, it->second.path);
+    TANK_TRY(copy(facts, target));
+    auto file = writer_.open(facts.path);
+    if (lent_.size() < max_lent && file)
+      lent_.insert_or_assign(target, copied{facts.path, *std::move(file)});
+    return {};
+  }
+
+  static bool same_file(int a, const result<unique_fd>& b) {
+    struct stat one {};
+    struct stat other {};
+    return b && ::fstat(a, &one) == 0 && ::fstat(b->get(), &other) == 0 &&
+           one.st_ino == other.st_ino;
+  }
+
+  /// Owner, mode, times and attributes are those of the file, as of any hard link.
+  result<void> copy(const entry_facts& entry, const std::string& target) {
+    const auto from = TANK_TRY(options_.lender(target));
+    struct stat st {};
+    if (::fstat(from.get(), &st) != 0) return fail_errno(errno, "link to", printable(target));
+    entry_facts facts;
+    facts.path = entry.path;
+    facts.permissions = st.st_mode & 07777;
+    facts.uid = st.st_uid;
+    facts.gid = st.st_gid;
+    facts.mtime = st.st_mtim;
+    if (S_ISLNK(st.st_mode)) {
+      std::array<char, PATH_MAX> text{};
+      const auto n = ::readlinkat(from.get(), "", text.data(), text.size());
+      if (n <= 0) return fail_errno(errno, "read link", printable(target));
+      return writer_.symlink(facts, {text.data(), static_cast<std::size_t>(n)});
+    }
+    if (!S_ISREG(st.st_mode))
+      return fail(errc::invalid, "link to", printable(target), "not a file");
+    facts.size = static_cast<std::uint64_t>(st.st_size);
+    // The very file that was looked at: by its descriptor.
+    const auto again = "/proc/self/fd/" + std::to_string(from.get());
+    const unique_fd source{::open(again.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!source) return fail_errno(errno, "open", printable(target));
+    facts.attributes = TANK_TRY(kept_attributes(source.get()));
+    TANK_TRY(budget_.add(0, facts.size, options_.limits, "copy", "entry"));
+    report_.bytes += facts.size;
+    return writer_.regular(facts, [&](int fd) { return copy_content(source.get(), fd); });
+  }
+
+  static result<void> copy_content(int from, int to) {
+    if (::ioctl(to, FICLONE, from) == 0) return {};
+    for (;;) {
+      const auto n = ::copy_file_range(from, nullptr, to, nullptr, 1u << 30, 0);
+      if (n == 0) return {};
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return fail_errno(errno, "copy", "entry");
     }
   }
 
@@ -203,7 +278,7 @@ class unpacker {
     const void* value = nullptr;
     std::size_t length = 0;
     while (::archive_entry_xattr_next(entry, &key, &value, &length) == ARCHIVE_OK) {
-      if (key == nullptr || !wanted_attribute(key)) continue;
+      if (key == nullptr || !is_kept_attribute(key)) continue;
       if (length > max_attribute)
         return fail(errc::limit, "accept attribute", printable(key), "larger than 64 KiB");
       facts.attributes.emplace_back(key, std::string{static_cast<const char*>(value), length});
@@ -256,6 +331,11 @@ class unpacker {
   layer_writer writer_;
   unpack_report report_;
   std::unordered_set<std::string> devices_;
+  struct copied {
+    std::string path;
+    unique_fd file; ///< open, so that no later file can have its inode
+  };
+  std::unordered_map<std::string, copied> lent_; ///< by target
   std::string last_;
 };
 
@@ -272,6 +352,12 @@ result<void> unpack_budget::add(std::uint64_t entries, std::uint64_t bytes,
   // Never past the limit itself: a sum of announced sizes could wrap.
   if (bytes > limits.max_bytes || bytes_.fetch_add(bytes) + bytes > limits.max_bytes)
     return too_much("contents exceed " + std::to_string(limits.max_bytes) + " bytes");
+  return {};
+}
+
+result<void> unpack_budget::remember(std::uint64_t bytes, const unpack_limits& limits) {
+  if (metadata_.fetch_add(bytes) + bytes > limits.max_metadata)
+    return fail(errc::limit, "remember", "entry", "too many directories");
   return {};
 }
 

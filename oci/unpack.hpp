@@ -6,6 +6,7 @@
 ///  * names with `..`, names that are too long or too deep, `.wh.`, `.wh..`, `.wh...` are refused;
 ///    a leading "/" is dropped; parents that are links are followed, but only inside the target;
 ///    a parent that is a link to nothing in this archive is refused;
+///  * a hard link to what is not in this archive is an error, but see `borrows`;
 ///  * within one archive the later entry wins;
 ///  * device nodes are not made: old base images carry a /dev full of them, so refusing would cost
 ///    those images, and a container gets its own /dev. Hard links to them go the same way;
@@ -23,6 +24,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -36,10 +38,22 @@ class unpack_budget {
   /// errc::limit, of that step and object, when it is too much.
   result<void> add(std::uint64_t entries, std::uint64_t bytes, const unpack_limits& limits,
                    std::string_view step, std::string_view object);
+  /// Memory for names and modes that is kept while unpacking; errc::limit when it is too much.
+  result<void> remember(std::uint64_t bytes, const unpack_limits& limits);
+
+  expansion_budget expansion; ///< of their compressed streams
 
  private:
   std::atomic<std::uint64_t> entries_{0};
   std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> metadata_{0};
+};
+
+/// A hard link whose target the archive does not hold.
+struct borrowed_link {
+  std::string path;
+  std::string target; ///< clean
+  bool operator==(const borrowed_link&) const = default;
 };
 
 struct unpack_options {
@@ -50,6 +64,12 @@ struct unpack_options {
   bool layer = true;
   /// Names that mean others, see layer_stack::moves_for; may be null.
   const std::map<std::string, std::string>* moves = nullptr;
+  /// Hard links to what the archive does not hold are left out and reported, instead of being an
+  /// error: some builders link to files of the layers below (kaniko).
+  bool borrows = false;
+  /// Instead: gives the file of the layers below that such a link means, O_PATH; what it gives is
+  /// copied, for a file that is shared with another layer would change that one.
+  std::function<result<unique_fd>(const std::string& target)> lender{};
   /// Shared with the image's other layers; null: this archive alone.
   unpack_budget* budget = nullptr;
 };
@@ -59,8 +79,9 @@ struct unpack_report {
   std::uint64_t bytes = 0; ///< of file contents
   std::uint64_t whiteouts = 0;
   std::uint64_t skipped_devices = 0;
-  std::vector<std::string> implied; ///< directories without an entry of their own, sorted
-  std::vector<std::string> marked;  ///< directories that hold whiteouts, sorted
+  std::vector<std::string> implied;    ///< directories without an entry of their own, sorted
+  std::vector<std::string> marked;     ///< directories that hold whiteouts, sorted
+  std::vector<borrowed_link> borrowed; ///< left out, in the order of the archive
   bool operator==(const unpack_report&) const = default;
 };
 

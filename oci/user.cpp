@@ -10,7 +10,7 @@ namespace tank::oci {
 
 namespace {
 
-constexpr std::size_t max_file = 1u << 20;
+constexpr std::size_t max_accounts_file = 1u << 20;
 constexpr std::size_t max_groups = 65536; ///< the kernel's NGROUPS_MAX
 
 bool all_digits(std::string_view text) {
@@ -139,7 +139,7 @@ class resolver {
 };
 
 result<std::string> read_or_empty(const layer_view& view, std::string_view path) {
-  auto text = view.read(path, max_file);
+  auto text = view.read(path, max_accounts_file);
   if (!text && text.error().code == errc::not_found) return std::string{};
   return text;
 }
@@ -148,7 +148,7 @@ result<std::string> read_or_empty(const layer_view& view, std::string_view path)
 
 result<user_ids> resolve_user(std::string_view user,
                               const std::vector<std::filesystem::path>& layers) {
-  const auto view = TANK_TRY(layer_view::open(layers));
+  const layer_view view{layers};
   auto passwd = read_or_empty(view, "etc/passwd");
   if (!passwd) return wrap(std::move(passwd).error(), "resolve user", std::string{user});
   auto group = read_or_empty(view, "etc/group");

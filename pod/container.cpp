@@ -15,7 +15,8 @@ namespace tank {
 
 // --- hostPaths -----------------------------------------------------------------------------------
 
-result<void> check_host_path(const host_path& wanted, kernel::pod_files& files) {
+result<std::filesystem::path> resolve_host_path(const host_path& wanted, kernel::pod_files& files,
+                                                given_paths* given) {
   using kernel::host_path_type;
   static const std::map<std::string_view, host_path_type> types{
       {"", host_path_type::anything},
@@ -30,14 +31,40 @@ result<void> check_host_path(const host_path& wanted, kernel::pod_files& files) 
   if (type == types.end())
     return fail(errc::invalid, "mount volume", wanted.volume,
                 "unknown hostPath type '" + wanted.type + "'");
-  auto checked =
-      files.check_host_path(wanted.path, type->second, wanted.type.ends_with("OrCreate"));
-  if (checked) return {};
-  auto why = std::move(checked).error();
-  why.step = "use hostPath of volume '" + wanted.volume + "'";
-  if (why.code == errc::not_found && why.hint.empty())
-    why.hint = "create it, or set type: DirectoryOrCreate";
-  return failure{std::move(why)};
+  const bool create = wanted.type.empty() || wanted.type.ends_with("OrCreate");
+  kernel::untrusted_directory of_pods;
+  if (given != nullptr) of_pods = [given](const struct stat& st) { return given->contains(st); };
+  auto path = files.resolve_host_path(wanted.path, type->second, create, of_pods);
+  if (!path) {
+    auto why = std::move(path).error();
+    why.step = "use hostPath of volume '" + wanted.volume + "'";
+    if (why.code == errc::not_found && why.hint.empty())
+      why.hint = "create it, or set type: DirectoryOrCreate";
+    return failure{std::move(why)};
+  }
+  std::error_code failed;
+  if (given != nullptr && wanted.writable && std::filesystem::is_directory(*path, failed))
+    TANK_TRY(given->add(*path));
+  return path;
+}
+
+/// Puts the paths without links in the place of those that the plan has: the shim follows none.
+static result<void> resolve_sources(const pod_request& r, container_inputs& in,
+                                    kernel::pod_files& files) {
+  std::map<std::filesystem::path, std::filesystem::path> found;
+  for (const auto& path : in.host_paths)
+    found[path.path] = TANK_TRY(resolve_host_path(path, files, r.given.get()));
+  for (auto& s : in.plan.steps) {
+    std::filesystem::path* source = nullptr;
+    if (auto* bind = std::get_if<kernel::bind_step>(&s)) source = &bind->source;
+    if (auto* volume = std::get_if<kernel::volume_step>(&s)) source = &volume->source;
+    if (source == nullptr) continue;
+    std::error_code missing; // which the shim will tell
+    const auto host = found.find(*source);
+    auto own = host == found.end() ? std::filesystem::canonical(*source, missing) : host->second;
+    if (!own.empty()) *source = std::move(own);
+  }
+  return {};
 }
 
 // --- logs ----------------------------------------------------------------------------------------
@@ -148,10 +175,10 @@ result<container_inputs> prepare_container(const pod_request& r, const config::c
                                          .users = users}));
   TANK_TRY(add_filter(r, inputs, port));
   inputs.plan.log.path = unused_log(inputs.plan.log.path);
-  for (const auto& path : inputs.host_paths)
-    TANK_TRY(check_host_path(path, port));
+  if (attempt > 0) TANK_TRY(restore_etc(r, users, port));
   TANK_TRY(make_volumes(r, inputs, port));
   TANK_TRY(make_directories_of(image, inputs, users, port));
+  TANK_TRY(resolve_sources(r, inputs, port));
   if (attempt > 0 && inputs.cgroup)
     TANK_TRY(port.make_container_cgroup(r.dirs.cgroups, r.dirs.pod_cgroup(r.uid), *inputs.cgroup));
   remove_old_logs(inputs.plan.log.path);
@@ -160,7 +187,7 @@ result<container_inputs> prepare_container(const pod_request& r, const config::c
 
 result<void> clean_container(const config::container& container, const directories& dirs,
                              const std::string& uid, kernel::pod_files& files) {
-  return files.remove_tree(dirs.pod_state(uid) / container.name);
+  return files.remove_tree(dirs.container_state(uid, container.name));
 }
 
 run::facts facts_of(const container_inputs& inputs) {

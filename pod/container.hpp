@@ -63,7 +63,8 @@ struct empty_dir {
 struct host_path {
   std::string volume;
   std::filesystem::path path;
-  std::string type; ///< as in the manifest
+  std::string type;      ///< as in the manifest
+  bool writable = false; ///< somewhere in the container
   bool operator==(const host_path&) const = default;
 };
 
@@ -136,8 +137,11 @@ error explain_failure(const kernel::failed_event& failed, const container_inputs
 /// same content, and two attempts never share a log. Blocking.
 std::filesystem::path unused_log(const std::filesystem::path& wanted);
 
-/// Checks that the path exists and is of the wanted type, making it for the *OrCreate types.
-/// Blocking.
-result<void> check_host_path(const host_path& wanted, kernel::pod_files& files);
+/// Where the path leads, without links; it is there and of the wanted type. Made for the *OrCreate
+/// types, and, as kubelet's runtimes do, as a directory where no type is given. Links that pods may
+/// have made (`given`; may be null) are not followed, and what this pod may write to is noted
+/// there. Blocking.
+result<std::filesystem::path> resolve_host_path(const host_path& wanted, kernel::pod_files& files,
+                                                given_paths* given);
 
 } // namespace tank

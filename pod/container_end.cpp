@@ -1,5 +1,6 @@
 #include "pod/container_end.hpp"
 
+#include <cerrno>
 #include <csignal>
 
 namespace tank {
@@ -8,6 +9,24 @@ using run::outcome;
 
 static bool ran(const run::container_end& end) {
   return end.started_ns != 0;
+}
+
+/// Whether the host had no room, no memory or no descriptors for the bring-up. What the pod's own
+/// limits refuse is the pod's.
+static bool is_host_shortage(const run::container_end& end) {
+  if (end.out_of_memory || ran(end)) return false;
+  if (end.how != outcome::failed && end.how != outcome::image_failed) return false;
+  switch (end.why.sys) {
+  case ENOSPC:
+  case EDQUOT:
+  case EMFILE:
+  case ENFILE:
+  case ENOMEM:
+  case ENOBUFS:
+    return true;
+  default:
+    return false;
+  }
 }
 
 std::string describe(const run::container_end& end) {
@@ -40,6 +59,7 @@ stop_reason reason_of(const run::container_end& end) {
     return {stop_class::shutdown, stop_cause::stopped, by_itself ? exit_of(end).exit_code : 0,
             describe(end)};
   if (end.how == outcome::session_down) return abnormal(stop_cause::session_down);
+  if (is_host_shortage(end)) return abnormal(stop_cause::host_shortage);
   if (end.how == outcome::image_failed && end.image == image_problem::pull_failed)
     return abnormal(stop_cause::image_pull_failed);
   if (!by_itself || !ran(end)) return abnormal(stop_cause::bring_up_failed);
@@ -86,11 +106,11 @@ last_exit exit_of(const run::container_end& end) {
     exit.signal = SIGKILL;
     break;
   case outcome::image_failed:
-    exit.reason = image_word(end.image);
+    exit.reason = is_host_shortage(end) ? "HostShortage" : image_word(end.image);
     exit.exit_code = 128;
     break;
   case outcome::failed:
-    exit.reason = "StartError";
+    exit.reason = is_host_shortage(end) ? "HostShortage" : "StartError";
     exit.exit_code = 128;
     break;
   case outcome::none:

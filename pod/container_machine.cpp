@@ -20,9 +20,9 @@ std::string_view to_string(container_state s) noexcept {
 std::chrono::seconds effective_grace(std::chrono::seconds manifest,
                                      std::optional<std::chrono::seconds> override_) {
   using std::chrono::seconds;
-  if (override_) return std::max(*override_, seconds{0});
+  if (override_) return std::clamp(*override_, seconds{0}, most_grace);
   if (manifest <= seconds{0}) return seconds{0};
-  return std::max(manifest, seconds{2});
+  return std::clamp(manifest, seconds{2}, most_grace);
 }
 
 /// The attempt that an event is about, if it is about one.
@@ -242,10 +242,11 @@ void container_machine::on_stop_running(const container_event& e, run::actions& 
 }
 
 void container_machine::on_stop_again(const container_event& e, run::actions& out) {
-  const auto& grace = std::get<run::stop>(e).grace;
-  if (!grace) return; // already under way
-  if (*grace <= std::chrono::seconds{0}) return on_grace_over(e, out);
-  arm(*grace, out); // the newest word on patience counts; the signal was sent
+  const auto& asked = std::get<run::stop>(e).grace;
+  if (!asked) return; // already under way
+  const auto grace = effective_grace(settings_.grace, asked);
+  if (grace == std::chrono::seconds{0}) return on_grace_over(e, out);
+  arm(grace, out); // the newest word on patience counts; the signal was sent
 }
 
 // --- timers --------------------------------------------------------------------------------------

@@ -95,8 +95,11 @@ struct container_settings {
   run_limits limits;
 };
 
-/// The grace period in force: an override counts as it is; the manifest's 0 means kill at once, and
-/// anything else at least kubelet's minimum of 2 s.
+/// Ten years: no more is counted, for a manifest may ask for more than clocks can hold.
+inline constexpr std::chrono::seconds most_grace = std::chrono::hours{24 * 365 * 10};
+
+/// The grace period in force, at most most_grace: an override counts as it is; the manifest's 0
+/// means kill at once, and anything else at least kubelet's minimum of 2 s.
 std::chrono::seconds effective_grace(std::chrono::seconds manifest,
                                      std::optional<std::chrono::seconds> override_);
 

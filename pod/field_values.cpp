@@ -10,14 +10,14 @@ namespace tank {
 // --- fields --------------------------------------------------------------------------------------
 
 /// metadata.labels['key'] -> key
-static std::optional<std::string_view> subscript(std::string_view path, std::string_view map) {
+static std::optional<std::string_view> map_key(std::string_view path, std::string_view map) {
   if (!path.starts_with(map)) return std::nullopt;
   path.remove_prefix(map.size());
   if (path.size() < 4 || !path.starts_with("['") || !path.ends_with("']")) return std::nullopt;
   return path.substr(2, path.size() - 4);
 }
 
-static std::string lookup(const std::map<std::string, std::string>& map, std::string_view key) {
+static std::string entry_of(const std::map<std::string, std::string>& map, std::string_view key) {
   const auto it = map.find(std::string{key});
   return it == map.end() ? std::string{} : it->second;
 }
@@ -34,9 +34,9 @@ result<std::string> field_value(std::string_view path, const config::pod& pod,
   if (path == "status.podIP" || path == "status.podIPs" || path == "status.hostIP" ||
       path == "status.hostIPs")
     return "127.0.0.1";
-  if (const auto key = subscript(path, "metadata.labels")) return lookup(meta.labels, *key);
-  if (const auto key = subscript(path, "metadata.annotations"))
-    return lookup(meta.annotations, *key);
+  if (const auto key = map_key(path, "metadata.labels")) return entry_of(meta.labels, *key);
+  if (const auto key = map_key(path, "metadata.annotations"))
+    return entry_of(meta.annotations, *key);
   return fail(errc::invalid, "resolve fieldRef", std::string{path}, "no such field of a pod");
 }
 
@@ -59,7 +59,7 @@ static std::string go_quoted(std::string_view text) {
   return out + "\"";
 }
 
-static std::string lines_of(const std::map<std::string, std::string>& map) {
+static std::string map_lines(const std::map<std::string, std::string>& map) {
   std::string out;
   for (const auto& [key, value] : map)
     out += (out.empty() ? "" : "\n") + key + "=" + go_quoted(value);
@@ -68,8 +68,8 @@ static std::string lines_of(const std::map<std::string, std::string>& map) {
 
 result<std::string> field_file(std::string_view path, const config::pod& pod,
                                const kernel::host_facts& host, std::string_view uid) {
-  if (path == "metadata.labels") return lines_of(pod.metadata.labels);
-  if (path == "metadata.annotations") return lines_of(pod.metadata.annotations);
+  if (path == "metadata.labels") return map_lines(pod.metadata.labels);
+  if (path == "metadata.annotations") return map_lines(pod.metadata.annotations);
   return field_value(path, pod, host, uid);
 }
 

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -185,10 +186,11 @@ result<void> id_ranges::change(Change apply) {
 result<kernel::user_range> id_ranges::acquire(const std::string& uid) {
   kernel::user_range range{0, ids_of_a_pod};
   const auto take = [&](std::vector<id_lease>& leases) -> result<bool> {
-    for (const auto& lease : leases)
+    for (auto& lease : leases)
       if (lease.uid == uid && lease.run_dir == dirs_.run_dir) {
         range.first = lease.first;
-        return false;
+        const auto before = std::exchange(lease.storage, dirs_.pod_state(uid));
+        return before != lease.storage;
       }
     auto chosen = choose_ids(leases, pool_);
     const auto free = [&](const id_lease& lease) {

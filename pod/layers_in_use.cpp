@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 
 namespace tank {
@@ -22,14 +23,23 @@ std::vector<fs::path> children(const fs::path& dir) {
   return out;
 }
 
-} // namespace
-
-std::vector<fs::path> pod_state_roots(const directories& dirs) {
-  std::vector<fs::path> out{dirs.pod_states()};
-  for (auto& path : children(dirs.state_dir)) {
-    const auto name = path.filename().string();
-    if (name == "pods" || name.starts_with("up-")) out.push_back(std::move(path));
-  }
+/// The directories of all containers of all instances. Those of earlier versions lie elsewhere:
+/// <state_dir>/<pods|up-*>/<uid>/<container>.
+std::vector<fs::path> container_directories(const directories& dirs) {
+  std::vector<fs::path> out;
+  const auto append = [&out](std::vector<fs::path> more) {
+    out.insert(out.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
+  };
+  for (const auto& instance : children(dirs.all_pod_states()))
+    for (const auto& pod : children(instance)) {
+      out.push_back(pod);
+      append(children(pod / "containers"));
+    }
+  for (const auto& old : children(dirs.state_dir))
+    if (old.filename().native().starts_with("up-"))
+      for (const auto& pod : children(old))
+        append(children(pod));
   return out;
 }
 
@@ -46,17 +56,15 @@ result<void> write_layers_in_use(const fs::path& directory, const std::vector<fs
 
 std::vector<fs::path> read_layers_in_use(const directories& dirs) {
   std::vector<fs::path> out;
-  for (const auto& root : pod_state_roots(dirs))
-    for (const auto& pod : children(root))
-      for (const auto& container : children(pod)) {
-        const auto text = read_file(container / list_name, max_list);
-        if (!text) continue;
-        for (std::size_t begin = 0; begin < text->size();) {
-          const auto end = std::min(text->find('\n', begin), text->size());
-          out.emplace_back(text->substr(begin, end - begin));
-          begin = end + 1;
-        }
-      }
+  for (const auto& container : container_directories(dirs)) {
+    const auto text = read_file(container / list_name, max_list);
+    if (!text) continue;
+    for (std::size_t begin = 0; begin < text->size();) {
+      const auto end = std::min(text->find('\n', begin), text->size());
+      out.emplace_back(text->substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;

@@ -1,8 +1,8 @@
 /// Which image layers running pods stand on, for whoever removes images: any process, whatever has
 /// become of the images' names, and whether or not a daemon runs now.
 ///
-/// A run writes the list beside its writable layer (<state_dir>/<pods|up-*>/<uid>/<container>/
-/// lower), which is there as long as the run is, and swept with it.
+/// A run writes the list beside its writable layer (pods/<instance>/<uid>/containers/<name>/lower
+/// in the state directory), which is there as long as the run is, and swept with it.
 #pragma once
 
 #include "base/error.hpp"
@@ -18,12 +18,8 @@ namespace tank {
 result<void> write_layers_in_use(const std::filesystem::path& directory,
                                  const std::vector<std::filesystem::path>& layers);
 
-/// Of all pods below that state directory. What cannot be read is skipped.
+/// Of all pods below that state directory, whosever they are. What cannot be read is skipped.
 std::vector<std::filesystem::path> read_layers_in_use(const directories& dirs);
-
-/// Where pods of the daemon, of each `tank up`, and of a program of its own keep what they write:
-/// a directory for each pod is in one of them.
-std::vector<std::filesystem::path> pod_state_roots(const directories& dirs);
 
 /// How this host's image store is to be opened, so that it spares what pods stand on.
 oci::store_options store_options_of(const directories& dirs);

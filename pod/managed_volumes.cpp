@@ -3,7 +3,6 @@
 #include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "base/unique_fd.hpp"
-#include "pod/layers_in_use.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -23,16 +22,16 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t max_list = 1u << 20;
+constexpr std::size_t max_claims = 1u << 20;
 constexpr const char* gone_prefix = ".gone-";
 
-std::optional<volume_name> parse(const std::string& directory) {
+std::optional<volume_name> volume_of(const std::string& directory) {
   const auto at = directory.find('_'); // neither name may hold one
   if (at == std::string::npos || directory.starts_with('.')) return std::nullopt;
   return volume_name{directory.substr(0, at), directory.substr(at + 1)};
 }
 
-result<unique_fd> lock(const directories& dirs) {
+result<unique_fd> lock_volumes(const directories& dirs) {
   const auto path = dirs.managed_volumes_lock();
   unique_fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!fd) return fail_errno(errno, "open", path);
@@ -41,7 +40,7 @@ result<unique_fd> lock(const directories& dirs) {
   return fd;
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
+std::vector<std::string> names_in_list(const std::string& text) {
   std::vector<std::string> out;
   for (std::size_t begin = 0; begin < text.size();) {
     const auto end = std::min(text.find('\n', begin), text.size());
@@ -51,23 +50,27 @@ std::vector<std::string> lines_of(const std::string& text) {
   return out;
 }
 
+std::vector<fs::path> entries_below(const fs::path& dir) {
+  std::vector<fs::path> out;
+  std::error_code ec;
+  for (fs::directory_iterator it{dir, ec}, end; !ec && it != end; it.increment(ec))
+    out.push_back(it->path());
+  return out;
+}
+
 /// Pods by volume.
 std::map<std::string, std::vector<std::string>> users_of_volumes(const directories& dirs) {
   std::map<std::string, std::vector<std::string>> out;
-  for (const auto& root : pod_state_roots(dirs)) {
-    std::error_code ec;
-    for (fs::directory_iterator it{root, ec}, end; !ec && it != end; it.increment(ec)) {
-      const auto uid = it->path().filename().string();
-      const auto text = read_file(root / directories::claims_in_use(uid), max_list);
+  for (const auto& instance : entries_below(dirs.all_pod_states()))
+    for (const auto& pod : entries_below(instance)) {
+      const auto uid = pod.filename().string();
+      const auto text = read_file(instance / directories::claims_in_use(uid), max_claims);
       if (!text) continue;
-      for (auto& name : lines_of(*text))
+      for (auto& name : names_in_list(*text))
         out[std::move(name)].push_back(uid);
     }
-  }
-  for (auto& [name, uids] : out) { // a directory may be listed twice
+  for (auto& [name, uids] : out)
     std::sort(uids.begin(), uids.end());
-    uids.erase(std::unique(uids.begin(), uids.end()), uids.end());
-  }
   return out;
 }
 
@@ -99,11 +102,11 @@ result<void> use_volumes(const directories& dirs, const std::string& uid,
   if (wanted.empty()) return {};
   TANK_TRY(files.make_directory(dirs.managed_volumes(), 0700));
   TANK_TRY(files.make_directory(dirs.pod_state(uid), 0700));
-  const auto held = TANK_TRY(lock(dirs));
+  const auto held = TANK_TRY(lock_volumes(dirs));
   const auto list = dirs.pod_states() / directories::claims_in_use(uid);
   std::set<std::string> names;
-  if (const auto text = read_file(list, max_list))
-    for (auto& name : lines_of(*text))
+  if (const auto text = read_file(list, max_claims))
+    for (auto& name : names_in_list(*text))
       names.insert(std::move(name));
   const auto before = names.size();
   for (const auto& volume : wanted)
@@ -126,7 +129,7 @@ result<std::vector<volume_row>> list_volumes(const directories& dirs) {
   std::error_code ec;
   for (fs::directory_iterator it{dirs.managed_volumes(), ec}, end; !ec && it != end;
        it.increment(ec)) {
-    const auto name = parse(it->path().filename());
+    const auto name = volume_of(it->path().filename());
     if (!name) continue;
     volume_row row{*name, dirs.managed_volume(name->ns, name->claim), 0, {}};
     row.created_ns = birth_of(row.directory);
@@ -142,11 +145,11 @@ result<std::vector<volume_row>> list_volumes(const directories& dirs) {
 result<void> remove_volume(const directories& dirs, const volume_name& name) {
   const auto directory = dirs.managed_volume(name.ns, name.claim).parent_path();
   struct stat st {};
-  if (!parse(directory.filename()) || ::lstat(directory.c_str(), &st) != 0)
+  if (!volume_of(directory.filename()) || ::lstat(directory.c_str(), &st) != 0)
     return fail(errc::not_found, "remove volume", to_string(name), "there is none",
                 "see: tank volume list");
   {
-    const auto held = TANK_TRY(lock(dirs));
+    const auto held = TANK_TRY(lock_volumes(dirs));
     const auto users = users_of_volumes(dirs);
     if (const auto it = users.find(to_string(name)); it != users.end())
       return fail(errc::conflict, "remove volume", to_string(name),

@@ -1,6 +1,7 @@
 #include "pod/manifest_scan.hpp"
 
 #include "base/file.hpp"
+#include "base/trusted_path.hpp"
 
 #include <cerrno>
 #include <ctime>
@@ -48,6 +49,7 @@ class scan {
     }
     for (const auto& path : paths_)
       take_file(path);
+    keep_missing();
     result_.marks = std::make_shared<const file_marks>(std::move(marks_));
     return std::move(result_);
   }
@@ -88,10 +90,30 @@ class scan {
     }
     const auto mark = mark_of(st);
     if (is_known && known->second == mark && mark.settled) return keep(path, mark);
-    auto text = read_file(path, max_manifest_bytes);
+    auto text = read(path);
     add(path,
         text ? request_.judge(path, *text) : unreadable_manifest(path, std::move(text).error()),
         mark);
+  }
+
+  [[nodiscard]] result<std::string> read(const std::string& path) const {
+    const auto fd = TANK_TRY(open_regular_file(path));
+    struct stat st {};
+    if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "read", path);
+    const auto why = request_.owned ? foreign_hands(st, writers::and_group) : std::string{};
+    if (!why.empty())
+      return fail(errc::denied, "use", path, why, "who writes it is root here: chown root it");
+    return read_all(fd.get(), max_manifest_bytes, path);
+  }
+
+  void keep_missing() {
+    if (!request_.known) return;
+    for (const auto& [path, mark] : *request_.known) {
+      if (marks_.contains(path) || request_.gone.contains(path)) continue;
+      result_.files.push_back({.path = path, .parsed = nullptr, .missing = true});
+      result_.missing.insert(path);
+      marks_.emplace(path, mark);
+    }
   }
 
   void keep(const std::string& path, const file_mark& mark) {

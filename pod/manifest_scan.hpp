@@ -35,12 +35,19 @@ struct scan_request {
   /// Absolute. What does not exist holds no pods.
   std::vector<std::filesystem::path> sources;
   std::shared_ptr<const file_marks> known; ///< marks of the last scan
-  std::set<std::string> writing;           ///< paths being written just now: left as they were
+  /// Files that others than root and we own, or may write, are refused: whose manifest it is, that
+  /// one is root here.
+  bool owned = false;
+  /// Known files that may be gone. Any other that is missing stays as it was: whoever saves a file
+  /// may move the old one away before the new one is there.
+  std::set<std::string> gone;
+  std::set<std::string> writing; ///< paths being written just now: left as they were
   std::function<parsed_file(const std::string& file, std::string_view text)> judge;
 };
 
 struct scan_result {
   std::vector<scanned_file> files;
+  std::set<std::string> missing; ///< of `files`: those that stay as they were, but are not there
   std::shared_ptr<const file_marks> marks;
   std::optional<error> why; ///< the listing failed: nothing is known, nothing may be concluded
 };

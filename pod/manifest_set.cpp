@@ -45,6 +45,7 @@ manifest_set::change manifest_set::apply(std::vector<scanned_file> files) {
     entry e;
     if (const auto old = entries_.find(f.path); old != entries_.end()) e = old->second;
     if (f.parsed) e.newest = std::move(f.parsed);
+    e.missing = f.missing;
     if (!e.newest) continue; // "as it was" of a file that never was
     e.refused = final_edits(f.path, *e.newest);
     if (e.newest->errors.empty() && e.refused.empty()) e.good = e.newest;
@@ -103,10 +104,12 @@ namespace {
 struct claim {
   const parsed_pod* pod;
   std::size_t file; ///< index into the statuses
+  bool missing;     ///< its file is
 };
 struct document_claim {
   const parsed_document* what;
   std::size_t file; ///< the same
+  bool missing;     ///< the same
 };
 
 void report_conflict(const std::string& what, std::size_t winner, std::size_t loser,
@@ -126,24 +129,27 @@ void manifest_set::settle(pods_by_key& pods, std::vector<file_status>& status) c
   for (const auto& [path, e] : entries_) {
     if (e.good)
       for (const auto& p : e.good->pods)
-        all.push_back({&p, index});
+        all.push_back({&p, index, e.missing});
     ++index;
   }
-  // Incumbents first, files in order of names within each group: who comes first wins.
+  // Incumbents first, files in order of names within each group: who comes first wins. Those of
+  // missing files come last.
   const auto incumbent = [&](const claim& c) {
     const auto it = desired_->find(c.pod->key);
     return it != desired_->end() && it->second.file == status[c.file].file;
   };
-  std::stable_partition(all.begin(), all.end(), incumbent);
+  const auto there =
+      std::stable_partition(all.begin(), all.end(), [](const claim& c) { return !c.missing; });
+  std::stable_partition(all.begin(), there, incumbent);
 
   std::map<std::string, claim> by_key;
   std::map<std::string, claim> by_uid;
   for (const auto& c : all) {
     const auto& uid = c.pod->desired.uid;
     if (const auto it = by_key.find(c.pod->key); it != by_key.end()) {
-      report_conflict("pod '" + c.pod->key + "'", it->second.file, c.file, status);
+      if (!c.missing) report_conflict("pod '" + c.pod->key + "'", it->second.file, c.file, status);
     } else if (const auto u = by_uid.find(uid); u != by_uid.end()) {
-      report_conflict("metadata.uid '" + uid + "'", u->second.file, c.file, status);
+      if (!c.missing) report_conflict("metadata.uid '" + uid + "'", u->second.file, c.file, status);
     } else {
       by_key.emplace(c.pod->key, c);
       by_uid.emplace(uid, c);
@@ -161,10 +167,12 @@ void manifest_set::settle(documents& all, std::vector<file_status>& status) cons
   for (const auto& [path, e] : entries_) {
     if (e.good)
       for (const auto& d : e.good->documents)
-        claims.push_back({&d, index});
+        claims.push_back({&d, index, e.missing});
     ++index;
   }
-  std::stable_partition(claims.begin(), claims.end(), [&](const document_claim& c) {
+  const auto there = std::stable_partition(claims.begin(), claims.end(),
+                                           [](const document_claim& c) { return !c.missing; });
+  std::stable_partition(claims.begin(), there, [&](const document_claim& c) {
     const auto it = documents_->all.find(c.what->id);
     return it != documents_->all.end() && it->second->file == status[c.file].file;
   });
@@ -172,7 +180,7 @@ void manifest_set::settle(documents& all, std::vector<file_status>& status) cons
   for (const auto& c : claims) {
     const auto& id = c.what->id;
     if (const auto [it, fresh] = taken.emplace(id, c.file); !fresh) {
-      report_conflict(to_string(id), it->second, c.file, status);
+      if (!c.missing) report_conflict(to_string(id), it->second, c.file, status);
       continue;
     }
     all.all.emplace(id, c.what->what);

@@ -5,7 +5,8 @@
 ///    wrong or not supported yet), the last good version of that file stays in force, and the
 ///    file's status says so. So a half-written or malformed edit never stops a pod.
 ///  * A file that is gone takes its pods with it. Identity is content: a touch, a rename or an
-///    identical rewrite changes nothing.
+///    identical rewrite changes nothing. One that is missing only now gives way to any other file
+///    that has its pods.
 ///  * A pod name (or metadata.uid) in two files is an error on both, each naming the other. The one
 ///    that is already desired stays; when neither is, the first file in order of names wins. The
 ///    same holds for ConfigMaps, Secrets and claims.
@@ -60,6 +61,7 @@ bool is_safe_uid(std::string_view uid);
 struct scanned_file {
   std::string path;
   std::shared_ptr<const parsed_file> parsed; ///< null: as it was in the last scan
+  bool missing = false;                      ///< it is not there, and may come back
 };
 
 class manifest_set {
@@ -80,6 +82,7 @@ class manifest_set {
     std::shared_ptr<const parsed_file> newest;
     std::shared_ptr<const parsed_file> good; ///< null: never was
     std::vector<std::string> refused;        ///< of the newest: what it may not change
+    bool missing = false;
   };
   using pods_by_key = std::map<std::string, desired_pod>;
 

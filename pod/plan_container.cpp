@@ -99,10 +99,11 @@ static std::filesystem::path memory_of(const config::volume& volume, const conta
 
 /// Where `volume` is on the host; notes what has to be made or checked.
 static result<std::filesystem::path> source_of(const config::volume& volume,
+                                               const config::volume_mount& mount,
                                                const container_request& r, container_inputs& out) {
   if (volume.host_path) {
     const auto& h = *volume.host_path;
-    out.host_paths.push_back({volume.name, h.path, h.type.value_or("")});
+    out.host_paths.push_back({volume.name, h.path, h.type.value_or(""), !mount.read_only});
     return std::filesystem::path{h.path};
   }
   if (volume.empty_dir) {
@@ -111,7 +112,7 @@ static result<std::filesystem::path> source_of(const config::volume& volume,
     if (!e.medium.empty() || e.size_limit)
       return fail(errc::unsupported, "mount volume", volume.name,
                   "of emptyDir only medium 'Memory' and its size are supported");
-    empty_dir dir{.path = r.pod.dirs.pod_state(r.pod.uid) / "volumes" / volume.name};
+    empty_dir dir{.path = r.pod.dirs.volume_state(r.pod.uid, volume.name)};
     dir.mode = static_cast<std::uint32_t>(e.mode.value_or(0777));
     dir.uid = dir.gid = r.users.first;
     if (const auto group = fs_group_of(*r.pod.pod); group != 0) {
@@ -175,7 +176,7 @@ static result<std::vector<placed_volume>> volumes_of(const container_request& r,
     auto target = std::filesystem::path{m.mount_path}.lexically_normal();
     if (!target.has_filename()) target = target.parent_path();
     bind_step bind;
-    bind.source = TANK_TRY(source_of(*volume, r, out));
+    bind.source = TANK_TRY(source_of(*volume, m, r, out));
     bind.target = target.string();
     bind.read_only = m.read_only || is_read_only(*volume);
     bind.recursive = true;
@@ -298,7 +299,7 @@ static result<std::vector<step>> steps_of(const container_request& r, container_
     const auto target = std::string{"/etc/"} + name;
     const bool taken = std::any_of(volumes.begin(), volumes.end(),
                                    [&](const auto& v) { return v.target == target; });
-    return taken ? std::filesystem::path{} : r.pod.dirs.pod_run(r.pod.uid) / "etc" / name;
+    return taken ? std::filesystem::path{} : r.pod.dirs.pod_etc(r.pod.uid) / name;
   };
   options.hosts = own("hosts");
   options.hostname = own("hostname");
@@ -321,7 +322,7 @@ result<container_inputs> plan_container(const container_request& r) {
     return fail(errc::invalid, "run image", r.image.name, "it has no layers");
   container_inputs out;
   if (!r.image.name.starts_with("rootfs:"))
-    out.upper_dir = r.pod.dirs.pod_state(r.pod.uid) / r.container.name;
+    out.upper_dir = r.pod.dirs.container_state(r.pod.uid, r.container.name);
   out.stop_signal = TANK_TRY(signal_number(r.params.stop_signal));
   out.plan.container = r.container.name;
   out.plan.attempt = r.attempt;

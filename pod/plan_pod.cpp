@@ -54,7 +54,8 @@ std::optional<order::end_run> over_with_sandbox(const pod_view& pod) {
 pod_order judge(const pod_view& pod, run::index who, time_point now) {
   const auto& c = pod.containers[who];
   const auto why = reason_of(*c.end);
-  const bool no_image = c.end->how == run::outcome::image_failed;
+  const bool no_image =
+      c.end->how == run::outcome::image_failed || why.cause == stop_cause::host_shortage;
   auto profile = pod.profile;
   // As kubelet: nothing has run yet, so the restart policy is not asked; and the first pull after a
   // failed one waits too.

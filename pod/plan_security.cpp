@@ -78,8 +78,17 @@ result<std::vector<kernel::sysctl_step>> plan_sysctls(const config::pod& pod) {
 std::vector<kernel::rlimit_spec> default_rlimits(const kernel::host_facts& host) {
   constexpr std::uint64_t soft = 1024;
   constexpr std::uint64_t hard = 524288;
+  // The kernel counts these for a user, and a pod's root is the host's: with the usual limits a pod
+  // could take what the host's own programs need.
+  constexpr std::uint64_t signals = 4096;
+  constexpr std::uint64_t queues = 400 * 1024; // bytes: half of what is usual
+  constexpr std::uint64_t locked = 4u << 20;   // the same
   const auto most = std::min(hard, host.max_open_files);
-  return {{RLIMIT_NOFILE, std::min(soft, most), most}, {RLIMIT_CORE, 0, host.max_core}};
+  return {{RLIMIT_NOFILE, std::min(soft, most), most},
+          {RLIMIT_CORE, 0, host.max_core},
+          {RLIMIT_SIGPENDING, signals, signals},
+          {RLIMIT_MSGQUEUE, queues, queues},
+          {RLIMIT_MEMLOCK, locked, locked}};
 }
 
 } // namespace tank

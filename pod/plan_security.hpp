@@ -43,7 +43,8 @@ bool is_privileged(const config::container& container);
 result<std::vector<kernel::sysctl_step>> plan_sysctls(const config::pod& pod);
 
 /// What a workload starts with whatever Tank itself was started with: 1024 open files, which it may
-/// raise up to 524288 or what Tank may, and no core dumps unless it asks for them.
+/// raise up to 524288 or what Tank may, no core dumps unless it asks for them, and half of what the
+/// kernel usually gives a user of what it counts for one.
 std::vector<kernel::rlimit_spec> default_rlimits(const kernel::host_facts& host);
 
 } // namespace tank

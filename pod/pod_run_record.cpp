@@ -1,4 +1,5 @@
 // What a run tells of itself: status, records, and why it ended.
+#include "base/clock.hpp"
 #include "pod/container_end.hpp"
 #include "pod/pod_run.hpp"
 
@@ -7,17 +8,6 @@
 #include <utility>
 
 namespace tank {
-
-using steady = std::chrono::steady_clock::time_point;
-
-static std::int64_t ns_of(steady at) {
-  return at.time_since_epoch() / std::chrono::nanoseconds{1};
-}
-
-static steady at_ns(std::int64_t ns) {
-  return steady{std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-      std::chrono::nanoseconds{ns})};
-}
 
 bool pod_run::runs() const noexcept {
   return std::any_of(containers_.begin(), containers_.end(),
@@ -233,7 +223,7 @@ void pod_run::restore(tracked& c, const container_record& r, const instant& now,
   c.last = r.last;
   c.waiting = r.waiting;
   for (const auto end : r.ends)
-    c.ends.push_back(at_ns(end));
+    c.ends.push_back(steady_at(end));
   if (r.phase == run_phase::ended || recorded_) {
     c.done = true;
     c.phase = run_phase::ended;
@@ -243,7 +233,7 @@ void pod_run::restore(tracked& c, const container_record& r, const instant& now,
   }
   if (r.restart_at != 0) {
     c.next_attempt = r.attempt;
-    c.due = at_ns(r.restart_at);
+    c.due = steady_at(r.restart_at);
     c.due_ns = r.restart_at_ns;
     c.message = r.message;
     c.machine.restore_waiting(r.attempt - 1);
@@ -255,7 +245,7 @@ void pod_run::restore(tracked& c, const container_record& r, const instant& now,
     return;
   }
   c.next_attempt = r.attempt + 1;
-  if (r.phase == run_phase::released) c.history.running_since = at_ns(r.released_at);
+  if (r.phase == run_phase::released) c.history.running_since = steady_at(r.released_at);
   c.machine.restore(r.attempt, r.facts.stop_signal, r.phase == run_phase::released);
 }
 

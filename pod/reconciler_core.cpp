@@ -1,5 +1,6 @@
 #include "pod/reconciler_core.hpp"
 
+#include "base/clock.hpp"
 #include "base/stop_reason.hpp"
 #include "config/pod.hpp"
 #include "pod/container_machine.hpp"
@@ -29,6 +30,8 @@ last_exit exit_of(const stop_reason& why) {
     out = {"OOMKilled", 128 + why.code, why.code, why.text, 0, 0};
   } else if (why.cause == stop_cause::image_pull_failed) {
     out = {"ErrImagePull", 128, 0, why.text, 0, 0};
+  } else if (why.cause == stop_cause::host_shortage) {
+    out = {"HostShortage", 128, 0, why.text, 0, 0};
   } else if (why.cause == stop_cause::bring_up_failed) {
     out = {"StartError", 128, 0, why.text, 0, 0}; // kubelet's code for a start that failed
   } else {
@@ -122,8 +125,9 @@ void reconciler_core::start_runtime(entry& e, bool adopt, reconcile_effects& out
 /// is the run that has ended, or its runtimes fail too often.
 bool reconciler_core::hand_over_to_heir(entry& e, const stop_reason& why, const instant& now,
                                         reconcile_effects& out) {
-  const bool of_the_run =
-      why.cause == stop_cause::bring_up_failed || why.cause == stop_cause::session_down;
+  const bool of_the_run = why.cause == stop_cause::bring_up_failed ||
+                          why.cause == stop_cause::host_shortage ||
+                          why.cause == stop_cause::session_down;
   if (!adopts_ || why.cls != stop_class::abnormal || of_the_run || e.ended_told) return false;
   if (!e.killed && e.running_since && now.mono - *e.running_since >= profile(e).stable)
     e.crashes = 0;
@@ -135,10 +139,6 @@ bool reconciler_core::hand_over_to_heir(entry& e, const stop_reason& why, const 
 }
 
 // --- over the end of a daemon --------------------------------------------------------------------
-
-static std::int64_t ns_of(std::chrono::steady_clock::time_point at) {
-  return at.time_since_epoch() / std::chrono::nanoseconds{1};
-}
 
 std::optional<pod_record> reconciler_core::record(const std::string& key) const {
   const auto it = entries_.find(key);
@@ -175,12 +175,6 @@ bool reconciler_core::stopped_for_good(const entry& e) const {
   return stopping_all_ && !e.alive;
 }
 
-static std::chrono::steady_clock::time_point at_ns(std::int64_t ns) {
-  return std::chrono::steady_clock::time_point{
-      std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-          std::chrono::nanoseconds{ns})};
-}
-
 reconcile_effects reconciler_core::restore(const std::vector<pod_record>& records,
                                            const instant& now) {
   reconcile_effects out;
@@ -205,10 +199,10 @@ reconcile_effects reconciler_core::restore(const std::vector<pod_record>& record
     show_containers(e, {});
     show_no_run(e);
     for (const auto end : r.ends)
-      e.ends.push_back(at_ns(end));
+      e.ends.push_back(steady_at(end));
     if (r.state == pod_state::backing_off) {
       e.generation = ++last_generation_;
-      e.restart_at = at_ns(r.restart_at);
+      e.restart_at = steady_at(r.restart_at);
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(*e.restart_at - now.mono);
       out.emplace_back(wake_run{r.key, e.generation, std::max(left, std::chrono::milliseconds{0})});
     } else if (r.state != pod_state::terminal) {
@@ -224,11 +218,11 @@ void reconciler_core::restore_run(entry& e, const pod_record& r, const instant& 
   e.next = r.next;
   e.leaving = r.leaving;
   e.limits_edited = r.limits_edited;
-  if (r.run.phase == run_phase::released) e.running_since = at_ns(r.run.released_at);
+  if (r.run.phase == run_phase::released) e.running_since = steady_at(r.run.released_at);
   if (e.status.state == pod_state::starting) e.status.message = "adopting"; // until its shim tells
   start_runtime(e, true, out);
   if (e.status.state != pod_state::stopping) return;
-  if (r.stop_by != 0) e.stop_by = at_ns(r.stop_by);
+  if (r.stop_by != 0) e.stop_by = steady_at(r.stop_by);
   resume_stop(e, now, out);
 }
 
@@ -343,7 +337,7 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   const restart_history history{e.status.retries, e.running_since};
   // As kubelet: nothing of the pod has run yet, so its restart policy is not asked; and the first
   // pull after a failed one waits too.
-  e.no_restart = why.cause == stop_cause::image_pull_failed;
+  e.no_restart = is_of_the_host(why.cause);
   auto profile = this->profile(e);
   if (e.no_restart) profile.first_at_once = false;
   const auto policy = e.no_restart ? restart_policy::always : policy_of(e.what);
@@ -369,7 +363,8 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   }
   e.status.retries = again->retries;
   e.status.state = pod_state::backing_off;
-  e.status.message = (e.no_restart ? "ImagePullBackOff: back-off " : "back-off ") +
+  const bool no_image = why.cause == stop_cause::image_pull_failed;
+  e.status.message = (no_image ? "ImagePullBackOff: back-off " : "back-off ") +
                      seconds_text(again->delay) + ": " + said;
   e.status.restart_at_ns =
       now.wall_ns + std::chrono::duration_cast<std::chrono::nanoseconds>(again->delay).count();

@@ -46,7 +46,7 @@ result<sandbox_inputs> plan_sandbox(const pod_request& r, kernel::user_range use
   sandbox_inputs out;
   const auto run_dir = r.dirs.pod_run(r.uid);
   const auto hostname = sandbox_hostname(*r.pod, *r.host);
-  out.etc_dir = run_dir / "etc";
+  out.etc_dir = r.dirs.pod_etc(r.uid);
   out.spec = {.uid = r.uid,
               .run_dir = run_dir,
               .host_network = spec.host_network,
@@ -77,12 +77,19 @@ static result<void> write_etc(const sandbox_inputs& in, kernel::pod_files& files
   return files.write_pod_file(in.etc_dir, "resolv.conf", in.etc.resolv_conf, owner, owner);
 }
 
+result<void> restore_etc(const pod_request& r, kernel::user_range users, kernel::pod_files& files) {
+  std::error_code failed;
+  if (std::filesystem::exists(r.dirs.pod_etc(r.uid), failed)) return {};
+  return write_etc(TANK_TRY(plan_sandbox(r, users)), files);
+}
+
 result<prepared_sandbox> prepare_sandbox(const pod_request& r, kernel::port& port) {
   prepared_sandbox out;
   const auto users = TANK_TRY(users_of(r));
   out.inputs = TANK_TRY(plan_sandbox(r, users));
   TANK_TRY(clean_sandbox(*r.pod, r.dirs, r.uid, port));
-  TANK_TRY(write_etc(out.inputs, port)); // in the run directory, which it makes
+  TANK_TRY(port.make_directory(out.inputs.spec.run_dir, 0700));
+  TANK_TRY(write_etc(out.inputs, port));
   if (out.inputs.cgroup.name.empty()) return out;
   const auto begin = std::chrono::steady_clock::now();
   TANK_TRY(port.make_cgroup(r.dirs.cgroups, out.inputs.cgroup));
@@ -105,7 +112,9 @@ result<void> clean_sandbox(const config::pod& pod, const directories& dirs, cons
     auto removed = clean_container(c, dirs, uid, port);
     if (!removed && state) state = std::move(removed);
   }
+  if (auto gone = port.remove_tree(dirs.pod_etc(uid)); !gone && state) state = std::move(gone);
   std::error_code not_empty; // it stays when it holds emptyDirs
+  std::filesystem::remove(dirs.container_states(uid), not_empty);
   std::filesystem::remove(dirs.pod_state(uid), not_empty);
   if (!run) return run;
   return state;

@@ -14,6 +14,7 @@
 #include "kernel/port.hpp"
 #include "pod/documents.hpp"
 #include "pod/etc_files.hpp"
+#include "pod/given_paths.hpp"
 #include "pod/id_ranges.hpp"
 #include "pod/plan_cgroup.hpp"
 
@@ -40,8 +41,9 @@ struct pod_request {
   std::string uid;
   std::uint32_t restart = 0; ///< runs of this content before: the lowest number of the log file
   log_limits log;
-  std::uint64_t pids_limit = 0;        ///< of the pod; 0: none
-  std::shared_ptr<id_ranges> ids = {}; ///< null: no pod can have users of its own
+  std::uint64_t pids_limit = 0;            ///< of the pod; 0: none
+  std::shared_ptr<id_ranges> ids = {};     ///< null: no pod can have users of its own
+  std::shared_ptr<given_paths> given = {}; ///< null: nobody keeps account of hostPaths
   /// ConfigMaps and Secrets as of now; null: there are none.
   std::shared_ptr<const documents> data = {};
 };
@@ -71,9 +73,13 @@ struct prepared_sandbox {
 };
 result<prepared_sandbox> prepare_sandbox(const pod_request& request, kernel::port& port);
 
+/// Writes the etc files again when they are not there: earlier versions had them elsewhere.
+result<void> restore_etc(const pod_request& request, kernel::user_range users,
+                         kernel::pod_files& files);
+
 /// Removes what one run made: its shim, should it live (after a failure of ours), its cgroups with
-/// whatever still runs in them, its run directory and its writable layers. emptyDirs stay for the
-/// next run of the pod: the janitor removes them when the pod is gone for good.
+/// whatever still runs in them, its run directory, its etc files and its writable layers. emptyDirs
+/// stay for the next run of the pod: the janitor removes them when the pod is gone for good.
 result<void> clean_sandbox(const config::pod& pod, const directories& dirs, const std::string& uid,
                            kernel::port& port);
 

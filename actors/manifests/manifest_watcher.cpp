@@ -19,6 +19,12 @@ struct scan_due {
   std::uint64_t serial = 0; ///< 0: the periodic one
   bool operator==(const scan_due&) const = default;
 };
+/// A file has been missing for as long as that is waited for.
+struct missing_due {
+  std::string path;
+  std::uint64_t serial = 0;
+  bool operator==(const missing_due&) const = default;
+};
 struct scan_done {
   std::shared_ptr<const scan_result> result;
 };
@@ -27,6 +33,7 @@ struct scan_done {
 
 #define TANK_WATCHER_MESSAGES(M, O, b)                                                             \
   M(b, scan_due, serial)                                                                           \
+  M(b, missing_due, path, serial)                                                                  \
   O(b, scan_done)
 TANK_PRIVATE_MESSAGES(tank_watcher, ::tank::compat::roles::manifests, TANK_WATCHER_MESSAGES);
 
@@ -52,6 +59,7 @@ class manifest_watcher final : public role {
     return {
         [this](const fd_ready& m) { on_events(m); },
         [this](const scan_due& m) { on_due(m); },
+        [this](const missing_due& m) { on_missing_due(m); },
         [this](const scan_done& m) { on_scanned(*m.result); },
         [this](const get_files&) { return file_list{options_.memory->set.files()}; },
         [this](const rescan_files&) {
@@ -140,6 +148,22 @@ class manifest_watcher final : public role {
     scan();
   }
 
+  void on_missing_due(const missing_due& m) {
+    const auto at = missing_.find(m.path);
+    if (at == missing_.end() || at->second != m.serial) return; // it was there meanwhile
+    gone_.insert(m.path);
+    scan();
+  }
+
+  void await_missing(const std::set<std::string>& missing) {
+    std::erase_if(missing_, [&](const auto& known) { return !missing.contains(known.first); });
+    std::erase_if(gone_, [&](const auto& path) { return !missing.contains(path); });
+    for (const auto& path : missing) {
+      if (!missing_.emplace(path, missing_serial_ + 1).second) continue;
+      compat::send_after(this, self(), options_.patience, missing_due{path, ++missing_serial_});
+    }
+  }
+
   /// The prefix of a manifest may be one itself, so a file that is open is not read, however quiet.
   /// But a change that no close follows (truncate(2)) must show some time: after a whole period.
   void give_up_waiting() {
@@ -159,6 +183,8 @@ class manifest_watcher final : public role {
     answering_.swap(asking_);
     scan_request request{.sources = options_.sources,
                          .known = options_.memory->marks,
+                         .owned = options_.owned,
+                         .gone = gone_,
                          .writing = writing_,
                          .judge = options_.judge};
     run_job(*options_.jobs, self(), [request = std::move(request)] {
@@ -172,6 +198,7 @@ class manifest_watcher final : public role {
       complain(*found.why); // no conclusion from a listing that failed: all stays as it is
     } else {
       options_.memory->marks = found.marks;
+      await_missing(found.missing);
       const auto change = options_.memory->set.apply(found.files);
       if (change.files) report_errors();
       if (change.desired || announce_) {
@@ -211,6 +238,9 @@ class manifest_watcher final : public role {
   std::set<std::string> open_;    ///< of these: until the writer closes it
   std::set<std::string> idle_;    ///< of these: no event since the last periodic look
   std::uint64_t quiet_serial_ = 0;
+  std::map<std::string, std::uint64_t> missing_; ///< waited for; with the number of that wait
+  std::set<std::string> gone_;                   ///< of these: waited for long enough
+  std::uint64_t missing_serial_ = 0;
   bool scanning_ = false;
   bool again_ = false;
   bool announce_ = true;                         ///< the first state is news, also when it is empty

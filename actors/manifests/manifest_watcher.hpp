@@ -41,11 +41,15 @@ struct watcher_memory {
 
 struct watcher_options {
   std::vector<std::filesystem::path> sources; ///< absolute: directories and single files
+  bool owned = false;                         ///< scan_request::owned
   std::function<caf::actor()> reconciler;     ///< the one of now
   std::shared_ptr<job_runner> jobs;
   std::shared_ptr<fd_source> fds;
   std::chrono::milliseconds rescan = std::chrono::seconds{20};
   std::chrono::milliseconds quiet = std::chrono::milliseconds{100};
+  /// How long a file must be missing before its pods are: editors, git and `mv a b; cp b a` let it
+  /// come back.
+  std::chrono::milliseconds patience = std::chrono::milliseconds{250};
   std::function<parsed_file(const std::string& file, std::string_view text)>
       judge;                              ///< judge_manifest
   std::shared_ptr<watcher_memory> memory; ///< empty: of its own, gone with it

@@ -48,6 +48,7 @@ struct runtime_options {
   std::shared_ptr<pod_storage> storage; ///< null: nobody removes emptyDirs meanwhile
   std::shared_ptr<pod_records> records; ///< null: nothing is kept for an heir
   std::shared_ptr<id_ranges> ids;       ///< null: no pod can have users of its own
+  std::shared_ptr<given_paths> given;   ///< null: nobody keeps account of hostPaths
   directories dirs;
   log_limits log;
   std::uint64_t pids_limit = 0; ///< of a pod; 0: none

@@ -18,6 +18,7 @@ pod_request request_for(const runtime_args& args, const runtime_options& options
           .log = options.log,
           .pids_limit = options.pids_limit,
           .ids = options.ids,
+          .given = options.given,
           .data = args.data};
 }
 

@@ -29,6 +29,12 @@ struct builder {
 int make_root(builder& b, const wire::overlay_view& s) noexcept;
 int pivot(builder& b, const wire::pivot_view& s) noexcept;
 
+/// What a bind shows. The path was found without links on it, and may be somebody's to change who
+/// would like it to lead elsewhere: no link is followed (SECURITY.md class 3).
+inline int open_source(const char* path) noexcept {
+  return open_in(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS);
+}
+
 // mounts.cpp
 int mount_filesystem(builder& b, const wire::filesystem_view& s) noexcept;
 int bind_source(builder& b, const wire::bind_view& s) noexcept;

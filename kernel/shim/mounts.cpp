@@ -127,8 +127,7 @@ int mount_filesystem(builder& b, const wire::filesystem_view& s) noexcept {
 }
 
 int bind_source(builder& b, const wire::bind_view& s) noexcept {
-  const unique_fd source{b.opened != nullptr ? b.take_source()
-                                             : ::open(s.source.c_str(), O_PATH | O_CLOEXEC)};
+  const unique_fd source{b.opened != nullptr ? b.take_source() : open_source(s.source.c_str())};
   struct stat st {};
   if (!source || ::fstat(source.get(), &st) != 0) {
     return b.out->set(errno, "open the source of a mount", s.source.c_str());

@@ -1,5 +1,6 @@
 #include "kernel/shim/server.hpp"
 
+#include "kernel/peer.hpp"
 #include "kernel/protocol_v1.hpp"
 
 #include <cerrno>
@@ -254,9 +255,7 @@ void server::on_listener() noexcept {
     no_descriptors_ = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
   if (!peer) return;
   ucred who{};
-  socklen_t size = sizeof who;
-  if (::getsockopt(peer.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0 || who.uid != ::geteuid())
-    return;
+  if (!is_of_this_host(peer.get(), &who) || who.uid != ::geteuid()) return;
   if (connection_) send_frame(protocol::header{frame_type::replaced});
   connection_ = std::move(peer);
   if (!greet()) connection_.reset();

@@ -24,7 +24,7 @@ int map_ids(int mount, int users, bool recursive) noexcept {
 
 int open_bind(const wire::bind_view& s, int users, step_failure* out) noexcept {
   const char* path = s.source.c_str();
-  const unique_fd source{::open(path, O_PATH | O_CLOEXEC)};
+  const unique_fd source{open_source(path)};
   struct stat st {};
   if (!source || ::fstat(source.get(), &st) != 0)
     return out->set(errno, "open the source of a mount", path);
@@ -133,7 +133,7 @@ int make_mapped_overlay(const wire::overlay_view& s, int users, bool by_string,
 
 int open_volume(const wire::volume_view& s, int users, step_failure* out) noexcept {
   constexpr const char* step = "copy the mount of the volume on";
-  unique_fd source{::open(s.source.c_str(), O_PATH | O_CLOEXEC)};
+  unique_fd source{open_source(s.source.c_str())};
   if (!source) return out->set(errno, "open the volume on", s.target.c_str());
   if (!s.sub_path.empty()) {
     source.reset(find_in_volume(s, source.get(), out));

@@ -80,9 +80,10 @@ class cgroup_recorder : public kernel::port {
                               std::uint32_t, std::uint32_t) override {
     return {};
   }
-  result<void> check_host_path(const std::filesystem::path&, kernel::host_path_type,
-                               bool) override {
-    return {};
+  result<std::filesystem::path> resolve_host_path(const std::filesystem::path& path,
+                                                  kernel::host_path_type, bool,
+                                                  const kernel::untrusted_directory&) override {
+    return path;
   }
   result<std::vector<kernel::device_step>> probe_devices(const std::filesystem::path&) override {
     return std::vector<kernel::device_step>{};

@@ -88,6 +88,12 @@ struct world {
       s.send(reconciler, watcher, fd_ready{id, EPOLLIN});
     s.settle();
   }
+  /// The same, and what is missing now does not come back.
+  void notify_of_removal() {
+    notify();
+    s.advance(250ms);
+    s.settle();
+  }
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(dir / name) << text;
   }
@@ -129,7 +135,7 @@ TEST_CASE("a file written and closed is desired at once; an edit, a touch, a rem
   CHECK(w.heard->size() == words); // nothing new to say
 
   fs::remove(w.dir / "a.yaml");
-  w.notify();
+  w.notify_of_removal();
   CHECK(w.wanted().empty());
 }
 
@@ -205,8 +211,36 @@ TEST_CASE("an atomic replace, and a rename") {
   CHECK(w.wanted() == list{"web=2"});
   CHECK(w.heard->back().pods->at("default/web").file == w.dir / "z.yaml");
   fs::rename(w.dir / "z.yaml", w.dir / "z.yaml.bak");
-  w.notify();
+  w.notify_of_removal();
   CHECK(w.wanted().empty());
+}
+
+TEST_CASE("a file that goes and comes back in a moment was never gone") {
+  world w;
+  w.write("a.yaml", "web=1\n");
+  w.notify();
+  const auto words = w.heard->size();
+  for (int save = 0; save < 3; ++save) {
+    fs::rename(w.dir / "a.yaml", w.dir / "a.yaml~");
+    w.notify();
+    w.s.advance(249ms);
+    w.s.settle();
+    fs::copy_file(w.dir / "a.yaml~", w.dir / "a.yaml", fs::copy_options::overwrite_existing);
+    w.notify();
+    fs::remove(w.dir / "a.yaml~");
+    w.notify();
+  }
+  w.s.advance(249ms);
+  w.s.settle();
+  CHECK(w.heard->size() == words);
+  CHECK(w.files().size() == 1);
+  // With another content it is an edit, and no removal.
+  fs::remove(w.dir / "a.yaml");
+  w.notify();
+  w.write("a.yaml", "web=2\n");
+  w.notify();
+  CHECK(w.heard->size() == words + 1);
+  CHECK(w.wanted() == list{"web=2"});
 }
 
 TEST_CASE("a malformed edit keeps the last good version, and the file says why") {
@@ -227,7 +261,7 @@ TEST_CASE("deleted and recreated") {
   w.write("a.yaml", "web=1\n");
   w.notify();
   fs::remove(w.dir / "a.yaml");
-  w.notify();
+  w.notify_of_removal();
   CHECK(w.wanted().empty());
   w.write("a.yaml", "web=1\n");
   w.notify();
@@ -245,7 +279,7 @@ TEST_CASE("a directory that does not exist yet, comes, goes and comes again") {
   w.notify();
   CHECK(w.wanted() == list{"db=1", "web=1"});
   fs::remove_all(w.dir);
-  w.notify();
+  w.notify_of_removal();
   CHECK(w.wanted().empty());
   fs::create_directory(w.dir);
   w.notify();
@@ -310,7 +344,7 @@ TEST_CASE("single files are sources too, whatever their name; their neighbours a
   w.notify();
   CHECK(w.wanted() == list{"db=1", "web=2"});
   fs::remove(tmp.path / "pod");
-  w.notify();
+  w.notify_of_removal();
   CHECK(w.wanted() == list{"db=1"});
 }
 

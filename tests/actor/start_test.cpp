@@ -1,4 +1,6 @@
 #include "api/start.hpp"
+#include "pod/pod_records.hpp"
+#include "pod/state_owner.hpp"
 
 #include "actors/caf_compat.hpp"
 #include "actors/messages.hpp"
@@ -133,7 +135,7 @@ TEST_CASE("a manifest that is dropped runs, and its pod ends with it") {
   w.drop("web");
   const auto web = w.wait_running("web");
   CHECK(web.host_pid == 1001);
-  CHECK(fs::exists(w.dirs.pod_run(web.uid) / "etc/hosts"));
+  CHECK(fs::exists(w.dirs.pod_etc(web.uid) / "hosts"));
   fs::remove(w.file("web"));
   w.wait_gone("web");
   CHECK(fs::is_empty(w.dirs.pod_runs()));
@@ -255,16 +257,68 @@ TEST_CASE("two instances with one state directory share images and nothing else"
   world a;
   world b;
   b.dirs.state_dir = a.dirs.state_dir;
-  b.dirs.pod_state_dir = b.dirs.private_pod_states();
   CHECK(b.dirs.pod_states() != a.dirs.pod_states());
   CHECK(b.dirs.images() == a.dirs.images());
-  CHECK(b.dirs.private_pod_states() != a.dirs.private_pod_states());
+  for (const bool adopts : {false, true}) {
+    a.adopt = adopts;
+    a.run();
+    fs::create_directories(a.dirs.pod_state("mine"));
+    b.run();
+    b.tank.reset();
+    CHECK(fs::exists(a.dirs.pod_state("mine")));
+    CHECK_FALSE(fs::exists(b.dirs.pod_states()));
+    CHECK_FALSE(fs::exists(b.dirs.pod_states_owner()));
+    a.tank.reset();
+  }
+}
+
+TEST_CASE("what an instance that nobody succeeds has left is ended by whoever starts next") {
+  world a;
+  world b;
+  b.dirs.state_dir = a.dirs.state_dir;
+  const auto boot = boot_id().value();
+  struct given {
+    const char* what;
+    state_owner owner;
+    bool goes;
+  };
+  const auto run_dir = a.dirs.run_dir;
+  for (const auto& [what, owner, goes] :
+       {given{"it was to end its pods itself", {run_dir, true, false, boot}, true},
+        given{"it was before this boot", {run_dir, true, true, "another"}, true},
+        given{"its successor may come", {run_dir, true, true, boot}, false}}) {
+    CAPTURE(what);
+    fs::create_directories(a.dirs.pod_state("its") / "volumes/data");
+    fs::create_directories(a.dirs.pod_run("its") / "etc");
+    REQUIRE(write_state_owner(a.dirs, owner));
+    b.run();
+    CHECK(fs::exists(a.dirs.pod_state("its")) != goes);
+    CHECK(fs::exists(a.dirs.run_dir) != goes);
+    CHECK(fs::exists(a.dirs.pod_states_owner()) != goes);
+    b.tank.reset();
+  }
+  // Whatever its file says, one that lives keeps what it has.
   a.run();
-  fs::create_directories(a.dirs.pod_state("mine"));
+  fs::create_directories(a.dirs.pod_state("its"));
+  REQUIRE(write_state_owner(a.dirs, {run_dir, true, false, boot}));
   b.run();
-  b.tank.reset();
-  CHECK(fs::exists(a.dirs.pod_state("mine")));
-  CHECK_FALSE(fs::exists(b.dirs.pod_states()));
+  CHECK(fs::exists(a.dirs.pod_state("its")));
+  CHECK(fs::exists(a.dirs.control_socket()));
+}
+
+TEST_CASE("a pod of an earlier version keeps what it wrote, where such instances have it now") {
+  world w;
+  w.adopt = true;
+  w.drop("web");
+  w.run();
+  const auto web = w.wait_running("web");
+  w.tank.reset();
+  fs::create_directories(w.dirs.volume_state(web.uid, "data"));
+  fs::rename(w.dirs.pod_state(web.uid), w.dirs.all_pod_states() / web.uid);
+  w.run();
+  CHECK(w.wait_running("web").host_pid == web.host_pid);
+  CHECK(fs::exists(w.dirs.volume_state(web.uid, "data")));
+  CHECK_FALSE(fs::exists(w.dirs.all_pod_states() / web.uid));
 }
 
 // --- adoption ------------------------------------------------------------------------------------

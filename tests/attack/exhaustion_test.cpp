@@ -3,6 +3,7 @@
 #include "tests/attack/attack_fixture.hpp"
 
 #include <cstring>
+#include <fstream>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -100,6 +101,32 @@ TEST_CASE("class 19: clients that watch and never read do not make the daemon re
   for (int i = 0; i < 60; ++i)
     change();
   CHECK(status_number(a.daemon().pid(), "VmRSS") - memory < 16 * mebibyte);
+}
+
+TEST_CASE("class 21: a pod fills none of the daemon's own directory") {
+  arena a;
+  const auto held = [&] {
+    std::uintmax_t sum = 0;
+    for (const auto& e : fs::recursive_directory_iterator(a.dirs.run_dir))
+      if (e.is_regular_file()) sum += e.file_size();
+    return sum;
+  };
+  constexpr std::uintmax_t some = 1u << 20;
+  CHECK(held() < some);
+  std::string fill;
+  for (const auto* file : {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
+    fill += std::string{"/bin/busybox dd if=/dev/zero bs=1M count=16 of="} + file + "; ";
+  a.put({.name = "filler",
+         .command = {"/bin/sh", "-c", fill + "echo filled; exec /bin/witness sleep"}});
+  const auto filler = a.await_running("filler");
+  REQUIRE(await_file(a.log_dir(filler) / "0.log",
+                     [](const auto& text) { return has(text, "filled"); }));
+  CHECK(held() < some);
+  // Where a pod's files were there, they count.
+  CHECK(without_defence([&] {
+          std::ofstream{a.dirs.pod_run(filler.uid) / "hosts"} << std::string(16 * some, '0');
+          return std::string{held() > some ? "full" : "empty"};
+        }) == "full");
 }
 
 TEST_CASE("class 19: a gigabyte of output costs the log its bound, and daemon and shim nothing") {

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -131,6 +132,33 @@ TEST_CASE("class 17: a pod that is given the run directory but is not root conne
   CHECK(has(attempt("0"), "connect /run/tank.sock: errno 0\n"));
 }
 
+TEST_CASE("class 17: root in a pod that is given the run directory is told nothing") {
+  arena a;
+  a.put({.name = "peer"});
+  const auto peer = a.await_running("peer");
+  const auto shim = "/run/pods/" + peer.uid + "/shim.sock";
+  const auto attempt = [&](const std::string& more) {
+    return a.say({.command = {"/bin/witness", "connect", "/run/tank.sock", "--", "connect", shim,
+                              "seqpacket"},
+                  .container_more = "    volumeMounts: [{name: run, mountPath: /run}]\n",
+                  .spec_more = more + "  volumes: [{name: run, hostPath: {path: " +
+                               a.dirs.run_dir.string() + "}}]\n"});
+  };
+  for (const auto* more : {"", "  hostUsers: false\n"})
+    CHECK(has(attempt(more), "connect /run/tank.sock: errno 0\n"));
+  CHECK(a.daemon().await("reason=\"a process of another namespace\""));
+  CHECK(has(attempt("  hostPID: true\n"), "connect /run/tank.sock: errno 0\n"));
+  CHECK(a.daemon().await("reason=\"a process of a pod\""));
+  // Their shims hear no other daemon than the one that they have.
+  a.hear({"restart", "peer"});
+  a.await_pod("peer", "runs again", [&](const pod_status& p) {
+    return p.state == pod_state::running && p.host_pid != peer.host_pid;
+  });
+  // The same, by a process of the host's.
+  CHECK(without_defence([&] { return connect_to(a.dirs.control_socket(), SOCK_STREAM); }) ==
+        "served");
+}
+
 TEST_CASE("class 17: another user of the host connects to neither socket") {
   arena a;
   fs::permissions(a.root, fs::perms{0755}); // not what keeps them out
@@ -217,6 +245,78 @@ TEST_CASE("class 18: no directory of ours can be entered by another user") {
   CHECK(run_su() == "root");
   fs::permissions(a.dirs.state_dir, fs::perms{0700});
   CHECK(run_su() == "nothing: ");
+}
+
+TEST_CASE("class 18: no daemon lives in a directory that others have made, or may change") {
+  host h;
+  h.tank({"image", "list"}); // makes the state directory
+  fs::permissions(h.root, fs::perms{0755});
+  for (const auto& dir : {h.dirs.state_dir, h.dirs.run_dir, h.dirs.log_dir, h.dirs.manifest_dir}) {
+    CAPTURE(dir.string());
+    fs::create_directories(dir);
+    const auto refused = [&](const std::string& why) {
+      const auto said = h.tank({"daemon"});
+      CHECK(said.code == 1);
+      CHECK_MESSAGE(has(said.err, "'" + dir.string() + "': " + why), said.err);
+    };
+    fs::permissions(dir, fs::perms{0777});
+    refused("everybody may write to it");
+    fs::permissions(dir, fs::perms{0755});
+    REQUIRE(::chown(dir.c_str(), somebody, somebody) == 0);
+    refused("it belongs to user 65534");
+    // What they could do then: put another in its place.
+    CHECK(as_somebody([&] {
+            return errno_name(::open((dir / "tank.sock").c_str(), O_CREAT | O_WRONLY, 0600));
+          }) == "ok");
+    fs::remove(dir / "tank.sock");
+    REQUIRE(::chown(dir.c_str(), 0, 0) == 0);
+  }
+  fs::permissions(h.root, fs::perms{0777});
+  CHECK(has(h.tank({"daemon"}).err, "everybody may write to it: '" + h.root.string() + "'"));
+  CHECK(as_somebody([&] {
+          return errno_name(::rename(h.dirs.run_dir.c_str(), (h.root / "away").c_str()));
+        }) == "ok");
+  fs::permissions(h.root, fs::perms{0700});
+  fs::rename(h.root / "away", h.dirs.run_dir);
+  h.start_daemon();
+  h.stop_daemon();
+}
+
+TEST_CASE("class 18: a manifest that is somebody else's is not root's word") {
+  arena a;
+  const auto planted = a.dirs.manifest_dir / "planted.yaml";
+  const auto beside = a.root / "planted";
+  std::ofstream{beside} << manifest({.name = "planted"});
+  REQUIRE(::chown(beside.c_str(), somebody, somebody) == 0);
+  fs::rename(beside, planted);
+  CHECK(a.daemon().await("it belongs to user 65534"));
+  fs::permissions(planted, fs::perms{0666});
+  REQUIRE(::chown(planted.c_str(), 0, 0) == 0);
+  CHECK(a.daemon().await("everybody may write to it"));
+  CHECK(!a.seen().contains("planted"));
+  fs::permissions(planted, fs::perms{0644});
+  a.await_running("planted"); // the same text, of root's
+}
+
+TEST_CASE("names of containers and of volumes are no directories of each other") {
+  arena a;
+  a.put("names.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: names}\nspec:\n"
+                      "  terminationGracePeriodSeconds: 2\n"
+                      "  volumes: [{name: upper, emptyDir: {}}, {name: work, emptyDir: {}}]\n"
+                      "  containers:\n"
+                      "  - name: volumes\n    image: localhost/witness:1\n"
+                      "    imagePullPolicy: Never\n"
+                      "    volumeMounts: [{name: upper, mountPath: /upper}, "
+                      "{name: work, mountPath: /work}]\n"
+                      "    command: [/bin/witness, append, /upper/log, 'run ', --, append, "
+                      "/work/log, 'run ', --, write, /data/own, z, --, ls, /upper, --, read, "
+                      "/upper/log, --, read, /work/log, --, print, '', --, sleep]\n");
+  const auto first = a.await_running("names");
+  const auto log = a.dirs.pod_log("default", "names", first.uid) / "volumes";
+  REQUIRE(await_file(log / "0.log", [](const auto& t) { return has(t, "run run "); }));
+  CHECK(log_text(log / "0.log") == "log\nrun run \n"); // nothing but the volume's own is in it
+  kill_workload(first);
+  CHECK(await_file(log / "1.log", [](const auto& t) { return has(t, "run run run run "); }));
 }
 
 TEST_CASE("class 22: the value of a variable is in no log, and in no file that others can read") {

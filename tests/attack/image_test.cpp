@@ -279,3 +279,32 @@ TEST_CASE("class 14, without the defence: a large number is root") {
             return std::to_string(::setuid(uid) == 0 ? ::getuid() : 1);
           }) == "0");
 }
+
+TEST_CASE(
+    "class 8: variables that grow without measure, and an archive that is a pipe, hold up nobody") {
+  arena a;
+  std::string env = "env:\n    - {name: VA, value: \"0123456789\"}\n";
+  for (char c = 'B'; c <= 'Z'; ++c) {
+    const std::string before = "$(V" + std::string{static_cast<char>(c - 1)} + ")";
+    env += "    - {name: V" + std::string{c} + ", value: \"" + before + before + before + "\"}\n";
+  }
+  a.put("grows.yaml", manifest({.name = "grows", .container_more = "    " + env}));
+  CHECK(a.daemon().await("once their variables are expanded"));
+  // Who just expands them has this after half of the lines, and three times as much with the next.
+  CHECK(without_defence([] {
+          std::string value = "0123456789";
+          for (int i = 0; i < 12; ++i)
+            value = value + value + value;
+          return std::to_string(value.size());
+        }) == "5314410");
+  const auto pipe = (a.root / "pipe").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  for (int i = 0; i < 8; ++i) // as many as there may be threads for it
+    a.put("pipe" + std::to_string(i) + ".yaml",
+          manifest({.name = "pipe" + std::to_string(i), .image = "oci-archive:" + pipe}));
+  const auto refused =
+      a.await_pod("pipe7", "is refused", [](const pod_status& p) { return !!p.last; });
+  CHECK_MESSAGE(has(refused.last->message, "neither a file nor a directory"),
+                refused.last->message);
+  CHECK(a.say({.command = {"/bin/witness", "print", "well"}}) == "well\n");
+}

@@ -122,6 +122,31 @@ TEST_CASE("class 3: a volume's link leads no further mount out of the container"
   a.check_untouched();
 }
 
+TEST_CASE("class 3: a link that one pod plants in a host path leads no other pod's anywhere") {
+  arena a;
+  const auto shared = a.root / "volume";
+  fs::create_directory(shared);
+  const auto mount = std::string{"    volumeMounts: [{name: v, mountPath: /v}]\n"};
+  a.say({.command = {"/bin/busybox", "ln", "-s", a.outside.string(), "/v/x"},
+         .container_more = mount,
+         .spec_more = volumes(host_path("v", shared))});
+  REQUIRE(fs::is_symlink(shared / "x"));
+  for (const auto* below : {"x", "x/sub", "x/made"})
+    for (const auto* type : {"Directory", "DirectoryOrCreate", ""}) {
+      const auto volume = "{name: v, hostPath: {path: " + (shared / below).string() +
+                          (*type == '\0' ? "" : std::string{", type: "} + type) + "}}";
+      const auto why = a.refusal({.command = {"/bin/witness", "write", "/v/secret", "mine"},
+                                  .container_more = mount,
+                                  .spec_more = volumes(volume)});
+      CHECK_MESSAGE(has(why, "pods write to its directory"), why);
+    }
+  a.check_untouched();
+  // What follows it as the host's own links are followed changes the host.
+  CHECK(without_defence([&] { return errno_name(::mkdir((shared / "x/made").c_str(), 0755)); }) ==
+        "ok");
+  a.restore_outside();
+}
+
 TEST_CASE("class 3, without the defence: the mount's target is made on the host") {
   arena a;
   const auto image = a.tree();

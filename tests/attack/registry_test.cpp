@@ -1,4 +1,5 @@
-// Class 11: registries that want the credentials of another one, asked by a pod's pull.
+// Classes 10 and 11: registries that claim layers which they do not have, and that want the
+// credentials of another one, asked by a pod's pull.
 #include "tests/attack/attack_fixture.hpp"
 #include "tests/registry/fault_registry.hpp"
 #include "tests/registry/pull_fixture.hpp"
@@ -114,6 +115,33 @@ void fetch_carelessly(const std::string& url) {
 }
 
 } // namespace
+
+TEST_CASE("class 10: an image is not shown a layer that it only claims to have") {
+  registry_world w;
+  arena a{{}, w.variables()};
+  const auto secret_layer = tar_builder{}.file("private", "key").bytes();
+  const pod_text owner{
+      .name = "owner", .command = {"/bin/witness", "ls", "/"}, .image = a.image({secret_layer})};
+  REQUIRE(has(a.say(owner), "private\n")); // it is in the store now
+  // One blob of its own, twice; the second time it is to be the private layer's content.
+  auto document = nlohmann::json::parse(w.image.manifest);
+  document["layers"].push_back(document["layers"][0]);
+  auto config = nlohmann::json::parse(w.image.blobs.at(w.image.config_digest));
+  config["rootfs"]["diff_ids"].push_back(digest_of(secret_layer).to_string());
+  const auto text = config.dump();
+  document["config"]["digest"] = digest_of(text).to_string();
+  document["config"]["size"] = text.size();
+  w.image.blobs[digest_of(text).to_string()] = text;
+  w.image.manifest = document.dump();
+  w.image.manifest_digest = digest_of(w.image.manifest).to_string();
+  const auto pod = w.pull(a);
+  REQUIRE_MESSAGE(pod.last, pod.message);
+  CHECK(pod.last->reason == "ErrImagePull");
+  CHECK_MESSAGE(has(pod.last->message, "two contents"), pod.last->message);
+  // Without the defence, whoever puts together what a config claims finds the layer in the store.
+  const auto claimed = a.dirs.images() / "layers" / digest_of(secret_layer).file_name();
+  CHECK(without_defence([&] { return file_text(claimed / "private"); }) == "key");
+}
 
 TEST_CASE("class 11: a redirect of a layer to another host takes no credentials along") {
   registry_world w;

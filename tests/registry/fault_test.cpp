@@ -400,3 +400,42 @@ TEST_CASE("a pull of more than the disk can take ends before its layers are aske
   w.check_fails(errc::io, "bytes at least");
   CHECK(w.registry.count(w.image.layer_digest) == 0);
 }
+
+TEST_CASE("one blob that is to be two layers is refused: it would show a layer that is here") {
+  // A private image's layer is in the store. A stranger's manifest lists its own blob twice, and
+  // its config gives the second one the private layer's content.
+  const auto tar = tar_builder{}.file("own", "mine").bytes();
+  const auto secret = tar_builder{}.file("key", "private").bytes();
+  pull_world w{{}, false, image_of_layer(compressed(secret), secret)};
+  REQUIRE(w.pull("private"));
+  auto twice = image_of_layer(compressed(tar), tar);
+  image_settings settings;
+  settings.target = host_platform();
+  settings.diff_ids = {digest_of(tar), digest_of(secret)};
+  const auto config = to_json(settings, "test");
+  image_manifest m;
+  m.config = {std::string{media::config}, digest_of(config), config.size(), {}, {}};
+  const descriptor layer{std::string{media::layer_gzip},
+                         parse_digest(twice.layer_digest).value(),
+                         twice.blobs[twice.layer_digest].size(),
+                         {},
+                         {}};
+  m.layers = {layer, layer};
+  twice.manifest = to_json(m);
+  twice.manifest_digest = digest_of(twice.manifest).to_string();
+  twice.blobs[m.config.content.to_string()] = config;
+  w.image = twice;
+  const auto pulled = w.pull("stranger");
+  REQUIRE_FALSE(pulled);
+  CHECK(pulled.error().code == errc::invalid);
+  CHECK_MESSAGE(pulled.error().message().find("two contents") != std::string::npos,
+                pulled.error().message());
+  CHECK(w.files_in("refs") == 1);
+  settings.diff_ids = {digest_of(tar), digest_of(tar)}; // an honest repetition
+  const auto honest = to_json(settings, "test");
+  m.config = {std::string{media::config}, digest_of(honest), honest.size(), {}, {}};
+  w.image.manifest = to_json(m);
+  w.image.manifest_digest = digest_of(w.image.manifest).to_string();
+  w.image.blobs[m.config.content.to_string()] = honest;
+  CHECK(w.pull("honest"));
+}

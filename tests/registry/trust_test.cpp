@@ -206,3 +206,99 @@ TEST_CASE("each host is believed by its own authorities") {
   w.authorities[cdn.at("localhost")] = cdn.certificate();
   w.check_pulls();
 }
+
+TEST_CASE("nobody outside of this machine sends us to it: nothing is even connected") {
+  const fault_registry inner{[](const seen_request&) { return reply{.body = "metadata"}; }};
+  cancellation stop;
+  auto transport = curl_transport::start({}, stop).value();
+  const auto ask = [&](const std::string& host, std::optional<net_zone> sent_from) {
+    http_request request;
+    request.url = origin_of(inner.at(host), false).value();
+    request.sent_from = sent_from;
+    return transport->send(request);
+  };
+  const auto before = inner.connections();
+  for (const auto* host : {"127.0.0.1", "localhost"}) {
+    const auto refused = ask(host, net_zone::anywhere);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::denied);
+    CHECK(refused.error().cause.find("this machine's own address") != std::string::npos);
+    CHECK_FALSE(ask(host, net_zone::link_local));
+  }
+  CHECK(inner.connections() == before);
+  CHECK(inner.seen().empty());
+  const auto own = ask("127.0.0.1", std::nullopt);
+  REQUIRE(own);
+  CHECK(own->peer == "127.0.0.1");
+  CHECK(ask("127.0.0.1", net_zone::loopback));
+  // Over the connection that is open now, too.
+  CHECK_FALSE(ask("127.0.0.1", net_zone::anywhere));
+  CHECK(inner.seen().size() == 2);
+}
+
+TEST_CASE("a registry elsewhere can neither redirect nor send for tokens to this machine") {
+  // The same answers as of a registry with a public address.
+  struct elsewhere final : http_transport {
+    std::string location;
+    std::string realm;
+    std::vector<http_request> asked;
+    result<http_response> send(const http_request& r) override {
+      struct text final : byte_source {
+        std::string left = R"({"errors":[{"code":"X","message":"inner secret"}]})";
+        std::string given;
+        result<std::span<const std::byte>> next() override {
+          given = std::exchange(left, {});
+          return std::as_bytes(std::span{given});
+        }
+      };
+      asked.push_back(r);
+      http_response out{.status = 500, .body = std::make_unique<text>(), .peer = "93.184.216.34"};
+      if (r.url.host != "registry.example") return out;
+      if (!realm.empty()) {
+        out.status = 401;
+        out.headers = {{"www-authenticate", "Bearer realm=\"" + realm + "\""}};
+      } else if (r.url.target == "/v2/") {
+        out.status = 200;
+      } else {
+        out.status = 307;
+        out.headers = {{"location", location}};
+      }
+      return out;
+    }
+  };
+  const auto transport = std::make_shared<elsewhere>();
+  cancellation stop;
+  client_options options;
+  options.retry.attempts = 1;
+  options.now = [] { return std::int64_t{0}; };
+  options.jitter = [] { return 0.0; };
+  options.trust = [](const std::string&) { return tls_trust{}; };
+  const auto error_of = [&] {
+    transport->asked.clear();
+    registry_client client{transport, {"registry.example", "a", false, {}, {}}, options, stop};
+    return client.manifest("1").error();
+  };
+  for (const std::string inner : {"127.0.0.1", "localhost", "[::1]", "169.254.169.254", "0.0.0.0",
+                                  "[::ffff:127.0.0.1]", "127.1", "[fe80::1]", "[fd00:ec2::254]"}) {
+    CAPTURE(inner);
+    transport->realm.clear();
+    transport->location = "https://" + inner + "/latest";
+    CHECK(error_of().code == errc::denied);
+    CHECK(transport->asked.size() == 2); // only the registry
+    transport->realm = "https://" + inner + "/token";
+    CHECK(error_of().code == errc::denied);
+    CHECK(transport->asked.size() == 1);
+  }
+  // A name is asked, for only its addresses tell, and what it answers is not told.
+  transport->realm.clear();
+  transport->location = "https://inner.example/";
+  CHECK(error_of().message().find("secret") == std::string::npos);
+  CHECK(transport->asked.back().sent_from == net_zone::anywhere);
+  transport->realm = "https://inner.example/token";
+  CHECK(error_of().message().find("secret") == std::string::npos);
+  CHECK(transport->asked.back().sent_from == net_zone::anywhere);
+  // The registry's own words are.
+  transport->realm.clear();
+  transport->location = "/elsewhere";
+  CHECK(error_of().message().find("more than 5 redirects") != std::string::npos);
+}

@@ -173,10 +173,11 @@ class fault_port final : public port {
     TANK_TRY(script_->enter("write_pod_file"));
     return inner_->write_pod_file(dir, name, text, uid, gid);
   }
-  result<void> check_host_path(const std::filesystem::path& path, host_path_type type,
-                               bool create) override {
-    TANK_TRY(script_->enter("check_host_path"));
-    return inner_->check_host_path(path, type, create);
+  result<std::filesystem::path> resolve_host_path(const std::filesystem::path& path,
+                                                  host_path_type type, bool create,
+                                                  const untrusted_directory& untrusted) override {
+    TANK_TRY(script_->enter("resolve_host_path"));
+    return inner_->resolve_host_path(path, type, create, untrusted);
   }
   result<std::vector<device_step>> probe_devices(const std::filesystem::path& dir) override {
     TANK_TRY(script_->enter("probe_devices"));

@@ -157,7 +157,7 @@ TEST_CASE("a file or a directory in the instance's own is seen") {
   const auto before = h.snapshot();
   for (const auto& path :
        {h.dirs.pod_runs() / "uid" / "shim.sock", h.dirs.pod_record("uid"),
-        h.dirs.pod_states() / "uid" / "main" / "upper" / "x", h.dirs.images() / "tmp" / "x"}) {
+        h.dirs.container_state("uid", "main") / "upper" / "x", h.dirs.images() / "tmp" / "x"}) {
     CAPTURE(path.string());
     plant_file(path);
     CHECK(left(h, before).find("+file " + path.string() + "\n") != std::string::npos);

@@ -59,3 +59,13 @@ TEST_CASE("directories get the mode that was asked for, whatever the umask") {
     CHECK((st.st_mode & 07777) == 0755);
   }
 }
+
+TEST_CASE("what a killed writer left is removed, and nothing else") {
+  const scratch s;
+  for (const auto* name : {".a.tmp12.0", ".b.c.tmp7.13", "a.tmp12.0", ".a.tmpx", ".tmp1", ".a.tmp"})
+    REQUIRE(write_new_file(s.dir / name, "x"));
+  remove_unfinished(s.dir);
+  CHECK(!std::filesystem::exists(s.dir / ".a.tmp12.0"));
+  CHECK(!std::filesystem::exists(s.dir / ".b.c.tmp7.13"));
+  CHECK(std::distance(std::filesystem::directory_iterator{s.dir}, {}) == 4);
+}

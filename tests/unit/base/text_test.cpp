@@ -50,3 +50,12 @@ TEST_CASE("percent escapes, and back") {
   for (const auto* wrong : {"%", "%4", "a%", "%4g", "%g4", "% 4"})
     CHECK_MESSAGE(percent_decode(wrong) == std::nullopt, wrong);
 }
+
+TEST_CASE("texts for messages are cut between characters") {
+  CHECK(shortened("abc", 3) == "abc");
+  CHECK(shortened("abcd", 3) == "abc...");
+  CHECK(shortened("aä", 2) == "a...");
+  CHECK(shortened("aä", 3) == "aä");
+  CHECK(shortened("ää", 3) == "ä...");
+  CHECK(shortened("x", 0) == "...");
+}

@@ -123,9 +123,11 @@ class following {
         texts_.push_back(e.text);
         changed_.notify_all();
       };
-      done_ = read_log(run, parser, give, &live).has_value() &&
-              follow_log(l.dirs, query, run, std::move(live), parser, give, stop_.get(), out_fd)
-                  .has_value();
+      done_ =
+          read_log(run, parser, give, &live).has_value() &&
+          follow_log(l.dirs, query, run, std::move(live), parser, give, stop_.get(), out_fd, [&] {
+            give({.text = "<lost>"});
+          }).has_value();
     }};
   }
   ~following() { stop(); }
@@ -183,6 +185,37 @@ TEST_CASE("following goes on through appends, a rotation, a restart and an edit 
   append(l.file("u2", "0.log"), line("eight"));
   CHECK(f.next() == "seven");
   CHECK(f.next() == "eight");
+  CHECK(f.stop());
+}
+
+TEST_CASE("following misses no line under rotation, and says where lines are gone") {
+  logs l;
+  l.write("u", "0.log", line("0"));
+  following f{l};
+  REQUIRE(f.next() == "0");
+  const auto rotate = [&](int keep) {
+    const auto name = [&](int n) {
+      return l.file("u", n == 0 ? "0.log" : "0.log." + std::to_string(n));
+    };
+    for (int n = keep; n > 0; --n)
+      if (fs::exists(name(n - 1))) fs::rename(name(n - 1), name(n));
+  };
+  // As many files as are written: each rotation may come while another is looked at.
+  constexpr int files = 300;
+  for (int i = 1; i <= files; ++i) {
+    rotate(files + 1);
+    l.write("u", "0.log", line(std::to_string(i)));
+  }
+  for (int i = 1; i <= files; ++i)
+    REQUIRE(f.next() == std::to_string(i));
+  // All that it knew goes at once.
+  const auto beside = l.temp.path() / "beside";
+  append(beside, line("last"));
+  for (const auto& e : fs::directory_iterator(l.file("u", "0.log").parent_path()))
+    if (e.path().filename() != "0.log") fs::remove(e.path());
+  fs::rename(beside, l.file("u", "0.log"));
+  CHECK(f.next() == "<lost>");
+  CHECK(f.next() == "last");
   CHECK(f.stop());
 }
 

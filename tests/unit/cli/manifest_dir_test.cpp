@@ -51,7 +51,7 @@ TEST_CASE("several pods of one manifest are split, and each can be deleted") {
   const auto again = apply_text(dir, manifest("a") + "---\n" + manifest("b"));
   CHECK(again->at(0).what == applied::unchanged);
   CHECK(again->at(1).what == applied::unchanged);
-  REQUIRE(delete_manifests(dir.path(), {"default/a"}));
+  REQUIRE(delete_manifests(dir.path(), {"default/a"}, {}));
   CHECK_FALSE(std::filesystem::exists(dir.path() / "a.yaml"));
   CHECK(std::filesystem::exists(dir.path() / "b.yaml"));
 }
@@ -63,23 +63,50 @@ TEST_CASE("a file that holds further pods is neither changed nor deleted") {
   const auto applied = apply_text(dir, manifest("a", "a:2"));
   REQUIRE(!applied);
   CHECK(applied.error().code == errc::conflict);
-  const auto deleted = delete_manifests(dir.path(), {"default/a"});
-  REQUIRE(!deleted);
-  CHECK(deleted.error().message().find("also holds pod/b") != std::string::npos);
+  const auto deleted = delete_manifests(dir.path(), {"default/a"}, {});
+  REQUIRE(deleted);
+  REQUIRE(deleted->at(0).why);
+  CHECK(deleted->at(0).why->message().find("also holds pod/b") != std::string::npos);
   CHECK(slurp(dir.path() / "both.yaml") == both);
-  CHECK(delete_manifests(dir.path(), {"default/a", "default/b"}));
+  CHECK(delete_manifests(dir.path(), {"default/a", "default/b"}, {}));
   CHECK_FALSE(std::filesystem::exists(dir.path() / "both.yaml"));
 }
 
-TEST_CASE("deleting what nobody holds names it and removes nothing") {
+TEST_CASE("deleting what nobody holds names it, and goes on with the others") {
   temp_dir dir;
-  append(dir.path() / "a.yaml", manifest("a"));
   append(dir.path() / ".hidden.yaml", manifest("h"));
   append(dir.path() / "x.yaml.bak", manifest("x"));
   for (const auto* key : {"default/h", "default/x", "default/no"}) {
-    const auto got = delete_manifests(dir.path(), {"default/a", key});
-    REQUIRE(!got);
-    CHECK(got.error().code == errc::not_found);
+    append(dir.path() / "a.yaml", manifest("a"));
+    const auto got = delete_manifests(dir.path(), {"default/a", key}, {});
+    REQUIRE(got);
+    REQUIRE(got->size() == 2);
+    CHECK_FALSE(got->at(0).why);
+    CHECK(got->at(1).why->code == errc::not_found);
+    CHECK_FALSE(std::filesystem::exists(dir.path() / "a.yaml"));
   }
-  CHECK(std::filesystem::exists(dir.path() / "a.yaml"));
+  CHECK(std::filesystem::exists(dir.path() / ".hidden.yaml"));
+}
+
+TEST_CASE("a pod that is kept by the last good version of a file goes with that file") {
+  temp_dir dir;
+  const auto broken = dir.path() / "broken.yaml";
+  append(broken, "kind: [");
+  append(dir.path() / "good.yaml", manifest("good"));
+  const auto held = [&](std::vector<std::string> keys, std::filesystem::path file) {
+    return [=](const std::string&) { return std::optional{held_file{file, keys, {}}}; };
+  };
+  const auto remove = [&](const kept_by& kept) {
+    return delete_manifests(dir.path(), {"default/a"}, kept).value().at(0);
+  };
+  CHECK(remove(held({"default/a", "default/b"}, broken)).why->code == errc::conflict);
+  // A file that can be read says itself what it holds.
+  CHECK(remove(held({"default/a"}, dir.path() / "good.yaml")).why->code == errc::not_found);
+  CHECK(remove(held({"default/a"}, "/etc/passwd")).why->code == errc::not_found);
+  CHECK(std::filesystem::exists(broken));
+  const auto gone = remove(held({"default/a"}, broken));
+  CHECK_FALSE(gone.why);
+  CHECK(gone.broken == broken);
+  CHECK_FALSE(std::filesystem::exists(broken));
+  CHECK(std::filesystem::exists(dir.path() / "good.yaml"));
 }

@@ -107,6 +107,12 @@ TEST_CASE("a wrong word comes with the one that was meant, or with all there are
   CHECK(said({"ps", "-o", "xml"}) == "tank: --output: must be table, wide, json, yaml or name, not "
                                      "'xml' (see: tank ps --help)\n");
   CHECK(said({"ps", "-o"}) == "tank: --output needs a value (see: tank ps --help)\n");
+  CHECK(said({"ps", "-o", "json", "-o", "yaml"}) ==
+        "tank: --output is given more than once (see: tank ps --help)\n");
+  CHECK(said({"--run-dir", "", "ps"}) ==
+        "tank: --run-dir: the path is empty (an unset variable?) (see: tank --help)\n");
+  CHECK(said({"get", "files", "web"}) ==
+        "tank: a NAME is for pods, not for files (see: tank get --help)\n");
   CHECK(said({"image"}) == "tank: a command is missing: one of pull, import, load, save, list, "
                            "inspect, rm, prune, verify (see: tank image --help)\n");
 }
@@ -196,6 +202,29 @@ TEST_CASE("apply and delete change the watch directory and say so") {
   CHECK(one_line(s.err.str()));
 }
 
+TEST_CASE("apply takes several files, and directories of them") {
+  session s;
+  const auto one = s.file("web.yaml", web);
+  auto text = web;
+  text.replace(text.find("web"), 3, "db");
+  std::filesystem::create_directory(s.dir.path() / "many");
+  const auto two = s.file("many/b.yaml", text);
+  s.file("many/a.yaml", web + "  frob: 1\n");
+  s.file("many/readme.txt", "no manifest");
+  CHECK(s.tank({"apply", "-f", one, "-f", two}) == exit_ok);
+  CHECK(s.out.str() == "pod/web applied\npod/db applied\n");
+  CHECK(s.tank({"delete", "db", "none", "web"}) == exit_failed);
+  CHECK(s.out.str() == "pod/db deleted\npod/web deleted\n");
+  CHECK(one_line(s.err.str()));
+  // What is wrong with one is told, and the next is applied.
+  CHECK(s.tank({"apply", "-f", (s.dir.path() / "many").string()}) == exit_failed);
+  CHECK(s.err.str().find("spec.frob") != std::string::npos);
+  CHECK(s.out.str() == "pod/db applied\n");
+  std::filesystem::create_directory(s.dir.path() / "none");
+  CHECK(s.tank({"apply", "-f", (s.dir.path() / "none").string()}) == exit_failed);
+  CHECK(one_line(s.err.str()));
+}
+
 TEST_CASE("output that cannot be written is a failure") {
   session s;
   s.out.setstate(std::ios::badbit);
@@ -268,4 +297,23 @@ TEST_CASE("logs needs no daemon, and names of pods lead nowhere else") {
   CHECK(s.out.str() == "T three\n");
   for (const auto* name : {"../x", "a/../b", "", "..", "a b", "pod/"})
     CHECK(s.tank({"logs", name}) != exit_ok);
+}
+
+TEST_CASE(
+    "image prune --all spares the images that manifests name, and stops where it cannot tell") {
+  session s;
+  const auto tar = s.file("empty.tar", "");
+  for (const auto* name : {"a:1", "localhost/other:1"})
+    REQUIRE_MESSAGE(s.tank({"image", "import", tar, name}) == exit_ok, s.err.str());
+  std::filesystem::create_directories(s.dir.path() / "MANIFEST");
+  s.file("MANIFEST/web.yaml", web);
+  const auto broken = s.file("MANIFEST/broken.yaml", "apiVersion: v1\nkind: Pod\n");
+  CHECK(s.tank({"image", "prune", "--all"}) == exit_failed);
+  CHECK(one_line(s.err.str()));
+  CHECK(s.err.str().find("broken.yaml") != std::string::npos);
+  std::filesystem::remove(broken);
+  CHECK(s.tank({"image", "prune", "--all"}) == exit_ok);
+  CHECK(s.out.str().find("localhost/other:1 removed") != std::string::npos);
+  CHECK(s.tank({"image", "list", "-o", "name"}) == exit_ok);
+  CHECK(s.out.str() == "docker.io/library/a:1\n");
 }

@@ -161,14 +161,14 @@ TEST_CASE("a document of nothing but errors is given up") {
   CHECK(got.found.back().reason == "too many errors: the rest was not read");
 }
 
-TEST_CASE("a list of a hundred thousand empty objects does not fill the memory") {
+TEST_CASE("a list of empty objects without end does not fill the memory") {
   node::sequence nulls(200'000);
   node root{node::mapping{{"spec", {}, node{node::mapping{{"volumes", {}, node{nulls}}}}}}};
   const auto got = decode(root);
   REQUIRE(got.found.size() == 1);
-  CHECK(got.found[0].field == "spec.volumes[100000]");
-  CHECK(got.found[0].reason == "there are more than 100000 objects");
-  CHECK(got.pod.spec.volumes.size() == 100'000);
+  CHECK(got.found[0].field == "spec.volumes[20000]");
+  CHECK(got.found[0].reason == "there are more than 20000 objects");
+  CHECK(got.pod.spec.volumes.size() == 20'000);
 }
 
 TEST_CASE("a finding in a file points at its line and column") {

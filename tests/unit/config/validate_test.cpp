@@ -228,6 +228,10 @@ const broken table[] = {
      "Required value"},
     {"volumes: [{name: a, emptyDir: {sizeLimit: -1}}]", "", "spec.volumes[0].emptyDir.sizeLimit",
      "Forbidden: SizeLimit field must be a valid resource quantity"},
+    {"volumes: [{name: a, emptyDir: {mode: 02000}}]", "", "spec.volumes[0].emptyDir.mode",
+     "Invalid value: 1024: must be a number between 0 and 01777"},
+    {"volumes: [{name: a, emptyDir: {mode: -1}}]", "", "spec.volumes[0].emptyDir.mode",
+     "Invalid value: -1: must be"},
     {"volumes: [{name: a, emptyDir: {medium: Disk}}]", "", "spec.volumes[0].emptyDir.medium",
      "Unsupported value: \"Disk\""},
     {"volumes: [{name: a, configMap: {name: c, defaultMode: 01000}}]", "",
@@ -331,6 +335,14 @@ TEST_CASE("names and labels of a pod are checked") {
   expect(manifest("", "", "name: " + std::string(254, 'a')), "metadata.name", "Invalid value:");
   expect(manifest("", "", "name: a, namespace: ../b"), "metadata.namespace", "Invalid value:");
   expect(manifest("", "", "name: a, uid: ../../b"), "metadata.uid", "Invalid value:");
+  expect(manifest("", "", "name: a, uid: a_b"), "metadata.uid",
+         "Invalid value: \"a_b\": must not contain '_'");
+  expect(manifest("", "", "name: " + std::string(211, 'a')), "metadata.name",
+         "Invalid value: \"" + std::string(211, 'a') + "\": must be no more than 210 characters");
+  expect(
+      manifest("", "", "namespace: " + std::string(63, 'n') + ", name: " + std::string(155, 'a')),
+      "metadata.name", "Invalid value:");
+  CHECK(findings(manifest("", "", "name: " + std::string(210, 'a'))).empty());
   expect(manifest("", "", "name: a, labels: {a/b/c: d}"), "metadata.labels",
          "Invalid value: \"a/b/c\": a qualified name must consist of");
   expect(manifest("", "", "name: a, labels: {/c: d}"), "metadata.labels",
@@ -376,6 +388,7 @@ TEST_CASE("what the rules allow is not refused") {
                          [](const auto& d) { return d.level == config::severity::error; });
   };
   CHECK(errors(manifest("", "")) == 0);
+  CHECK(errors(manifest("volumes: [{name: a, emptyDir: {mode: 01777}}]", "")) == 0);
   CHECK(errors(manifest("volumes: [{name: a}]", "volumeMounts: [{name: a, mountPath: /a}]")) == 0);
   CHECK(errors(manifest("", "env: [{name: my.env-name, value: '1'}, {name: 1A, value: ''}]")) == 0);
   CHECK(errors(manifest("os: {name: linux}", "lifecycle: {stopSignal: SIGRTMIN+3}")) == 0);

@@ -107,6 +107,14 @@ TEST_CASE("the index's image for the host is taken, with the best variant") {
         "cannot find image for 'linux/s390x': the index holds only linux/amd64/v3, linux/amd64, "
         "linux/arm/v5, linux/arm/v7, linux/arm64");
   CHECK(pick(index_text(entry(type)), {"linux", "amd64", ""}) == "/");
+  // Some builders write "unknown" for an image, too, beside its attestations.
+  const auto unknown = R"(,"platform":{"os":"unknown","architecture":"unknown"})";
+  const std::string attestation =
+      entry(type, std::string{unknown} +
+                      R"(,"annotations":{"vnd.docker.reference.type":"attestation-manifest"})");
+  CHECK(pick(index_text(entry(type, unknown) + "," + attestation), {"linux", "amd64", ""}) ==
+        "unknown/unknown");
+  CHECK(pick(index_text(attestation), {"linux", "amd64", ""}).starts_with("cannot find image"));
   CHECK(pick(index_text(""), {"linux", "amd64", ""}).starts_with("cannot find image"));
 }
 
@@ -156,4 +164,16 @@ TEST_CASE("what is written is read back equal") {
   image_manifest m{{std::string{media::config}, digest_of("c"), 3, {}, {}},
                    {{std::string{media::layer}, digest_of("l"), 5, {}, {}}}};
   CHECK(std::get<image_manifest>(parse_document(to_json(m), media::manifest, {}).value()) == m);
+}
+
+TEST_CASE("documents of many little values are refused, and errors do not quote them") {
+  std::string many = "[";
+  for (int i = 0; i < 600'000; ++i)
+    many += "[],";
+  const auto refused = parse_document(many + "[]]", {}, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::limit);
+  const auto wrong = parse_document("{\"a\": \"" + std::string(100'000, 's') + "\x01\"}", {}, {});
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().message() == "cannot read 'manifest': it is not proper JSON, at byte 100008");
 }

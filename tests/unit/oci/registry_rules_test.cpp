@@ -1,3 +1,4 @@
+#include "oci/net_zone.hpp"
 #include "oci/registry_rules.hpp"
 
 #include "oci/pull_totals.hpp"
@@ -185,4 +186,24 @@ TEST_CASE("progress of layers adds up") {
   CHECK(t.layers().size() == 2);
   CHECK(t.here() == 1);
   CHECK(t.text("web") == "pulling image 'web': 3.5 of 4.0 MiB");
+}
+
+TEST_CASE("addresses of this machine and of its link are known in every guise") {
+  for (const auto* text :
+       {"127.0.0.1", "127.255.0.9", "0.0.0.0", "0", "127.1", "0x7f.1", "2130706433", "017700000001",
+        "localhost", "a.localhost", "localhost.", "[::1]", "::1", "::", "[::ffff:127.0.0.1]",
+        "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"})
+    CHECK_MESSAGE(zone_of(text) == net_zone::loopback, text);
+  for (const auto* text :
+       {"169.254.169.254", "169.254.0.1", "[fe80::1]", "fe80::1%eth0", "febf::1",
+        "::ffff:169.254.169.254", "fd00:ec2::254", "168.63.129.16", "100.100.100.200",
+        "192.0.0.192", "224.0.0.1", "255.255.255.255", "ff02::1"})
+    CHECK_MESSAGE(zone_of(text) == net_zone::link_local, text);
+  for (const auto* text : {"10.0.0.1", "192.168.1.1", "1.1.1.1", "[2001:db8::1]", "fd00::1",
+                           "registry.example", "localhost.example", "notlocalhost", "fec0::1"})
+    CHECK_MESSAGE(zone_of(text) == net_zone::anywhere, text);
+  CHECK(may_send(net_zone::loopback, net_zone::loopback));
+  CHECK(may_send(net_zone::loopback, net_zone::anywhere));
+  CHECK_FALSE(may_send(net_zone::loopback, net_zone::link_local));
+  CHECK_FALSE(may_send(net_zone::anywhere, net_zone::loopback));
 }

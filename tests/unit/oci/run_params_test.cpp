@@ -50,6 +50,10 @@ TEST_CASE("the container's variables override the image's, each name once") {
   const pairs env = {{"B", "mine"}, {"D", "4"}, {"D", "5"}};
   CHECK(merge_run_params(with_env(env), env, i).value().env ==
         list{"A=2", "B=mine", "C=x=y", "D=5", path_default});
+  for (const auto* none : {"PATH", "PATH=", "A=1"}) {
+    i.env = {none};
+    CHECK(merge_run_params({}, {}, i).value().env.back() == path_default);
+  }
   i.env = {"PATH=/image"};
   CHECK(merge_run_params({}, {}, i).value().env == list{"PATH=/image"});
   const pairs own = {{"PATH", ""}};
@@ -89,7 +93,7 @@ TEST_CASE("directory and signal come from the manifest, else the image, else the
   CHECK(!r.cwd_from_image);
   CHECK(r.stop_signal == "SIGTERM");
   i.working_dir = "srv";
-  i.stop_signal = "SIGQUIT";
+  i.stop_signal = "sigQuit"; // as builders take it
   r = merge_run_params(c, {}, i).value();
   CHECK(r.cwd == "/srv");
   CHECK(r.cwd_from_image);
@@ -100,4 +104,32 @@ TEST_CASE("directory and signal come from the manifest, else the image, else the
   CHECK(r.cwd == "/mine");
   CHECK(!r.cwd_from_image);
   CHECK(r.stop_signal == "SIGUSR1");
+}
+
+TEST_CASE("arguments and variables have a measure, whoever brings them") {
+  const auto limit = [](const config::container& c, const pairs& env, const image_config& i) {
+    const auto r = merge_run_params(c, env, i);
+    return !r && r.error().code == errc::limit;
+  };
+  image_config i;
+  i.cmd = {"x"};
+  pairs env = {{"A", std::string(1000, 'a')}};
+  for (char c = 'B'; c <= 'Z'; ++c) {
+    const std::string before = "$(" + std::string{static_cast<char>(c - 1)} + ")";
+    env.push_back({std::string{c}, before + before});
+  }
+  CHECK(limit(with_env(env), env, i));
+  // What comes from a ConfigMap is known here only.
+  const pairs data = {{"A", std::string(1'000'000, 'a')}};
+  auto c = with_env(data);
+  c.env[0].value_from.emplace();
+  c.args = {"$(A)$(A)"};
+  CHECK_FALSE(limit(c, data, i));
+  c.args.insert(c.args.end(), 3, "$(A)$(A)");
+  CHECK(limit(c, data, i));
+  i.env.assign(7, "B=" + std::string(1'000'000, 'b'));
+  CHECK(limit({}, {}, i));
+  i.env.clear();
+  i.entrypoint.assign(7, std::string(1'000'000, 'b'));
+  CHECK(limit({}, {}, i));
 }

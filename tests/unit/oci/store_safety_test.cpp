@@ -354,11 +354,53 @@ TEST_CASE("removing while others add takes the name, and leaves the rest to a pr
   CHECK(images.prune(false)->layers == 1);
 }
 
+namespace {
+
+/// An image as a pull leaves it.
+image pulled(const room& r, const std::string& name) {
+  auto made = r.import(name, one_file(name));
+  auto record = read_record(r.layout(), made.name).value();
+  record.pulled = true;
+  put(r.layout().ref(made.name), to_json(record));
+  return made;
+}
+
+} // namespace
+
+TEST_CASE(
+    "what a manifest names stays, also while no pod of it runs; what was imported, for ever") {
+  room r;
+  std::vector<std::string> manifests{"named:1"};
+  bool readable = true;
+  r.options.named_by_manifests = [&]() -> result<std::vector<std::string>> {
+    if (!readable) return fail(errc::invalid, "read", "web.yaml", "broken");
+    return manifests;
+  };
+  for (const auto* name : {"named:1", "pinned:1", "gone:1"})
+    (void)pulled(r, name);
+  (void)r.import("localhost/only:1", one_file("only"));
+  const auto pin = r.open().resolve("pinned:1")->manifest_digest;
+  manifests.push_back("pinned:2@" + pin);
+  const auto full = [] { return 99u; };
+  readable = false;
+  CHECK_FALSE(r.open().relieve({90, 80}, full));
+  CHECK(r.open().prune(true).error().message().find("web.yaml") != std::string::npos);
+  CHECK(r.open().prune(false));
+  CHECK(r.open().list()->size() == 4);
+  readable = true;
+  CHECK(r.open().relieve({90, 80}, full)->images ==
+        std::vector<std::string>{"docker.io/library/gone:1"});
+  CHECK(r.open().relieve({90, 80}, full)->images.empty());
+  CHECK(r.open().prune(true)->images == std::vector<std::string>{"localhost/only:1"});
+  manifests.clear();
+  CHECK(r.open().relieve({90, 80}, full)->images.size() == 2);
+}
+
 TEST_CASE("room is made from the longest unused image on, until the low mark, sparing pods") {
   room r;
   std::map<std::string, image> made;
   for (const auto* name : {"a:1", "b:1", "c:1", "d:1"})
-    made[name] = r.import(name, one_file(name));
+    made[name] = pulled(r, name);
   std::int64_t at = 1000;
   for (const auto* name : {"b:1", "a:1", "d:1", "c:1"}) { // the order of their last use
     const timespec times[2] = {{++at, 0}, {at, 0}};
@@ -388,5 +430,62 @@ TEST_CASE("asking for an image puts it behind the others in the order of removal
   CHECK(st.st_mtim.tv_sec > 1);
   CHECK(eviction_order({{"x", 5, {}}, {"y", 3, {"/l"}}, {"z", 4, {}}}, {}) ==
         std::vector<std::string>{"y", "z", "x"});
-  CHECK(eviction_order({{"x", 5, {}}, {"y", 3, {"/l"}}}, {"/l"}) == std::vector<std::string>{"x"});
+  CHECK(eviction_order({{"x", 5, {}}, {"y", 3, {"/l"}}}, {.in_use = {"/l"}}) ==
+        std::vector<std::string>{"x"});
+  CHECK(eviction_order({{"x", 5, {}}, {"y", 3, {}}}, {.asked_since_ns = 5}) ==
+        std::vector<std::string>{"y"});
+  CHECK(eviction_order({{"x", 5, {}}, {"y", 3, {}, true}}, {.only_copies = true}) ==
+        std::vector<std::string>{"y"});
+  CHECK(eviction_order({{"x", 5, {}}, {"y", 3, {}, true}}, {.named = {"y"}}) ==
+        std::vector<std::string>{"x"});
+}
+
+TEST_CASE("a name is given only to layers that its blobs have made, and verify finds others") {
+  room r;
+  const auto mine = one_file("mine");
+  const auto secret = one_file("secret");
+  (void)r.import("private:1", secret);
+  (void)r.import("mine:1", mine);
+  auto record = read_record(r.layout(), named("mine:1").to_string()).value();
+  record.layers[0].diff_id = digest_of(secret);
+  {
+    auto session = ingest::begin(r.layout(), r.options).value();
+    const auto done = session.commit(record);
+    REQUIRE_FALSE(done);
+    CHECK(done.error().code == errc::corrupt);
+  }
+  CHECK(r.open().verify(true).value().empty());
+  // As an earlier version may have left it.
+  put(r.layout().ref(record.name), to_json(record));
+  CHECK(slurp(r.open().resolve("mine:1").value().layers[0] / "etc/conf") == "secret");
+  const auto found = r.open().verify(false).value();
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].image == record.name);
+  CHECK(found[0].cause == "it unpacks to " + digest_of(mine).to_string());
+  CHECK(r.open().resolve("mine:1").error().code == errc::not_found);
+  CHECK(r.open().resolve("private:1"));
+}
+
+TEST_CASE("a layer that is repaired from one blob is still known to be of its other ones") {
+  room r;
+  const auto tar = one_file("x");
+  const auto plain = r.import("plain:1", tar);
+  (void)r.import("packed:1", compressed(tar));
+  put(plain.layers[0] / "etc/conf", "changed");
+  CHECK(r.open().verify(false).value().size() == 2);
+  (void)r.import("packed:2", compressed(tar));
+  CHECK(r.open().verify(true).value().empty());
+}
+
+TEST_CASE("of a layer that comes twice, the topmost is what a container gets") {
+  room r;
+  const auto a = tar_builder{}.dir("d").file("d/f", "a").file("only-a", "1").bytes();
+  const auto b = tar_builder{}.dir("d").file("d/f", "b").file("d/.wh.g").bytes();
+  const auto loaded = r.open().load(r.archive("a.tar", "a:1", {a, b, a}), nullptr);
+  REQUIRE_MESSAGE(loaded, loaded.error().message());
+  const auto& layers = loaded->at(0).layers;
+  REQUIRE(layers.size() == 2);
+  CHECK(slurp(layers[0] / "d/f") == "b");
+  CHECK(slurp(layers[1] / "d/f") == "a");
+  CHECK(r.open().inspect("a:1").value().layers.size() == 3);
 }

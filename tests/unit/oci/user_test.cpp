@@ -58,7 +58,7 @@ struct layers {
     REQUIRE(::setxattr((list[layer] / name).c_str(), "user.overlay.opaque", "y", 1, 0) == 0);
   }
   [[nodiscard]] std::string read(const char* path) const {
-    const auto text = layer_view::open(list).value().read(path, 1000);
+    const auto text = layer_view{list}.read(path, 1000);
     return text ? *text : "error " + std::to_string(text.error().sys);
   }
 };

@@ -281,6 +281,11 @@ TEST_CASE("grace 0 kills at once, the manifest's 1 becomes kubelet's 2 seconds")
   CHECK(effective_grace(30s, 0s) == 0s);
   CHECK(effective_grace(30s, 1s) == 1s);
   CHECK(effective_grace(30s, -4s) == 0s);
+  // What a manifest may ask for: in nanoseconds it would overflow, and mean a kill at once.
+  for (const std::int64_t many : {std::int64_t{9'300'000'000}, INT64_MAX}) {
+    CHECK(effective_grace(std::chrono::seconds{many}, {}) == most_grace);
+    CHECK(effective_grace(30s, std::chrono::seconds{many}) == most_grace);
+  }
   play p;
   p.go(st::running);
   CHECK(p.on(run::stop{0s}) == "kill 0; arm 0 10s");

@@ -33,7 +33,6 @@ struct world {
     directories d;
     d.state_dir = root;
     d.run_dir = root / run;
-    d.pod_state_dir = root / (run + "-pods");
     return d;
   }
   [[nodiscard]] std::shared_ptr<id_ranges> instance(const std::string& run,

@@ -33,14 +33,14 @@ TEST_CASE("a plain pod: private root over shared layers, its own names, its own 
   REQUIRE(root.size() == 1);
   CHECK(root[0].lower ==
         std::vector<std::filesystem::path>{"/s/layers/top", "/s/layers/base"}); // top first
-  CHECK(root[0].upper == "/s/pods/u-1/main/upper");
-  CHECK(root[0].work == "/s/pods/u-1/main/work");
-  CHECK(in.upper_dir == "/s/pods/u-1/main");
+  CHECK(root[0].upper == w.dirs.container_state("u-1", "main") / "upper");
+  CHECK(root[0].work == w.dirs.container_state("u-1", "main") / "work");
+  CHECK(in.upper_dir == w.dirs.container_state("u-1", "main"));
   CHECK(in.plan.container == "main");
   CHECK(in.plan.new_pid_ns);
   CHECK(in.plan.attempt == 0);
   CHECK(in.plan.log.path == "/l/pods/default_web_u-1/main/2.log");
-  CHECK(shared.etc_dir == "/r/pods/u-1/etc");
+  CHECK(shared.etc_dir == w.dirs.pod_etc("u-1"));
   CHECK(shared.etc.hostname == "web\n");
   CHECK(shared.etc.hosts.ends_with("127.0.0.1\tweb\n"));
   CHECK(shared.etc.resolv_conf == "search example.org\nnameserver 10.0.0.1\n");
@@ -72,7 +72,7 @@ TEST_CASE("the steps: root first, etc files bound before the pivot, masks after 
   CHECK(pivoted);
   const auto binds = all<kernel::bind_step>(in);
   REQUIRE(binds.size() == 3);
-  CHECK(binds[0].source == "/r/pods/u-1/etc/hosts");
+  CHECK(binds[0].source == w.dirs.pod_etc("u-1") / "hosts");
   CHECK(binds[0].target == "/etc/hosts");
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("volumes become binds, the shallow ones first; each is made or checked
   const auto in = w.plan().value();
   const auto binds = all<kernel::bind_step>(in);
   REQUIRE(binds.size() == 5);
-  CHECK(binds[3] == kernel::bind_step{.source = "/s/pods/u-1/volumes/scratch",
+  CHECK(binds[3] == kernel::bind_step{.source = w.dirs.volume_state("u-1", "scratch"),
                                       .target = "/data",
                                       .recursive = true,
                                       .flags = MS_NODEV});
@@ -105,7 +105,7 @@ TEST_CASE("volumes become binds, the shallow ones first; each is made or checked
                                       .read_only = true,
                                       .recursive = true,
                                       .flags = MS_NODEV});
-  CHECK(in.empty_dirs == std::vector<empty_dir>{{"/s/pods/u-1/volumes/scratch", 0777, 0}});
+  CHECK(in.empty_dirs == std::vector<empty_dir>{{w.dirs.volume_state("u-1", "scratch"), 0777, 0}});
   CHECK(in.host_paths == std::vector<host_path>{{"deep", "/srv/deep", "Directory"}});
 }
 
@@ -146,7 +146,8 @@ TEST_CASE("groups: the primary one, the image's, the pod's, each once; fsGroup o
   auto in = w.plan().value();
   CHECK(in.plan.process.gid == 50);
   CHECK(in.plan.process.groups == std::vector<std::uint32_t>{50, 8, 20, 30, 40});
-  CHECK(in.empty_dirs == std::vector<empty_dir>{{"/s/pods/u-1/volumes/scratch", 02777, 0, 40}});
+  CHECK(in.empty_dirs ==
+        std::vector<empty_dir>{{w.dirs.volume_state("u-1", "scratch"), 02777, 0, 40}});
 
   w.pod.spec.security_context->supplemental_groups_policy = "Strict";
   w.context().run_as_group = 60;
@@ -307,8 +308,8 @@ TEST_CASE("two containers: each its own layer, log and cgroup; the sandbox is pl
   w.dirs.cgroups = {cgroup_version::v2, {{{"memory"}, "/c", "/c/tank"}}};
   const auto first = w.plan(0).value();
   const auto side = w.plan(1).value();
-  CHECK(first.upper_dir == "/s/pods/u-1/main");
-  CHECK(side.upper_dir == "/s/pods/u-1/side");
+  CHECK(first.upper_dir == w.dirs.container_state("u-1", "main"));
+  CHECK(side.upper_dir == w.dirs.container_state("u-1", "side"));
   CHECK(side.plan.container == "side");
   CHECK(side.plan.log.path == "/l/pods/default_web_u-1/side/2.log");
   REQUIRE(side.cgroup);
@@ -327,7 +328,7 @@ TEST_CASE("each attempt of a container has its number and a log of its own") {
   const auto in = w.plan().value();
   CHECK(in.plan.attempt == 3);
   CHECK(in.plan.log.path == "/l/pods/default_web_u-1/main/5.log"); // after 2 runs of the pod
-  CHECK(in.upper_dir == "/s/pods/u-1/main");
+  CHECK(in.upper_dir == w.dirs.container_state("u-1", "main"));
 }
 
 TEST_CASE("hostUsers: false: others' files are mapped, the pod's own belong to its root") {

@@ -134,11 +134,20 @@ TEST_CASE("kernel parameters: the safe ones, however they are spelt, and no othe
 
 TEST_CASE("limits do not depend on what Tank was started with, beyond what it may give") {
   kernel::host_facts host;
-  CHECK(default_rlimits(host) == std::vector<kernel::rlimit_spec>{{RLIMIT_NOFILE, 1024, 524288},
-                                                                  {RLIMIT_CORE, 0, RLIM_INFINITY}});
+  const auto first_two = [&] {
+    auto all = default_rlimits(host);
+    REQUIRE(all.size() == 5);
+    CHECK(all[2] == kernel::rlimit_spec{RLIMIT_SIGPENDING, 4096, 4096});
+    CHECK(all[3] == kernel::rlimit_spec{RLIMIT_MSGQUEUE, 409'600, 409'600});
+    CHECK(all[4] == kernel::rlimit_spec{RLIMIT_MEMLOCK, 4'194'304, 4'194'304});
+    all.resize(2);
+    return all;
+  };
+  CHECK(first_two() == std::vector<kernel::rlimit_spec>{{RLIMIT_NOFILE, 1024, 524288},
+                                                        {RLIMIT_CORE, 0, RLIM_INFINITY}});
   host.max_open_files = 20000;
   host.max_core = 5;
-  CHECK(default_rlimits(host) ==
+  CHECK(first_two() ==
         std::vector<kernel::rlimit_spec>{{RLIMIT_NOFILE, 1024, 20000}, {RLIMIT_CORE, 0, 5}});
   host.max_open_files = 100;
   CHECK(default_rlimits(host)[0] == kernel::rlimit_spec{RLIMIT_NOFILE, 100, 100});

@@ -1,5 +1,8 @@
 // A pod of one container: its whole run by events.
+#include "pod/container_end.hpp"
 #include "tests/unit/pod/run_play.hpp"
+
+#include <cerrno>
 
 using namespace tank;
 using namespace tank::testing;
@@ -95,6 +98,34 @@ TEST_CASE("a container that fails before its first instruction is a failed bring
   CHECK(run.how.reason == "StartError");
   run = end_by(end_of(outcome::exited, 0), true);
   CHECK(run.why.cause == stop_cause::bring_up_failed);
+}
+
+TEST_CASE("what the host had not enough of is no failure of the pod") {
+  using namespace std::chrono_literals;
+  for (const int sys : {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOBUFS}) {
+    auto end = end_of(outcome::failed);
+    end.started_ns = 0;
+    end.why = fail_errno(sys, "make", "it").value();
+    CHECK(reason_of(end).cause == stop_cause::host_shortage);
+    CHECK(exit_of(end).reason == "HostShortage");
+    for (const auto policy :
+         {restart_policy::never, restart_policy::on_failure, restart_policy::always}) {
+      pod_view pod;
+      pod.policy = policy;
+      pod.profile = backoff_profile{.base = 10s};
+      pod.containers.push_back({.state = container_state::ended, .end = &end});
+      const auto orders = plan_pod(pod, {});
+      REQUIRE(orders.size() == 1);
+      const auto* again = std::get_if<order::run_again>(&orders[0]);
+      REQUIRE(again != nullptr);
+      CHECK(again->delay == 10s);
+    }
+    end.out_of_memory = true; // the pod's own limit
+    CHECK(reason_of(end).cause == stop_cause::bring_up_failed);
+    end.out_of_memory = false;
+    end.started_ns = 1; // it ran: whatever broke then
+    CHECK(reason_of(end).cause != stop_cause::host_shortage);
+  }
 }
 
 TEST_CASE("without an image the run is over at once, and says what is wrong with it") {

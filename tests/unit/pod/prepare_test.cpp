@@ -44,9 +44,9 @@ class disk_port final : public testing::cgroup_recorder {
                               std::uint32_t, std::uint32_t) override {
     return kernel::write_pod_file(dir, name, text, ::geteuid(), ::getegid());
   }
-  result<void> check_host_path(const fs::path& path, kernel::host_path_type type,
-                               bool create) override {
-    return kernel::check_host_path(path, type, create);
+  result<fs::path> resolve_host_path(const fs::path& path, kernel::host_path_type type, bool create,
+                                     const kernel::untrusted_directory& untrusted) override {
+    return kernel::resolve_host_path(path, type, create, untrusted);
   }
   result<kernel::seccomp_filter> compile_filter(const kernel::seccomp_request& wanted) override {
     filters.push_back(wanted);
@@ -65,21 +65,24 @@ TEST_CASE("hostPath types: each finds its own kind, makes what it may, refuses t
   std::ofstream(root / "file") << "x";
   disk_port port;
   const auto check = [&](const char* path, const char* type) {
-    return check_host_path({"data", root / path, type}, port);
+    return resolve_host_path({"data", root / path, type}, port, nullptr);
   };
   CHECK(check("dir", ""));
   CHECK(check("dir", "Directory"));
   CHECK(check("dir", "DirectoryOrCreate"));
   CHECK(check("file", "File"));
   CHECK(check("file", "FileOrCreate"));
-  CHECK(check_host_path({"null", "/dev/null", "CharDevice"}, port));
+  CHECK(resolve_host_path({"null", "/dev/null", "CharDevice"}, port, nullptr) == "/dev/null");
   for (const char* type : {"Directory", "DirectoryOrCreate", "Socket", "CharDevice", "BlockDevice"})
     CHECK_FALSE(check("file", type));
   for (const char* type : {"File", "FileOrCreate", "Socket"})
     CHECK_FALSE(check("dir", type));
-  for (const char* type : {"", "Directory", "File", "Socket", "CharDevice", "BlockDevice"})
+  for (const char* type : {"Directory", "File", "Socket", "CharDevice", "BlockDevice"})
     CHECK(check("missing", type).error().code == errc::not_found);
-  CHECK(check("missing", "").error().message() ==
+  CHECK(check("any", "") == root / "any"); // as kubelet's runtimes do
+  CHECK(fs::is_directory(root / "any"));
+  CHECK(resolve_host_path({"data", "any", ""}, port, nullptr).error().code == errc::invalid);
+  CHECK(check("missing", "Directory").error().message() ==
         "cannot use hostPath of volume 'data' '" + (root / "missing").string() +
             "': No such file or directory (create it, or set type: DirectoryOrCreate)");
   CHECK(check("new/deep", "DirectoryOrCreate"));
@@ -88,6 +91,46 @@ TEST_CASE("hostPath types: each finds its own kind, makes what it may, refuses t
   CHECK(check("new/file", "FileOrCreate"));
   CHECK(fs::is_regular_file(root / "new/file"));
   CHECK(check("dir", "Nonsense").error().code == errc::invalid);
+  fs::remove_all(root);
+}
+
+TEST_CASE("class 3: a link that a pod may have planted leads the next pod nowhere") {
+  std::string name = (fs::temp_directory_path() / "tank-prepare-XXXXXX").string();
+  REQUIRE(::mkdtemp(name.data()) != nullptr);
+  const fs::path root = name;
+  directories dirs;
+  dirs.state_dir = root / "state";
+  fs::create_directories(dirs.state_dir);
+  fs::create_directories(root / "shared/deep");
+  fs::create_directories(root / "host/inner");
+  disk_port port;
+  given_paths given{dirs};
+  const auto resolve = [&](const fs::path& path, const char* type, given_paths* by) {
+    return resolve_host_path({"data", path, type, true}, port, by);
+  };
+  REQUIRE(resolve(root / "shared", "", &given));
+  fs::create_symlink(root / "host", root / "shared/x");
+  fs::create_symlink("../../host/inner", root / "shared/deep/y");
+  fs::create_symlink("shared/deep", root / "mine"); // of the host's administrator
+  given_paths next_daemon{dirs};
+  for (auto* by : {&given, &next_daemon}) {
+    for (const auto* path : {"shared/x/inner", "shared/x", "shared/deep/y", "mine/y"}) {
+      CAPTURE(path);
+      const auto refused = resolve(root / path, "DirectoryOrCreate", by);
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().code == errc::denied);
+      CHECK(refused.error().message().find("pods write to its directory") != std::string::npos);
+    }
+    CHECK_FALSE(resolve(root / "shared/x/made", "DirectoryOrCreate", by));
+    CHECK_FALSE(resolve(root / "shared/x/file", "FileOrCreate", by));
+    CHECK(resolve(root / "mine", "Directory", by) == root / "shared/deep");
+  }
+  CHECK_FALSE(fs::exists(root / "host/made"));
+  CHECK_FALSE(fs::exists(root / "host/file"));
+  // Without account of what pods write to, the link is as good as the host's.
+  CHECK(resolve(root / "shared/x/inner", "Directory", nullptr) == root / "host/inner");
+  REQUIRE(::chmod((root / "shared").c_str(), 0777) == 0);
+  CHECK_FALSE(resolve(root / "shared/x/inner", "Directory", nullptr)); // anybody's, then
   fs::remove_all(root);
 }
 
@@ -271,13 +314,14 @@ TEST_CASE("a launch is prepared: directories, etc files") {
   ::umask(before);
   REQUIRE_MESSAGE(made.has_value(), made.error().message());
   const auto run = w.dirs.pod_run("u-1");
-  CHECK(w.text(run / "etc/hostname") == "web\n");
-  CHECK(w.text(run / "etc/hosts").find("web") != std::string::npos);
-  CHECK(w.text(run / "etc/resolv.conf").find("nameserver 10.0.0.1") != std::string::npos);
-  CHECK(w.mode(run / "etc/hosts") == 0644);
+  const auto etc = w.dirs.pod_etc("u-1");
+  CHECK(w.text(etc / "hostname") == "web\n");
+  CHECK(w.text(etc / "hosts").find("web") != std::string::npos);
+  CHECK(w.text(etc / "resolv.conf").find("nameserver 10.0.0.1") != std::string::npos);
+  CHECK(w.mode(etc / "hosts") == 0644);
   CHECK(w.mode(run) == 0700);
-  CHECK(fs::is_directory(w.dirs.pod_state("u-1") / "main/upper"));
-  CHECK(w.mode(w.dirs.pod_state("u-1") / "volumes/data") == 0777);
+  CHECK(fs::is_directory(w.dirs.container_state("u-1", "main") / "upper"));
+  CHECK(w.mode(w.dirs.volume_state("u-1", "data")) == 0777);
   CHECK(made->plan.log.path == w.dirs.pod_log("default", "web", "u-1") / "main/2.log");
   CHECK(fs::is_directory(made->plan.log.path.parent_path()));
   CHECK(made->plan.log.max_bytes == 4096);
@@ -287,17 +331,17 @@ TEST_CASE("a launch is prepared: directories, etc files") {
 TEST_CASE("a second run starts from a clean layer, and keeps the emptyDir") {
   launch_world w;
   REQUIRE(w.launch().has_value());
-  std::ofstream(w.dirs.pod_state("u-1") / "main/upper/dirt") << "x";
-  std::ofstream(w.dirs.pod_state("u-1") / "volumes/data/kept") << "x";
+  std::ofstream(w.dirs.container_state("u-1", "main") / "upper/dirt") << "x";
+  std::ofstream(w.dirs.volume_state("u-1", "data") / "kept") << "x";
   const auto again = w.launch(1); // the first was never cleaned
   REQUIRE_MESSAGE(again.has_value(), again.error().message());
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main/upper/dirt"));
-  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+  CHECK_FALSE(fs::exists(w.dirs.container_state("u-1", "main") / "upper/dirt"));
+  CHECK(fs::exists(w.dirs.volume_state("u-1", "data") / "kept"));
 
   REQUIRE(clean_sandbox(*w.request().pod, w.dirs, "u-1", w.port).has_value());
   CHECK_FALSE(fs::exists(w.dirs.pod_run("u-1")));
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main"));
-  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+  CHECK_FALSE(fs::exists(w.dirs.container_state("u-1", "main")));
+  CHECK(fs::exists(w.dirs.volume_state("u-1", "data") / "kept"));
 }
 
 TEST_CASE(
@@ -381,9 +425,9 @@ TEST_CASE("a container that runs again starts from a clean layer, a log and a cg
   const auto first = w.prepare(r).value();
   REQUIRE(w.prepare(r, 0, 1).has_value());
   CHECK(w.port.cgroup_calls.empty()); // theirs were made with the pod's
-  std::ofstream(w.dirs.pod_state("u-1") / "main/upper/dirt") << "x";
-  std::ofstream(w.dirs.pod_state("u-1") / "side/upper/kept") << "x";
-  std::ofstream(w.dirs.pod_state("u-1") / "volumes/data/kept") << "x";
+  std::ofstream(w.dirs.container_state("u-1", "main") / "upper/dirt") << "x";
+  std::ofstream(w.dirs.container_state("u-1", "side") / "upper/kept") << "x";
+  std::ofstream(w.dirs.volume_state("u-1", "data") / "kept") << "x";
   std::ofstream(first.plan.log.path) << "x";
 
   const auto again = w.prepare(r, 1);
@@ -391,13 +435,13 @@ TEST_CASE("a container that runs again starts from a clean layer, a log and a cg
   CHECK(again->plan.attempt == 1);
   CHECK(again->plan.log.path == first.plan.log.path.parent_path() / "1.log");
   CHECK(w.port.cgroup_calls == std::vector<std::string>{"make_one " + (name / "main").string()});
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main/upper/dirt"));
-  CHECK(fs::exists(w.dirs.pod_state("u-1") / "side/upper/kept"));
-  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+  CHECK_FALSE(fs::exists(w.dirs.container_state("u-1", "main") / "upper/dirt"));
+  CHECK(fs::exists(w.dirs.container_state("u-1", "side") / "upper/kept"));
+  CHECK(fs::exists(w.dirs.volume_state("u-1", "data") / "kept"));
 
   REQUIRE(clean_sandbox(*r.pod, w.dirs, "u-1", w.port).has_value());
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "main"));
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1") / "side"));
-  CHECK(fs::exists(w.dirs.pod_state("u-1") / "volumes/data/kept"));
+  CHECK_FALSE(fs::exists(w.dirs.container_state("u-1", "main")));
+  CHECK_FALSE(fs::exists(w.dirs.container_state("u-1", "side")));
+  CHECK(fs::exists(w.dirs.volume_state("u-1", "data") / "kept"));
   CHECK(w.port.cgroups.empty());
 }

@@ -1,0 +1,42 @@
+#include "kernel/peer.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace tank;
+using namespace tank::kernel;
+
+TEST_CASE("a process is of this host when it shares our namespaces") {
+  CHECK(is_in_our_namespaces(::getpid()));
+  CHECK_FALSE(is_in_our_namespaces(0)); // from a namespace that we do not see
+  CHECK_FALSE(is_in_our_namespaces(-1));
+  CHECK_FALSE(is_in_our_namespaces(INT32_MAX));
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  const unique_fd a{ends[0]};
+  const unique_fd b{ends[1]};
+  ucred who{};
+  CHECK(is_of_this_host(a.get(), &who));
+  CHECK(who.pid == ::getpid());
+  CHECK(refuse_peer(a.get(), {}).empty());
+  CHECK(refuse_peer(-1, {}) == "a process of another namespace");
+}
+
+TEST_CASE("cgroups of pods are told from those of everybody else") {
+  cgroup_tree v2;
+  v2.version = cgroup_version::v2;
+  v2.hierarchies = {{{"memory"}, "/sys/fs/cgroup", "/sys/fs/cgroup/tank"}};
+  CHECK(is_in_pod_cgroup("0::/tank/0123456789abcdef/uid/main\n", v2));
+  CHECK(is_in_pod_cgroup("0::/tank/0123456789abcdef/uid", v2));
+  CHECK_FALSE(is_in_pod_cgroup("0::/tank/daemon\n", v2));
+  CHECK_FALSE(is_in_pod_cgroup("0::/tank/0123456789abcdef\n", v2));
+  CHECK_FALSE(is_in_pod_cgroup("0::/user.slice/0123456789abcdef/uid\n", v2));
+  CHECK_FALSE(is_in_pod_cgroup("", v2));
+  CHECK_FALSE(is_in_pod_cgroup("0::/tank/0123456789abcdef/uid\n", {}));
+  cgroup_tree v1;
+  v1.version = cgroup_version::v1;
+  v1.hierarchies = {{{"memory"}, "/sys/fs/cgroup/memory", "/sys/fs/cgroup/memory"},
+                    {{"pids"}, "/sys/fs/cgroup/pids", "/sys/fs/cgroup/pids/a/b"}};
+  CHECK(is_in_pod_cgroup("3:pids:/a/b/0123456789abcdef/uid\n2:memory:/x\n", v1));
+  CHECK(is_in_pod_cgroup("2:memory:/0123456789abcdef/uid/main\n", v1));
+  CHECK_FALSE(is_in_pod_cgroup("3:pids:/a/b\n2:memory:/\n", v1));
+}
