@@ -78,7 +78,9 @@ void instance_dirs::end_left_behind() {
     auto dirs = dirs_;
     dirs.run_dir = owner.run_dir;
     instance_dirs its{dirs, port_, log_, false, std::make_shared<id_ranges>(dirs, id_pool{})};
-    if (owner.made_run_dir) its.made_.push_back(owner.run_dir);
+    if (owner.made_run_dir)
+      for (const auto& dir : {owner.run_dir, dirs.pod_runs(), dirs.pod_records()})
+        its.made_.push_back(dir);
     if (auto taken = its.take(); taken)
       log_->info("event=left_behind run_dir={}", owner.run_dir.string());
     else if (taken.error().code == errc::conflict)

@@ -37,7 +37,6 @@ bool await_starts(const host& h, const std::string& name, std::size_t wanted) {
   return await_file(h.shared / name, [&](const auto&) { return starts(h, name) >= wanted; });
 }
 
-/// The process group of the host's view: whether it is there.
 bool alive(pid_t pid) {
   return ::kill(pid, 0) == 0;
 }
@@ -100,7 +99,7 @@ TEST_CASE("two Tanks with one state directory: every pair, same and different ma
 
 TEST_CASE("what a killed `tank up` has left goes when the next Tank starts") {
   host h;
-  const auto before = h.snapshot();
+  auto before = h.snapshot();
   h.put("left.yaml", writer("left", h.shared));
   auto up = h.spawn({"up", h.dirs.manifest_dir / "left.yaml"});
   REQUIRE(await_starts(h, "left", 1));
@@ -117,6 +116,6 @@ TEST_CASE("what a killed `tank up` has left goes when the next Tank starts") {
   CHECK_FALSE(fs::exists(dirs.pod_states()));
   CHECK_FALSE(fs::exists(dirs.pod_states_owner()));
   h.stop_daemon();
-  const auto left = h.snapshot();
-  CHECK(left.at("process") == before.at("process"));
+  auto left = h.snapshot();
+  CHECK(left["process"] == before["process"]);
 }
