@@ -142,7 +142,7 @@ void pod_run::carry_out(const order::run_again& o, const instant& now, run::acti
   c.phase = run_phase::starting;
   c.due = now.mono + o.delay;
   c.due_ns = now.wall_ns + std::chrono::nanoseconds{o.delay}.count();
-  c.waiting = o.had_image ? "CrashLoopBackOff" : "ImagePullBackOff";
+  c.waiting = ended.how == run::outcome::image_failed ? "ImagePullBackOff" : "CrashLoopBackOff";
   c.message = "back-off " + seconds_text(o.delay) + ": " + describe(ended);
   c.machine.await_attempt();
   if (o.delay.count() == 0) return; // the plan begins it at once

@@ -69,7 +69,7 @@ void reconciler_core::show_no_run(entry& e) const {
       else if (c.terminated)
         c.last = c.terminated;
       c.terminated.reset();
-      c.reason = e.no_restart ? "ImagePullBackOff" : "CrashLoopBackOff";
+      c.reason = e.no_image ? "ImagePullBackOff" : "CrashLoopBackOff";
       c.message = e.status.message;
       c.restart_at_ns = e.status.restart_at_ns;
     } else if (e.status.state == pod_state::terminal) {

@@ -338,6 +338,7 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   // As kubelet: nothing of the pod has run yet, so its restart policy is not asked; and the first
   // pull after a failed one waits too.
   e.no_restart = is_of_the_host(why.cause);
+  e.no_image = why.cause == stop_cause::image_pull_failed;
   auto profile = this->profile(e);
   if (e.no_restart) profile.first_at_once = false;
   const auto policy = e.no_restart ? restart_policy::always : policy_of(e.what);
@@ -363,8 +364,7 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   }
   e.status.retries = again->retries;
   e.status.state = pod_state::backing_off;
-  const bool no_image = why.cause == stop_cause::image_pull_failed;
-  e.status.message = (no_image ? "ImagePullBackOff: back-off " : "back-off ") +
+  e.status.message = (e.no_image ? "ImagePullBackOff: back-off " : "back-off ") +
                      seconds_text(again->delay) + ": " + said;
   e.status.restart_at_ns =
       now.wall_ns + std::chrono::duration_cast<std::chrono::nanoseconds>(again->delay).count();

@@ -130,7 +130,8 @@ class reconciler_core {
     std::optional<desired_pod> next; ///< starts when the present run is gone
     bool leaving = false;            ///< forgotten when the present run is gone
     bool limits_edited = false;      ///< what runs may not have the limits of `what` yet
-    bool no_restart = false;         ///< the last run had no image: the next is its first
+    bool no_restart = false;         ///< nothing of the last run ran: the next is its first
+    bool no_image = false;           ///< for want of its image
     std::optional<std::chrono::steady_clock::time_point> running_since;
     std::optional<std::chrono::steady_clock::time_point> restart_at;
     /// When a stop is to have taken effect, whichever runtime serves it; and when a runtime that
