@@ -48,12 +48,19 @@ result<std::filesystem::path> resolve_host_path(const host_path& wanted, kernel:
   return path;
 }
 
-/// Puts the paths without links in the place of those that the plan has: the shim follows none.
-static result<void> resolve_sources(const pod_request& r, container_inputs& in,
-                                    kernel::pod_files& files) {
-  std::map<std::filesystem::path, std::filesystem::path> found;
+using resolved_paths = std::map<std::filesystem::path, std::filesystem::path>;
+
+static result<resolved_paths> resolve_host_paths(const pod_request& r, const container_inputs& in,
+                                                 kernel::pod_files& files) {
+  resolved_paths found;
   for (const auto& path : in.host_paths)
     found[path.path] = TANK_TRY(resolve_host_path(path, files, r.given.get()));
+  return found;
+}
+
+/// Puts the paths without links in the place of those that the plan has: the shim follows none.
+/// Ours are all there by now.
+static void put_sources(container_inputs& in, const resolved_paths& found) {
   for (auto& s : in.plan.steps) {
     std::filesystem::path* source = nullptr;
     if (auto* bind = std::get_if<kernel::bind_step>(&s)) source = &bind->source;
@@ -64,7 +71,6 @@ static result<void> resolve_sources(const pod_request& r, container_inputs& in,
     auto own = host == found.end() ? std::filesystem::canonical(*source, missing) : host->second;
     if (!own.empty()) *source = std::move(own);
   }
-  return {};
 }
 
 // --- logs ----------------------------------------------------------------------------------------
@@ -175,10 +181,11 @@ result<container_inputs> prepare_container(const pod_request& r, const config::c
                                          .users = users}));
   TANK_TRY(add_filter(r, inputs, port));
   inputs.plan.log.path = unused_log(inputs.plan.log.path);
+  const auto paths = TANK_TRY(resolve_host_paths(r, inputs, port));
   if (attempt > 0) TANK_TRY(restore_etc(r, users, port));
   TANK_TRY(make_volumes(r, inputs, port));
   TANK_TRY(make_directories_of(image, inputs, users, port));
-  TANK_TRY(resolve_sources(r, inputs, port));
+  put_sources(inputs, paths);
   if (attempt > 0 && inputs.cgroup)
     TANK_TRY(port.make_container_cgroup(r.dirs.cgroups, r.dirs.pod_cgroup(r.uid), *inputs.cgroup));
   remove_old_logs(inputs.plan.log.path);

@@ -393,13 +393,15 @@ TEST_CASE(
 
 TEST_CASE("a container that cannot be prepared makes nothing, and says why") {
   launch_world w;
-  w.manifest.replace(w.manifest.find("emptyDir: {}"), 12, "hostPath: {path: /no/such/thing}");
+  w.manifest.replace(w.manifest.find("emptyDir: {}"), 12,
+                     "hostPath: {path: /no/such/thing, type: Directory}");
   const auto refused = w.launch();
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().message().find("hostPath of volume 'data'") != std::string::npos);
-  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1")));
+  CHECK_FALSE(fs::exists(w.dirs.container_states("u-1")));
   CHECK(clean_sandbox(*w.request().pod, w.dirs, "u-1", w.port).has_value());
   CHECK_FALSE(fs::exists(w.dirs.pod_run("u-1")));
+  CHECK_FALSE(fs::exists(w.dirs.pod_state("u-1")));
 }
 
 TEST_CASE("a sandbox that cannot be planned makes nothing") {
