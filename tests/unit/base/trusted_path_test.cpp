@@ -35,7 +35,8 @@ std::string refusal(const fs::path& path, writers allowed = writers::owner) {
   const auto judged = check_trusted_directory(path, allowed);
   if (judged) return {};
   CHECK(judged.error().code == errc::denied);
-  return judged.error().message();
+  CHECK(judged.error().object == path);
+  return judged.error().cause;
 }
 
 struct stat of(uid_t uid, gid_t gid, mode_t mode) {
@@ -66,11 +67,10 @@ TEST_CASE("a directory is judged with all that is on the way, and named") {
   const auto inner = t.make("a/b/c");
   CHECK(refusal(inner).empty());
   t.make("a/b", 0777);
-  CHECK(refusal(inner) == "cannot use '" + inner.string() + "': everybody may write to it: '" +
-                              (t.root / "a/b").string() + "'");
+  CHECK(refusal(inner) == "everybody may write to it: '" + (t.root / "a/b").string() + "'");
   t.make("a/b", 01777); // in /tmp nobody replaces what is ours
   CHECK(refusal(inner).empty());
-  CHECK(refusal(t.root / "a/b").ends_with("': everybody may write to it"));
+  CHECK(refusal(t.root / "a/b") == "everybody may write to it");
 }
 
 TEST_CASE("a link leads to what is judged, too") {

@@ -110,7 +110,7 @@ TEST_CASE("a wrong word comes with the one that was meant, or with all there are
   CHECK(said({"ps", "-o", "json", "-o", "yaml"}) ==
         "tank: --output is given more than once (see: tank ps --help)\n");
   CHECK(said({"--run-dir", "", "ps"}) ==
-        "tank: --run-dir: the path is empty (an unset variable?) (see: tank --help)\n");
+        "tank: --run-dir: the path is empty (an unset variable?) (see: tank ps --help)\n");
   CHECK(said({"get", "files", "web"}) ==
         "tank: a NAME is for pods, not for files (see: tank get --help)\n");
   CHECK(said({"image"}) == "tank: a command is missing: one of pull, import, load, save, list, "
