@@ -19,7 +19,7 @@ namespace tank::oci {
 
 namespace {
 
-constexpr int dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr int stacked_dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 using kind = layer_look::kind;
 constexpr int max_links = 40; ///< as the kernel
 /// Names looked up for one image: some seconds. Honest images need thousands.
@@ -227,7 +227,7 @@ result<bool> layer_stack::hollow(const shown& what, const std::string& path,
                                  const std::set<std::string>& known) {
   if (path.empty() || what.named || what.fds.empty()) return false;
   for (const auto& fd : what.fds) {
-    unique_fd again{::openat(fd.get(), ".", dir_flags)};
+    unique_fd again{::openat(fd.get(), ".", stacked_dir_flags)};
     const std::unique_ptr<DIR, closes_dir> dir{again ? ::fdopendir(again.get()) : nullptr};
     if (!dir) return fail_errno(errno, "read", path);
     (void)again.release(); // the stream has it now

@@ -16,7 +16,7 @@ namespace {
 constexpr int max_links_followed = 40; ///< as the kernel
 constexpr std::size_t max_components = 4096;
 /// Names looked up for one file: a second or so. Honest images need hundreds.
-constexpr std::size_t max_steps = 200'000;
+constexpr std::size_t max_lookups = 200'000;
 
 void prepend(std::deque<std::string>& todo, std::string_view path) {
   const auto parts = parts_of(path);
@@ -44,7 +44,7 @@ layer_view::layer_view(std::vector<std::filesystem::path> layers) : layers_(std:
 /// What the layers show at `way`, a path through directories.
 result<layer_look> layer_view::find(const std::vector<std::string>& way, std::size_t& steps) const {
   for (const auto& layer : layers_) {
-    if ((steps += way.size() + 1) > max_steps)
+    if ((steps += way.size() + 1) > max_lookups)
       return fail(errc::limit, "look up", way.back(), "the way to it is too long");
     const unique_fd root{::open(layer.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!root) return fail_errno(errno, "open layer", layer);

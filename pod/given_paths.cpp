@@ -22,14 +22,14 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t max_file = 32u << 20;
+constexpr std::size_t max_accounts_file = 32u << 20;
 constexpr std::size_t most = 4096;
 constexpr std::string_view plain = "/._-";
 
 /// In the order in which they were given. The file is ours; one that cannot be read is begun anew.
 std::vector<fs::path> read_list(const fs::path& file) {
   std::vector<fs::path> out;
-  const auto text = read_file(file, max_file);
+  const auto text = read_file(file, max_accounts_file);
   if (!text) return out;
   const auto whole = json::parse(*text, nullptr, false);
   try { // the library's accessors throw

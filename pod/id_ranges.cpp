@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t max_file = 16u << 20;
+constexpr std::size_t max_ranges_file = 16u << 20;
 constexpr std::size_t max_subids = 4u << 20;
 constexpr const char* mend = "remove it when no pod with 'hostUsers: false' runs";
 
@@ -75,7 +75,7 @@ bool is_abandoned(const id_lease& lease) {
 }
 
 result<std::vector<id_lease>> read_leases(const std::filesystem::path& path) {
-  const auto text = read_file(path, max_file);
+  const auto text = read_file(path, max_ranges_file);
   if (!text && text.error().code == errc::not_found) return std::vector<id_lease>{};
   if (!text) return failure{text.error()};
   auto leases = decode_leases(*text);

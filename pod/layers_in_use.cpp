@@ -43,6 +43,8 @@ std::vector<fs::path> container_directories(const directories& dirs) {
   return out;
 }
 
+} // namespace
+
 result<void> write_layers_in_use(const fs::path& directory, const std::vector<fs::path>& layers) {
   std::string text;
   for (const auto& layer : layers)

@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <functional>
+#include <map>
+#include <string>
 
 #include <sys/mount.h>
 
@@ -45,19 +49,22 @@ static result<void> check_mount(const config::volume_mount& m) {
 /// The part of the volume that is mounted, relative to its root; empty: all of it.
 static result<std::string> sub_path_of(const config::volume_mount& m, const container_request& r) {
   if (m.sub_path_expr.empty()) return m.sub_path;
+  std::map<std::string, std::string, std::less<>> env;
+  for (const auto& entry : r.params.env)
+    env.insert_or_assign(entry.substr(0, entry.find('=')), entry.substr(entry.find('=') + 1));
   std::string unknown;
-  const auto lookup = [&](std::string_view name) -> std::optional<std::string> {
-    const auto start = std::string{name} + "=";
-    for (const auto& entry : r.params.env)
-      if (entry.starts_with(start)) return entry.substr(start.size());
+  const auto lookup = [&](std::string_view name) -> const std::string* {
+    if (const auto it = env.find(name); it != env.end()) return &it->second;
     if (unknown.empty()) unknown = name;
-    return std::nullopt;
+    return nullptr;
   };
-  auto path = config::expand(m.sub_path_expr, lookup);
+  const auto expanded = config::expand(m.sub_path_expr, lookup, PATH_MAX);
   const auto refuse = [&](const std::string& why) {
     return fail(errc::invalid, "expand subPathExpr of volume", m.name, why);
   };
   if (!unknown.empty()) return refuse("there is no variable '" + unknown + "'");
+  if (!expanded) return refuse("it is longer than " + std::to_string(PATH_MAX) + " bytes");
+  const auto& path = *expanded;
   bool climbs = path.starts_with('/');
   for (const auto& part : std::filesystem::path{path})
     climbs = climbs || part == "..";

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t max_file = 64 * 1024;
+constexpr std::size_t max_owner_file = 64 * 1024;
 
 result<state_owner> decode(std::string_view text) {
   const auto whole = json::parse(text, nullptr, false);
@@ -71,7 +71,7 @@ std::vector<state_owner> other_state_owners(const directories& dirs, std::vector
   std::vector<state_owner> out;
   for (const auto& path : entries_of(dirs.all_pod_states(), troubles)) {
     if (path.extension() != ".json" || path == dirs.pod_states_owner()) continue;
-    auto owner = read_file(path, max_file).and_then(decode);
+    auto owner = read_file(path, max_owner_file).and_then(decode);
     auto its = dirs;
     if (owner) its.run_dir = owner->run_dir;
     if (owner && its.pod_states_owner() != path)
