@@ -256,6 +256,7 @@ TEST_CASE("runtimes are started with the documents of now, and hear of each chan
   f.s.settle();
   f.want("default/b", "2");
   f.apply();
+  f.advance(1s); // the burst is over
   REQUIRE(f.runs.size() == 2);
   CHECK(f.runs[1].args.data == f.data);
 }
