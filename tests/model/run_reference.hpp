@@ -99,6 +99,7 @@ class run_reference {
   void hear(const run::child_ended& e);
   void hear(const run::stop& e);
   void hear(const run::timer_due&) {}
+  void hear(const run::data_known&) {} // these pods name no documents
   void hear(const run::cleaned& e);
   void hear_timer(const std::optional<run::index>& of);
 
