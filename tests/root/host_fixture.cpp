@@ -362,6 +362,7 @@ host_snapshot host::snapshot(int settle_ms) const {
   now["file"].erase(dirs.lock_file().string());
   now["file"].erase(dirs.pod_runs().string());
   now["file"].erase(dirs.pod_records().string());
+  now["file"].erase(dirs.pod_volumes().string());
   now["file"].erase(dirs.cgroups_file().string());
   return now;
 }
