@@ -76,7 +76,7 @@ class World:
     def small_disk(self, size):
         """The state directory is a file system of this size."""
         os.makedirs(f"{self.dir}/state")
-        self.run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", f"{self.dir}/state")
+        self.run("mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", f"{self.dir}/state")
         try:
             yield
         finally:
