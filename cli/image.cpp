@@ -9,16 +9,16 @@ namespace tank::cli {
 
 result<std::vector<std::string>> images_of_manifests(const std::filesystem::path& dir) {
   std::vector<std::string> out;
-  for (const auto& file : TANK_TRY(list_manifests(dir))) {
-    const auto text = read_file(file.path, config::manifest_limits{}.max_bytes);
+  for (const auto& path : TANK_TRY(manifest_files(dir))) {
+    const auto text = read_file(path, config::manifest_limits{}.max_bytes);
     if (!text && text.error().code == errc::not_found) continue; // removed meanwhile
     if (!text) return tl::make_unexpected(text.error());
     const auto manifest = config::parse_manifest(*text);
     // The daemon may keep the last version that was good, whose images are not known here.
     if (!manifest.valid())
-      return fail(errc::invalid, "read", file.path,
+      return fail(errc::invalid, "read", path,
                   "it has errors, so that the images of its pods are not known",
-                  "mend or remove it, see: tank validate " + file.path.string());
+                  "mend or remove it, see: tank validate " + path.string());
     for (const auto& document : manifest.pods)
       for (auto& name : config::images_of(document.pod))
         out.push_back(std::move(name));

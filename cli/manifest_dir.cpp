@@ -3,8 +3,12 @@
 #include "base/file.hpp"
 #include "config/encode.hpp"
 #include "config/pod.hpp"
+#include "pod/manifest_set.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <map>
 #include <set>
 #include <system_error>
 
@@ -15,8 +19,6 @@ namespace tank::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t max_manifest_file = 10u << 20;
 
 bool is_manifest(const std::string& name) {
   return !name.starts_with(".") &&
@@ -100,9 +102,19 @@ result<apply_outcome> plan_one(const fs::path& dir, const std::vector<held_file>
   return outcome;
 }
 
+/// By way of the name that tells the daemon of a removal: a file that is only missing may come back,
+/// so that it waits for it.
 result<void> remove_durably(const fs::path& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+  const auto marked = path.parent_path() / removal_mark(path.filename().string());
+  const bool told = ::rename(path.c_str(), marked.c_str()) == 0;
+  // The mark of a very long name is too long. Such a file goes without.
+  if (!told && errno != ENOENT && errno != ENAMETOOLONG)
     return fail_errno(errno, "delete", path.string());
+  if (::unlink(told ? marked.c_str() : path.c_str()) != 0 && errno != ENOENT) {
+    const int sys = errno;
+    if (told) (void)::rename(marked.c_str(), path.c_str()); // what cannot go stays what it was
+    return fail_errno(sys, "delete", path.string());
+  }
   const unique_fd dir{::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!dir || ::fsync(dir.get()) != 0)
     return fail_errno(errno, "sync", path.parent_path().string());
@@ -142,7 +154,7 @@ result<std::vector<held_file>> list_manifests(const fs::path& dir) {
   for (auto& path : TANK_TRY(manifest_files(dir)))
     files.push_back({std::move(path), {}, {}});
   for (auto& file : files) {
-    const auto text = read_file(file.path, max_manifest_file);
+    const auto text = read_file(file.path, config::manifest_limits{}.max_bytes);
     if (!text) continue;
     for (auto& o : objects_of(config::parse_manifest(*text))) {
       file.keys.push_back(std::move(o.key));
@@ -168,18 +180,18 @@ result<std::vector<apply_outcome>> apply_manifest(const fs::path& dir, std::stri
   return outcomes;
 }
 
-/// Whether the key can go, and with which file.
+/// Whether the key can go; and `file`, with which it does.
 static delete_outcome judge(const fs::path& dir, const std::vector<held_file>& files,
                             const std::string& key, const std::set<std::string>& doomed,
-                            const kept_by& kept, std::set<fs::path>& paths) {
+                            const kept_by& kept, fs::path& file) {
   delete_outcome out{key, {}, {}};
   const auto* held = holder(files, key);
   std::optional<held_file> broken;
   if (held == nullptr && kept) broken = kept(key);
   if (broken) {
     // Only what cannot be read: a file that can, and has it no more, is not what keeps the pod.
-    const auto there = std::find_if(files.begin(), files.end(), [&](const auto& file) {
-      return file.path == broken->path && file.keys.empty();
+    const auto there = std::find_if(files.begin(), files.end(), [&](const auto& known) {
+      return known.path == broken->path && known.keys.empty();
     });
     if (there != files.end()) held = &*broken;
   }
@@ -192,7 +204,7 @@ static delete_outcome judge(const fs::path& dir, const std::vector<held_file>& f
                    held->path.string() + " also holds " + rest, "edit that file")
                   .value();
   } else {
-    paths.insert(held->path);
+    file = held->path;
     if (broken) out.broken = held->path;
   }
   return out;
@@ -202,12 +214,17 @@ result<std::vector<delete_outcome>>
 delete_manifests(const fs::path& dir, const std::vector<std::string>& keys, const kept_by& kept) {
   const auto files = TANK_TRY(list_manifests(dir));
   const std::set<std::string> doomed{keys.begin(), keys.end()};
-  std::set<fs::path> paths;
+  std::map<fs::path, std::vector<std::size_t>> going; // with the outcomes of what they hold
   std::vector<delete_outcome> out;
-  for (const auto& key : doomed)
-    out.push_back(judge(dir, files, key, doomed, kept, paths));
-  for (const auto& path : paths)
-    TANK_TRY(remove_durably(path));
+  for (const auto& key : doomed) {
+    fs::path file;
+    out.push_back(judge(dir, files, key, doomed, kept, file));
+    if (!file.empty()) going[file].push_back(out.size() - 1);
+  }
+  for (const auto& [path, outcomes] : going)
+    if (const auto removed = remove_durably(path); !removed)
+      for (const auto at : outcomes)
+        out[at].why = removed.error();
   return out;
 }
 

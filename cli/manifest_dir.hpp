@@ -63,11 +63,13 @@ using kept_by = std::function<std::optional<held_file>(const std::string& key)>;
 
 struct delete_outcome {
   std::string key;
-  std::optional<error> why; ///< it stays: errc::not_found, errc::conflict (its file holds others)
+  /// It stays: errc::not_found, errc::conflict (its file holds others), or what kept its file from
+  /// going.
+  std::optional<error> why;
   std::filesystem::path broken; ///< the file that was removed, when it could not be read
 };
-/// Removes the files that hold `keys`, those of each key for itself. `kept` is asked about keys that
-/// no file holds.
+/// Removes the files that hold `keys`, those of each key for itself: the others go whatever becomes
+/// of one. `kept` is asked about keys that no file holds.
 result<std::vector<delete_outcome>> delete_manifests(const std::filesystem::path& dir,
                                                      const std::vector<std::string>& keys,
                                                      const kept_by& kept);

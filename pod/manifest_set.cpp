@@ -20,6 +20,17 @@ bool is_manifest_name(std::string_view name) {
   });
 }
 
+static constexpr std::string_view removal_prefix = ".removed-by-tank.";
+
+std::string removal_mark(std::string_view file_name) {
+  return std::string{removal_prefix}.append(file_name);
+}
+
+std::optional<std::string> removed_by(std::string_view name) {
+  if (!name.starts_with(removal_prefix)) return std::nullopt;
+  return std::string{name.substr(removal_prefix.size())};
+}
+
 std::string derive_uid(std::string_view hash) {
   std::string hex{hash.substr(0, 32)};
   hex.resize(32, '0');

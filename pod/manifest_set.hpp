@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,13 @@ parsed_file unreadable_manifest(const std::string& file, const error& why);
 
 /// True for the names that are read from a watch directory: *.yaml, *.yml, *.json, no dotfiles.
 bool is_manifest_name(std::string_view name);
+
+/// How an explicit removal is told from a file that an editor moves away for a moment: the file is
+/// renamed to this hidden name in its directory, then deleted.
+std::string removal_mark(std::string_view file_name);
+
+/// The name of the file whose removal `name` marks; nothing when it marks none.
+std::optional<std::string> removed_by(std::string_view name);
 
 /// A uid made from a hash of a pod (hex), in the shape of a UUID (version 8: derived).
 std::string derive_uid(std::string_view hash);

@@ -118,6 +118,7 @@ class manifest_watcher final : public role {
         now = true;
         writing_.erase(c.path);
         open_.erase(c.path);
+        note_removal(c.path);
         break;
       case change_kind::moved:
         attach = true;
@@ -146,6 +147,12 @@ class manifest_watcher final : public role {
       writing_ = open_;
     }
     scan();
+  }
+
+  /// What was removed on purpose does not come back: nothing is waited for.
+  void note_removal(const std::filesystem::path& path) {
+    if (const auto name = removed_by(path.filename().native()))
+      gone_.insert((path.parent_path() / *name).string());
   }
 
   void on_missing_due(const missing_due& m) {

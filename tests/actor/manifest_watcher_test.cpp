@@ -243,6 +243,25 @@ TEST_CASE("a file that goes and comes back in a moment was never gone") {
   CHECK(w.wanted() == list{"web=2"});
 }
 
+TEST_CASE("what is removed on purpose is gone at once, and may come back") {
+  world w;
+  for (int n = 0; n < 2; ++n) {
+    w.write("a.yaml", "web=1\n");
+    w.notify();
+    REQUIRE(w.wanted() == list{"web=1"});
+    const auto mark = w.dir / removal_mark("a.yaml");
+    fs::rename(w.dir / "a.yaml", mark);
+    fs::remove(mark);
+    w.notify();
+    CHECK(w.wanted().empty());
+  }
+  // The mark of a file that is there says nothing.
+  w.write("a.yaml", "web=1\n");
+  w.write(removal_mark("a.yaml"), "");
+  w.notify();
+  CHECK(w.wanted() == list{"web=1"});
+}
+
 TEST_CASE("a malformed edit keeps the last good version, and the file says why") {
   world w;
   w.write("a.yaml", "web=1\n");

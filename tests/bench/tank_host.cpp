@@ -1,5 +1,7 @@
 #include "tests/bench/tank_host.hpp"
 
+#include "pod/manifest_set.hpp"
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -67,7 +69,10 @@ std::int64_t tank_host::drop(const std::string& name, const std::string& text) c
 
 std::int64_t tank_host::remove(const std::string& name) const {
   const auto at = now_ns();
-  fs::remove(dirs_.manifest_dir / (name + ".yaml"));
+  // As `tank delete` does: of a file that is only gone the daemon waits whether it comes back.
+  const auto mark = dirs_.manifest_dir / removal_mark(name + ".yaml");
+  fs::rename(dirs_.manifest_dir / (name + ".yaml"), mark);
+  fs::remove(mark);
   return at;
 }
 

@@ -1,5 +1,6 @@
 #include "cli/manifest_dir.hpp"
 #include "config/pod.hpp"
+#include "pod/manifest_set.hpp"
 #include "tests/unit/cli/temp_dir.hpp"
 
 #include <doctest/doctest.h>
@@ -53,7 +54,36 @@ TEST_CASE("several pods of one manifest are split, and each can be deleted") {
   CHECK(again->at(1).what == applied::unchanged);
   REQUIRE(delete_manifests(dir.path(), {"default/a"}, {}));
   CHECK_FALSE(std::filesystem::exists(dir.path() / "a.yaml"));
+  CHECK_FALSE(std::filesystem::exists(dir.path() / removal_mark("a.yaml")));
   CHECK(std::filesystem::exists(dir.path() / "b.yaml"));
+}
+
+TEST_CASE("a file whose name is too long to be marked is deleted too") {
+  temp_dir dir;
+  const auto file = dir.path() / (std::string(250, 'x') + ".yaml");
+  append(file, manifest("a"));
+  const auto got = delete_manifests(dir.path(), {"default/a"}, {});
+  REQUIRE(got);
+  CHECK_FALSE(got->at(0).why);
+  CHECK_FALSE(std::filesystem::exists(file));
+}
+
+TEST_CASE("a file that cannot go stays, with an error, and the others go") {
+  temp_dir dir;
+  const auto stuck = dir.path() / "a.yaml"; // a directory now, which is no file to delete
+  std::filesystem::create_directory(stuck);
+  append(dir.path() / "z.yaml", manifest("z"));
+  const kept_by kept = [&](const std::string& key) -> std::optional<held_file> {
+    return held_file{stuck, {key}, {}};
+  };
+  const auto got = delete_manifests(dir.path(), {"default/a", "default/z"}, kept);
+  REQUIRE(got);
+  REQUIRE(got->size() == 2);
+  REQUIRE(got->at(0).why);
+  CHECK(got->at(0).why->message().find("a.yaml") != std::string::npos);
+  CHECK_FALSE(got->at(1).why);
+  CHECK(std::filesystem::is_directory(stuck));
+  CHECK_FALSE(std::filesystem::exists(dir.path() / "z.yaml"));
 }
 
 TEST_CASE("a file that holds further pods is neither changed nor deleted") {

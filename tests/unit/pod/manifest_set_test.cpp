@@ -172,6 +172,9 @@ TEST_CASE("names that are manifests") {
   for (const char* no : {"", ".a.yaml", ".yaml", "a.yaml~", "a.yaml.bak", "a.yaml.swp", "#a.yaml#",
                          "yaml", "a.txt", "4913"})
     CHECK_FALSE(is_manifest_name(no));
+  CHECK_FALSE(is_manifest_name(removal_mark("a.yaml")));
+  CHECK(removed_by(removal_mark("a.yaml")) == "a.yaml");
+  CHECK_FALSE(removed_by("a.yaml"));
 }
 
 TEST_CASE("a derived uid has the shape of a UUID and follows the content") {
