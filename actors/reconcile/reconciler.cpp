@@ -265,14 +265,18 @@ class reconciler : public role {
     const auto before = std::exchange(memory_->data, data);
     for (const auto& [generation, runtime] : memory_->runtimes)
       compat::send(this, runtime, data_changed{data});
-    if (before) restart_for(changed_documents(*before, *data));
+    if (before) restart_for(changed_documents(*before, *data), *before);
   }
 
-  void restart_for(const std::set<document_id>& changed) {
+  /// A pod that is starting may be waiting for a document that was not there: it goes on by itself.
+  void restart_for(const std::set<document_id>& changed, const documents& before) {
+    auto edited = changed;
+    std::erase_if(edited, [&](const auto& id) { return !before.all.contains(id); });
     for (const auto& pod : memory_->core.list()) {
       const bool alive = pod.state == pod_state::starting || pod.state == pod_state::running ||
                          pod.state == pod_state::backing_off;
-      if (!alive || !pod.pod || !restarts_on(*pod.pod, changed)) continue;
+      const auto& news = pod.state == pod_state::starting ? edited : changed;
+      if (!alive || !pod.pod || !restarts_on(*pod.pod, news)) continue;
       log_->info("event=restarted pod={} what=\"a document it names has changed\"", pod.key);
       if (const auto effects = memory_->core.restart(pod.key, at())) carry_out(*effects);
     }

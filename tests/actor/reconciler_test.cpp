@@ -288,3 +288,22 @@ TEST_CASE(
   REQUIRE(f.runs.size() == 2);
   CHECK(f.runs[1].args.data == f.data);
 }
+
+TEST_CASE("a document that was not there starts the pod that waits for it, once") {
+  fixture f;
+  f.want(web, "1");
+  auto pod = std::make_shared<config::pod>(*f.wanted[web].pod);
+  pod->metadata.ns = "default";
+  pod->metadata.annotations["tank/restart-on"] = "configmap/app";
+  f.wanted[web].pod = pod;
+  f.data = std::make_shared<const documents>();
+  f.apply();
+  REQUIRE(f.runs.size() == 1);
+  auto all = std::make_shared<documents>();
+  all->all.emplace(document_id{document_kind::config_map, "default/app"},
+                   std::make_shared<document>());
+  f.data = all;
+  f.apply();
+  CHECK(f.status().state == pod_state::starting);
+  CHECK(f.runs.size() == 1);
+}
