@@ -62,8 +62,11 @@ result<void> instance_dirs::take() {
 /// The file comes first: a directory without one would be nobody's.
 result<void> instance_dirs::claim_state() {
   TANK_TRY(make_directories(dirs_.all_pod_states()));
-  const bool made = std::find(made_.begin(), made_.end(), dirs_.run_dir) != made_.end();
-  TANK_TRY(write_state_owner(dirs_, {dirs_.run_dir, made, adopt_, boot_}));
+  const auto before = read_state_owner(dirs_);
+  const bool made = std::find(made_.begin(), made_.end(), dirs_.run_dir) != made_.end() ||
+                    (before && before->made_run_dir && before->boot == boot_);
+  const state_owner owner{dirs_.run_dir, made, adopt_, boot_};
+  if (!before || *before != owner) TANK_TRY(write_state_owner(dirs_, owner));
   TANK_TRY(make_directories(dirs_.pod_states()));
   if (adopt_)
     for (const auto& why : move_old_states(dirs_))
@@ -79,7 +82,8 @@ void instance_dirs::end_left_behind() {
     dirs.run_dir = owner.run_dir;
     instance_dirs its{dirs, port_, log_, false, std::make_shared<id_ranges>(dirs, id_pool{})};
     if (owner.made_run_dir)
-      for (const auto& dir : {owner.run_dir, dirs.pod_runs(), dirs.pod_records()})
+      for (const auto& dir :
+           {owner.run_dir, dirs.pod_runs(), dirs.pod_volumes(), dirs.pod_records()})
         its.made_.push_back(dir);
     if (auto taken = its.take(); taken)
       log_->info("event=left_behind run_dir={}", owner.run_dir.string());

@@ -57,8 +57,13 @@ bool is_top(const fs::path& path) {
 
 } // namespace
 
+/// Another instance writes it too: by replacing it.
 void given_paths::load() {
-  if (std::exchange(loaded_, true)) return;
+  struct stat now {};
+  const bool there = ::stat(dirs_.host_paths().c_str(), &now) == 0;
+  const auto version =
+      there ? std::optional{std::pair{now.st_ino, now.st_mtim.tv_nsec}} : std::nullopt;
+  if (std::exchange(loaded_, version) == version) return;
   for (auto& path : read_list(dirs_.host_paths())) {
     struct stat st {};
     if (::lstat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) continue;
@@ -74,7 +79,7 @@ result<void> given_paths::add(const fs::path& path) {
   struct stat st {};
   if (::lstat(path.c_str(), &st) != 0) return fail_errno(errno, "look at", path);
   known_.emplace(st.st_dev, st.st_ino);
-  if (!paths_.insert(path).second) return {};
+  if (paths_.contains(path)) return {};
   // What other instances have added meanwhile stays.
   const auto lock_path = dirs_.host_paths_lock();
   const unique_fd lock{::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
@@ -85,7 +90,9 @@ result<void> given_paths::add(const fs::path& path) {
   std::erase(list, path);
   list.push_back(path);
   if (list.size() > most) list.erase(list.begin(), list.end() - most);
-  return write_list(dirs_.host_paths(), list);
+  TANK_TRY(write_list(dirs_.host_paths(), list));
+  paths_.insert(path);
+  return {};
 }
 
 bool given_paths::contains(const struct stat& directory) {

@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -18,7 +19,7 @@
 
 namespace tank {
 
-/// Thread-safe. Blocking: the first use reads the file, a new directory writes it.
+/// Thread-safe. Blocking: a version of the file that is new is read, a new directory writes one.
 class given_paths {
  public:
   explicit given_paths(directories dirs) : dirs_{std::move(dirs)} {}
@@ -32,8 +33,8 @@ class given_paths {
   void load(); ///< with mutex_ held
 
   const directories dirs_;
-  std::mutex mutex_; ///< guards what follows
-  bool loaded_ = false;
+  std::mutex mutex_;                             ///< guards what follows
+  std::optional<std::pair<ino_t, long>> loaded_; ///< which version: inode and ns of its time
   std::set<std::filesystem::path> paths_;
   std::set<std::pair<dev_t, ino_t>> known_; ///< the same, as they are now
 };

@@ -145,7 +145,7 @@ result<std::vector<volume_row>> list_volumes(const directories& dirs) {
 result<void> remove_volume(const directories& dirs, const volume_name& name) {
   const auto directory = dirs.managed_volume(name.ns, name.claim).parent_path();
   struct stat st {};
-  if (!volume_of(directory.filename()) || ::lstat(directory.c_str(), &st) != 0)
+  if (volume_of(directory.filename()) != name || ::lstat(directory.c_str(), &st) != 0)
     return fail(errc::not_found, "remove volume", to_string(name), "there is none",
                 "see: tank volume list");
   {

@@ -174,6 +174,7 @@ static step step_of(bind_step bind, std::string sub_path, bool follow, bool can_
 static result<std::vector<placed_volume>> volumes_of(const container_request& r,
                                                      container_inputs& out) {
   std::vector<placed_volume> placed;
+  std::map<std::string, std::filesystem::path> sources; // each is made once, however often mounted
   for (const auto& m : r.container.volume_mounts) {
     TANK_TRY(check_mount(m));
     const auto volume = std::find_if(r.pod.pod->spec.volumes.begin(), r.pod.pod->spec.volumes.end(),
@@ -183,7 +184,12 @@ static result<std::vector<placed_volume>> volumes_of(const container_request& r,
     auto target = std::filesystem::path{m.mount_path}.lexically_normal();
     if (!target.has_filename()) target = target.parent_path();
     bind_step bind;
-    bind.source = TANK_TRY(source_of(*volume, m, r, out));
+    const auto known = sources.find(m.name);
+    // A path of the host is looked at for each mount: only one of them may be for writing.
+    bind.source = known != sources.end() && !volume->host_path
+                      ? known->second
+                      : TANK_TRY(source_of(*volume, m, r, out));
+    sources.emplace(m.name, bind.source);
     bind.target = target.string();
     bind.read_only = m.read_only || is_read_only(*volume);
     bind.recursive = true;

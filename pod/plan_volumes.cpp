@@ -156,6 +156,16 @@ result<projected_volume> plan_projection(const pod_request& request, const confi
   };
 }
 
+bool shows_any(const config::pod& pod, const std::set<document_id>& which) {
+  const auto shows = [&](const data_source& one) {
+    return which.contains({one.kind, pod.metadata.ns + "/" + one.name});
+  };
+  return std::any_of(pod.spec.volumes.begin(), pod.spec.volumes.end(), [&](const auto& volume) {
+    const auto sources = data_sources_of(volume);
+    return std::any_of(sources.begin(), sources.end(), shows);
+  });
+}
+
 result<void> mount_pod_volumes(const directories& dirs, const std::string& uid,
                                kernel::volumes& volumes) {
   return volumes.mount_memory(dirs.pod_volumes(uid), {});

@@ -12,9 +12,11 @@
 #include "base/error.hpp"
 #include "config/pod.hpp"
 #include "kernel/volumes.hpp"
+#include "pod/documents.hpp"
 #include "pod/sandbox.hpp"
 
 #include <filesystem>
+#include <set>
 #include <vector>
 
 namespace tank {
@@ -32,6 +34,9 @@ struct projected_volume {
 /// `users` are the pod's. Pure.
 result<projected_volume> plan_projection(const pod_request& request, const config::volume& volume,
                                          kernel::user_range users);
+
+/// Whether a volume of the pod shows one of these documents. Pure.
+bool shows_any(const config::pod& pod, const std::set<document_id>& which);
 
 /// The tmpfs that a pod's projected volumes are in.
 result<void> mount_pod_volumes(const directories& dirs, const std::string& uid,

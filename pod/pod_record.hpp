@@ -48,7 +48,7 @@ struct container_record {
   std::int64_t restart_at = 0;           ///< when it waits for its back-off; CLOCK_MONOTONIC in ns
   std::int64_t restart_at_ns = 0;        ///< the same for the eye; CLOCK_REALTIME
   std::string waiting;                   ///< why it waits, for status: kubelet's word
-  std::string message;            ///< the same in a sentence
+  std::string message;                   ///< the same in a sentence
   std::optional<last_exit> last;         ///< of the attempt before
   std::vector<std::int64_t> ends; ///< of attempts, that giving up counts; CLOCK_MONOTONIC in ns
   std::optional<run_end> end;     ///< when `phase` is ended

@@ -62,6 +62,10 @@ result<void> write_state_owner(const directories& dirs, const state_owner& owner
                            whole.dump(1, ' ', false, json::error_handler_t::replace) + "\n", 0600);
 }
 
+result<state_owner> read_state_owner(const directories& dirs) {
+  return read_file(dirs.pod_states_owner(), max_owner_file).and_then(decode);
+}
+
 void release_state(const directories& dirs) {
   if (::rmdir(dirs.pod_states().c_str()) == 0 || errno == ENOENT)
     ::unlink(dirs.pod_states_owner().c_str());

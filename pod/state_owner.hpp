@@ -30,6 +30,9 @@ bool is_left_behind(const state_owner& owner, std::string_view boot);
 /// Writes the file of this instance, which holds its lock. Blocking, as all that follows.
 result<void> write_state_owner(const directories& dirs, const state_owner& owner);
 
+/// What the file of this instance says, by an earlier run of it.
+result<state_owner> read_state_owner(const directories& dirs);
+
 /// Removes the instance's directory and its file, unless pods have something in it.
 void release_state(const directories& dirs);
 

@@ -367,8 +367,8 @@ class runtime final : public role {
   }
 
   void on_data(std::shared_ptr<const documents> data) {
-    args_.data = std::move(data);
-    refresh_volumes();
+    const auto before = std::exchange(args_.data, std::move(data));
+    if (shows_edit(*args_.what.pod, before.get(), *args_.data)) refresh_volumes();
     feed(data_known_of(args_));
   }
 

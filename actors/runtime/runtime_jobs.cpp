@@ -2,6 +2,8 @@
 
 #include "config/pod.hpp"
 #include "pod/plan_cgroup.hpp"
+#include "pod/plan_volumes.hpp"
+#include "pod/restart_on.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -32,6 +34,10 @@ run::data_known data_known_of(const runtime_args& args) {
 
 bool shows_data(const config::pod& pod) {
   return std::any_of(pod.spec.volumes.begin(), pod.spec.volumes.end(), is_projected);
+}
+
+bool shows_edit(const config::pod& pod, const documents* before, const documents& now) {
+  return before == nullptr || shows_any(pod, changed_documents(*before, now));
 }
 
 volumes_refreshed refresh_run_volumes(const pod_request& request, const runtime_options& options) {

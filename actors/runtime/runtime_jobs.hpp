@@ -30,6 +30,8 @@ pod_request request_for(const runtime_args& args, const runtime_options& options
 run::data_known data_known_of(const runtime_args& args);
 /// Some volume of the pod shows documents.
 bool shows_data(const config::pod& pod);
+/// They show something else now; `before` may be null.
+bool shows_edit(const config::pod& pod, const documents* before, const documents& now);
 volumes_refreshed refresh_run_volumes(const pod_request& request, const runtime_options& options);
 /// Completes what a record may not hold.
 void restore_secret_env(run_record& record, const std::string& uid, const directories& dirs);

@@ -290,6 +290,7 @@ TEST_CASE("what an instance that nobody succeeds has left is ended by whoever st
     CAPTURE(what);
     fs::create_directories(a.dirs.pod_state("its") / "volumes/data");
     fs::create_directories(a.dirs.pod_run("its") / "etc");
+    fs::create_directories(a.dirs.pod_volumes());
     REQUIRE(write_state_owner(a.dirs, owner));
     b.run();
     CHECK(fs::exists(a.dirs.pod_state("its")) != goes);

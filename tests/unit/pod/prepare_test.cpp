@@ -94,6 +94,23 @@ TEST_CASE("hostPath types: each finds its own kind, makes what it may, refuses t
   fs::remove_all(root);
 }
 
+TEST_CASE("a directory that could not be put on account is tried again") {
+  std::string name = (fs::temp_directory_path() / "tank-prepare-XXXXXX").string();
+  REQUIRE(::mkdtemp(name.data()) != nullptr);
+  const fs::path root = name;
+  directories dirs;
+  dirs.state_dir = root / "state";
+  fs::create_directories(root / "shared");
+  given_paths given{dirs};
+  CHECK_FALSE(given.add(root / "shared")); // there is no state directory
+  fs::create_directory(dirs.state_dir);
+  REQUIRE(given.add(root / "shared"));
+  struct stat st {};
+  REQUIRE(::stat((root / "shared").c_str(), &st) == 0);
+  CHECK(given_paths{dirs}.contains(st));
+  fs::remove_all(root);
+}
+
 TEST_CASE("class 3: a link that a pod may have planted leads the next pod nowhere") {
   std::string name = (fs::temp_directory_path() / "tank-prepare-XXXXXX").string();
   REQUIRE(::mkdtemp(name.data()) != nullptr);
@@ -105,6 +122,10 @@ TEST_CASE("class 3: a link that a pod may have planted leads the next pod nowher
   fs::create_directories(root / "host/inner");
   disk_port port;
   given_paths given{dirs};
+  given_paths beside{dirs}; // of another instance, which has looked before
+  struct stat st {};
+  REQUIRE(::stat(root.c_str(), &st) == 0);
+  CHECK_FALSE(beside.contains(st));
   const auto resolve = [&](const fs::path& path, const char* type, given_paths* by) {
     return resolve_host_path({"data", path, type, true}, port, by);
   };
@@ -113,7 +134,7 @@ TEST_CASE("class 3: a link that a pod may have planted leads the next pod nowher
   fs::create_symlink("../../host/inner", root / "shared/deep/y");
   fs::create_symlink("shared/deep", root / "mine"); // of the host's administrator
   given_paths next_daemon{dirs};
-  for (auto* by : {&given, &next_daemon}) {
+  for (auto* by : {&given, &beside, &next_daemon}) {
     for (const auto* path : {"shared/x/inner", "shared/x", "shared/deep/y", "mine/y"}) {
       CAPTURE(path);
       const auto refused = resolve(root / path, "DirectoryOrCreate", by);
