@@ -4,6 +4,7 @@
 #include "cli/image_store.hpp"
 #include "cli/signals.hpp"
 #include "cli/usage.hpp"
+#include "cli/verb.hpp"
 #include "oci/image_source.hpp"
 #include "oci/reference.hpp"
 
@@ -37,7 +38,6 @@ struct content_options {
   std::string output;
   std::string format = "oci-archive";
 };
-using given_options = std::shared_ptr<content_options>;
 
 result<int> import(invocation& line, const content_options& given) {
   const auto name = TANK_TRY(oci::parse_reference(given.name));
@@ -64,8 +64,7 @@ result<int> load(invocation& line, const content_options& given) {
   return exit_ok;
 }
 
-/// Runs `work` in a thread of its own; SIGINT and SIGTERM, and a reader of the output that has
-/// gone, cancel it.
+/// Runs `work` in a thread of its own; SIGINT and SIGTERM cancel it.
 result<void> interruptible(const std::function<result<void>(const oci::cancellation&)>& work) {
   auto signals = TANK_TRY(termination_signals::take(false));
   oci::cancellation stop;
@@ -93,9 +92,8 @@ result<int> save(invocation& line, const content_options& given) {
   if (given.output == "-") {
     if (given.format != "oci-archive")
       return fail(errc::invalid, "save image to", "standard output", "only an archive goes there");
-    TANK_TRY(interruptible([&](const oci::cancellation& stop) {
-      return store.save(names, line.context.out_fd, &stop);
-    }));
+    // Nothing is to be cleaned up here. A signal ends even a write that nobody reads.
+    TANK_TRY(store.save(names, line.context.out_fd));
     return exit_ok;
   }
   const auto format =
@@ -106,12 +104,6 @@ result<int> save(invocation& line, const content_options& given) {
   for (const auto& name : names)
     line.context.out << name << " saved\n";
   return exit_ok;
-}
-
-template <class F>
-void does(CLI::App* command, invocation& line, const given_options& given, F verb) {
-  command->callback(
-      [&line, given, verb] { line.action = [&line, given, verb] { return verb(line, *given); }; });
 }
 
 } // namespace

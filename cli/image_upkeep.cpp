@@ -2,6 +2,7 @@
 #include "cli/image_store.hpp"
 #include "cli/image_text.hpp"
 #include "cli/usage.hpp"
+#include "cli/verb.hpp"
 #include "oci/reference.hpp"
 
 #include <ostream>
@@ -74,12 +75,6 @@ result<int> verify(invocation& line, const upkeep_options& given) {
   return found.empty() ? exit_ok : exit_failed;
 }
 
-template <class F>
-void calls(CLI::App* command, invocation& line, const upkeep_given& given, F verb) {
-  command->callback(
-      [&line, given, verb] { line.action = [&line, given, verb] { return verb(line, *given); }; });
-}
-
 void takes_output(CLI::App& command, const upkeep_given& given, std::vector<std::string> words) {
   std::string list;
   for (const auto& word : words)
@@ -95,32 +90,32 @@ void add_image_upkeep(CLI::App& image, invocation& line) {
   auto* listed = image.add_subcommand("list", "The images that are here")->alias("ls");
   takes_output(*listed, given, {"table", "json", "name"});
   listed->footer("Examples:\n  tank image list");
-  calls(listed, line, given, list);
+  does(listed, line, given, list);
 
   auto* shown = image.add_subcommand("inspect", "All about images: configuration, layers, digests");
   shown->add_option("NAME", given->names, "names")->required();
   takes_output(*shown, given, {"table", "json"});
   shown->footer("Examples:\n  tank image inspect nginx:1.27 -o json");
-  calls(shown, line, given, inspect);
+  does(shown, line, given, inspect);
 
   auto* removed = image.add_subcommand("rm", "Remove images, and the layers nobody needs then");
   removed->add_option("NAME", given->names, "names")->required();
   removed->footer("Layers under running pods stay.\n\nExamples:\n  tank image rm localhost/web:1");
-  calls(removed, line, given, remove_images);
+  does(removed, line, given, remove_images);
 
   auto* pruned = image.add_subcommand("prune", "Remove layers and blobs that no image needs");
   pruned->add_flag("-a,--all", given->unused,
                    "also images that no pod uses now and no manifest names");
   takes_output(*pruned, given, {"table", "json"});
   pruned->footer("Waits while images are being added.\n\nExamples:\n  tank image prune --all");
-  calls(pruned, line, given, prune);
+  does(pruned, line, given, prune);
 
   auto* checked = image.add_subcommand("verify", "Compare images with what they were when made");
   checked->add_flag("--contents", given->contents, "also the digests of all blobs");
   takes_output(*checked, given, {"table", "json"});
   checked->footer("Exit status 1 when something is damaged. Loading or pulling the image again "
                   "repairs it.\n\nExamples:\n  tank image verify --contents");
-  calls(checked, line, given, verify);
+  does(checked, line, given, verify);
 }
 
 } // namespace tank::cli

@@ -4,13 +4,16 @@
 #include "cli/invocation.hpp"
 #include "cli/tables.hpp"
 #include "cli/usage.hpp"
-
-#include <CLI/App.hpp>
+#include "cli/verb.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <ostream>
+#include <set>
 #include <system_error>
+
+#include <sys/stat.h>
+#include <sys/types.h>
 
 #include <nlohmann/json.hpp>
 
@@ -26,19 +29,26 @@ struct options {
 using given_options = std::shared_ptr<options>;
 using json = nlohmann::ordered_json;
 
-/// What the files of a volume hold. Links are not followed, and what is mounted below is not part
-/// of it.
+/// What the files of a volume hold. Links are not followed. What is mounted below is not part of
+/// it. A file with several names counts once.
 std::uint64_t size_of(const std::filesystem::path& directory) {
+  struct stat top {};
+  if (::stat(directory.c_str(), &top) != 0) return 0;
   std::uint64_t bytes = 0;
+  std::set<ino_t> counted; // of those with several names
   std::error_code ec;
   for (std::filesystem::recursive_directory_iterator
            it{directory, std::filesystem::directory_options::skip_permission_denied, ec},
        end;
        !ec && it != end; it.increment(ec)) {
-    std::error_code gone;
-    if (it->is_symlink(gone) || !it->is_regular_file(gone)) continue;
-    const auto size = it->file_size(gone);
-    if (!gone) bytes += size;
+    struct stat st {};
+    if (::lstat(it->path().c_str(), &st) != 0 || st.st_dev != top.st_dev) {
+      it.disable_recursion_pending();
+      continue;
+    }
+    if (!S_ISREG(st.st_mode)) continue;
+    if (st.st_nlink > 1 && !counted.insert(st.st_ino).second) continue;
+    bytes += static_cast<std::uint64_t>(st.st_size);
   }
   return bytes;
 }
@@ -120,12 +130,6 @@ result<int> prune(invocation& line, const options&) {
   return exit_ok;
 }
 
-template <class F>
-void does(CLI::App* command, invocation& line, const given_options& given, F verb) {
-  command->callback(
-      [&line, given, verb] { line.action = [&line, given, verb] { return verb(line, *given); }; });
-}
-
 void takes_names(CLI::App& command, const given_options& given) {
   command.add_option("NAME", given->names, "claims: data, or ns/data")->required();
   command.add_option("-n,--namespace", given->ns, "namespace of NAME (default)")
@@ -158,21 +162,21 @@ void add_volume(CLI::App& app, invocation& line) {
       *listed->add_option("-o,--output", given->output, "table, json or name")->type_name("FORMAT"),
       {"table", "json", "name"});
   listed->footer("Examples:\n  tank volume list");
-  volume_verbs::does(listed, line, given, volume_verbs::list);
+  does(listed, line, given, volume_verbs::list);
 
   auto* shown = volume->add_subcommand("inspect", "Where volumes are, how large, who uses them");
   volume_verbs::takes_names(*shown, given);
   shown->footer("Examples:\n  tank volume inspect data");
-  volume_verbs::does(shown, line, given, volume_verbs::inspect);
+  does(shown, line, given, volume_verbs::inspect);
 
   auto* removed = volume->add_subcommand("rm", "Remove volumes and all that is in them");
   volume_verbs::takes_names(*removed, given);
   removed->footer("One that a pod uses stays, with an error.\n\nExamples:\n  tank volume rm data");
-  volume_verbs::does(removed, line, given, volume_verbs::remove);
+  does(removed, line, given, volume_verbs::remove);
 
   auto* pruned = volume->add_subcommand("prune", "Remove all volumes that no pod uses");
   pruned->footer("Examples:\n  tank volume prune");
-  volume_verbs::does(pruned, line, given, volume_verbs::prune);
+  does(pruned, line, given, volume_verbs::prune);
 }
 
 } // namespace tank::cli

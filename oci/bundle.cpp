@@ -1,6 +1,7 @@
 #include "oci/bundle.hpp"
 
 #include "oci/archive.hpp"
+#include "oci/layer_look.hpp"
 #include "oci/tree.hpp"
 #include "oci/unpack.hpp"
 
@@ -14,8 +15,6 @@
 namespace tank::oci {
 
 namespace {
-
-constexpr int max_link_hops = 40;
 
 failure not_regular(const std::string& name) {
   return fail(errc::invalid, "read", printable(name), "not a regular file");
@@ -80,7 +79,7 @@ class tar_bundle final : public bundle {
 
   [[nodiscard]] result<file> open(const std::string& name) const override {
     auto path = normal(name);
-    for (int links = 0; links <= max_link_hops; ++links) {
+    for (int links = 0; links <= max_links; ++links) {
       const auto it = members_.find(path);
       if (it == members_.end()) return fail_errno(ENOENT, "open", printable(name));
       const auto& m = it->second;

@@ -1,5 +1,6 @@
 #include "oci/changes.hpp"
 
+#include "oci/blanks.hpp"
 #include "oci/json.hpp"
 
 #include <algorithm>
@@ -9,14 +10,7 @@ namespace tank::oci {
 
 namespace {
 
-constexpr std::string_view blank = " \t\r\n";
 constexpr std::size_t max_instruction = 1u << 20;
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(blank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blank) - first + 1);
-}
 
 failure bad_change(std::string_view text, std::string cause) {
   return fail(errc::invalid, "apply change", std::string{text.substr(0, 200)}, std::move(cause));
@@ -41,7 +35,7 @@ result<std::vector<std::string>> words(std::string_view text, std::string_view r
     } else if (c == '"' || c == '\'') {
       quote = c;
       in_word = true;
-    } else if (blank.find(c) != std::string_view::npos) {
+    } else if (blanks.find(c) != std::string_view::npos) {
       if (in_word) out.push_back(std::exchange(word, {}));
       in_word = false;
     } else {
@@ -74,7 +68,7 @@ result<std::vector<std::string>> command(std::string_view text, std::string_view
 result<std::vector<std::pair<std::string, std::string>>> assignments(std::string_view text,
                                                                      std::string_view rest) {
   std::vector<std::pair<std::string, std::string>> out;
-  const auto first_end = rest.find_first_of(blank);
+  const auto first_end = rest.find_first_of(blanks);
   if (const auto first = rest.substr(0, first_end); first.find('=') == std::string_view::npos) {
     if (first.empty() || first_end == std::string_view::npos)
       return bad_change(text, "needs KEY=VALUE");
@@ -163,7 +157,7 @@ result<void> apply_change(image_config& c, std::string_view text) {
   if (text.size() > max_instruction || text.find('\0') != std::string_view::npos)
     return bad_change(text, "too long, or with a NUL byte");
   const auto line = trimmed(text);
-  const auto end = std::min(line.find_first_of(blank), line.size());
+  const auto end = std::min(line.find_first_of(blanks), line.size());
   std::string verb{line.substr(0, end)};
   for (auto& ch : verb)
     if (ch >= 'a' && ch <= 'z') ch = static_cast<char>(ch - 'a' + 'A');

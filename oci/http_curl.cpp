@@ -89,20 +89,6 @@ int on_connected(void* self, char* address, char*, int, int) {
   return permits(x, address) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-/// NO_PROXY as libcurl reads it, for names: a list of hosts and domains, or "*".
-bool bypasses_proxy(std::string_view list, std::string_view host) {
-  for (std::size_t begin = 0; begin < list.size();) {
-    const auto end = std::min(list.find_first_of(", ", begin), list.size());
-    auto entry = list.substr(begin, end - begin);
-    begin = end + 1;
-    if (entry == "*") return true;
-    if (entry.starts_with('.')) entry.remove_prefix(1);
-    if (entry.empty() || !host.ends_with(entry)) continue;
-    if (host.size() == entry.size() || host[host.size() - entry.size() - 1] == '.') return true;
-  }
-  return false;
-}
-
 errc kind_of(CURLcode code) {
   switch (code) {
   case CURLE_COULDNT_RESOLVE_HOST:
@@ -367,9 +353,10 @@ class curl_transport::engine {
     if (r.bulk) set(CURLOPT_BUFFERSIZE, 256L * 1024);
     const auto& proxy = r.url.secure ? settings_.https_proxy : settings_.http_proxy;
     const bool direct = proxy.empty() || bypasses_proxy(settings_.no_proxy, r.url.host);
-    // Said even when empty: libcurl would read the environment otherwise.
+    // Said even when empty: libcurl would read the environment otherwise. It gets no list of its
+    // own to read: who is asked directly is decided here alone.
     set(CURLOPT_PROXY, direct ? "" : proxy.c_str());
-    set(CURLOPT_NOPROXY, settings_.no_proxy.c_str());
+    set(CURLOPT_NOPROXY, "");
     if (direct) { // else the address would be the proxy's, which looks names up itself
       set(CURLOPT_OPENSOCKETFUNCTION, &on_socket);
       set(CURLOPT_OPENSOCKETDATA, t.exchange.get());

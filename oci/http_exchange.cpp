@@ -1,5 +1,7 @@
 #include "oci/http_exchange.hpp"
 
+#include "oci/blanks.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -9,15 +11,6 @@ namespace {
 
 constexpr std::size_t max_head = 64 * 1024;
 constexpr std::size_t piece_size = 256 * 1024;
-
-std::string_view without_blanks(std::string_view text) {
-  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
-  while (!text.empty() && blank(text.front()))
-    text.remove_prefix(1);
-  while (!text.empty() && blank(text.back()))
-    text.remove_suffix(1);
-  return text;
-}
 
 /// "HTTP/1.1 200 OK" or "HTTP/2 200".
 int status_of(std::string_view line) {
@@ -57,7 +50,7 @@ bool http_exchange::take_header(std::string_view line) {
     headers_.clear();
     return true;
   }
-  const auto text = without_blanks(line);
+  const auto text = trimmed(line);
   if (text.empty()) {
     if (status_ < 200) return true; // 1xx: another head follows
     head_done_ = true;
@@ -70,7 +63,7 @@ bool http_exchange::take_header(std::string_view line) {
   std::transform(name.begin(), name.end(), name.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  headers_.emplace_back(std::move(name), without_blanks(text.substr(colon + 1)));
+  headers_.emplace_back(std::move(name), trimmed(text.substr(colon + 1)));
   return true;
 }
 

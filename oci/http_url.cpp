@@ -3,9 +3,12 @@
 #include <libpsl.h>
 
 #include <algorithm>
+#include <arpa/inet.h>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 namespace tank::oci {
 
@@ -65,6 +68,52 @@ result<void> read_authority(std::string_view text, std::string_view authority, h
 bool is_address(std::string_view host) {
   return host.starts_with('[') ||
          std::all_of(host.begin(), host.end(), [](char c) { return digit(c) || c == '.'; });
+}
+
+std::string in_lower_case(std::string_view text) {
+  std::string out{text};
+  std::transform(out.begin(), out.end(), out.begin(), to_lower);
+  return out;
+}
+
+/// The 4 or 16 bytes of an address, with or without brackets.
+std::optional<std::string> address_bytes(std::string_view text) {
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  const std::string name{text};
+  std::array<char, 16> raw{};
+  if (::inet_pton(AF_INET, name.c_str(), raw.data()) == 1) return std::string{raw.data(), 4};
+  if (::inet_pton(AF_INET6, name.c_str(), raw.data()) == 1) return std::string{raw.data(), 16};
+  return std::nullopt;
+}
+
+/// `network` is "10.0.0.0/8", or one address.
+bool lies_in_network(const std::string& address, std::string_view network) {
+  const auto slash = network.find('/');
+  const auto base = address_bytes(network.substr(0, slash));
+  if (!base || base->size() != address.size()) return false;
+  auto bits = address.size() * 8;
+  if (slash != std::string_view::npos) {
+    const auto text = network.substr(slash + 1);
+    std::size_t given = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), given);
+    if (ec != std::errc{} || end != text.data() + text.size() || given > bits) return false;
+    bits = given;
+  }
+  const auto whole = bits / 8;
+  if (address.compare(0, whole, *base, 0, whole) != 0) return false;
+  if (bits % 8 == 0) return true;
+  const auto byte = [whole](const std::string& of) {
+    return static_cast<unsigned char>(of[whole]);
+  };
+  return ((byte(address) ^ byte(*base)) >> (8 - bits % 8)) == 0;
+}
+
+/// `domain` itself, or a name below it.
+bool lies_in_domain(std::string_view name, std::string_view domain) {
+  if (domain.ends_with('.')) domain.remove_suffix(1);
+  if (domain.starts_with('.')) domain.remove_prefix(1);
+  if (domain.empty() || !name.ends_with(domain)) return false;
+  return name.size() == domain.size() || name[name.size() - domain.size() - 1] == '.';
 }
 
 } // namespace
@@ -148,6 +197,21 @@ bool same_site(std::string_view a, std::string_view b) {
   };
   const auto mine = site(a);
   return !mine.empty() && mine == site(b);
+}
+
+bool bypasses_proxy(std::string_view list, std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const auto name = in_lower_case(host);
+  const auto address = address_bytes(name);
+  const auto entries = in_lower_case(list);
+  for (std::size_t begin = 0; begin < entries.size();) {
+    const auto end = std::min(entries.find_first_of(", \t", begin), entries.size());
+    const auto entry = std::string_view{entries}.substr(begin, end - begin);
+    begin = end + 1;
+    if (entry == "*") return true;
+    if (address ? lies_in_network(*address, entry) : lies_in_domain(name, entry)) return true;
+  }
+  return false;
 }
 
 } // namespace tank::oci

@@ -41,4 +41,9 @@ bool is_loopback(std::string_view host);
 /// and gitlab.com. Addresses are only the same as themselves.
 bool same_site(std::string_view a, std::string_view b);
 
+/// Whether NO_PROXY names that host, as curl(1) has it: entries between blanks, tabs and commas. A
+/// name stands for those below it too, an address for itself, with "/bits" for a network, "*" for
+/// all. Case does not count, nor one dot at the end.
+bool bypasses_proxy(std::string_view list, std::string_view host);
+
 } // namespace tank::oci

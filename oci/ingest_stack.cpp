@@ -61,14 +61,18 @@ result<void> make_directories_in(int root, const std::vector<directory_look>& lo
 }
 
 /// The directories that an image declares as VOLUME: they are there in every container, whether or
-/// not a layer has them. Other texts than absolute paths without ".." are passed over.
+/// not a layer has them. Other texts than absolute paths without ".." are passed over, as are names
+/// that no directory can have.
 std::vector<std::string> volumes_of(const image_config& config) {
   constexpr std::size_t most = 100;
+  const auto impossible = [](const std::string& part) {
+    return part == ".." || part.size() > NAME_MAX;
+  };
   std::vector<std::string> out;
   for (const auto& text : config.volumes) {
     if (!text.starts_with('/') || text.size() > PATH_MAX / 2 || out.size() == most) continue;
     const auto parts = parts_of(text);
-    if (parts.empty() || std::find(parts.begin(), parts.end(), "..") != parts.end()) continue;
+    if (parts.empty() || std::any_of(parts.begin(), parts.end(), impossible)) continue;
     std::string path;
     for (const auto& part : parts)
       path.append(path.empty() ? "" : "/").append(part);

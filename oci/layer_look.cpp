@@ -11,12 +11,6 @@
 
 namespace tank::oci {
 
-namespace {
-
-constexpr int dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-} // namespace
-
 bool is_whiteout(const struct stat& st) {
   return S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
 }
@@ -42,7 +36,7 @@ std::vector<std::string> parts_of(std::string_view path) {
 result<layer_look> look_into(int root, const std::vector<std::string>& parts) {
   layer_look out;
   out.what = layer_look::kind::directory;
-  out.fd.reset(::openat(root, ".", dir_flags));
+  out.fd.reset(::openat(root, ".", layer_dir_flags));
   if (!out.fd) return fail_errno(errno, "open", "layer");
   for (std::size_t i = 0; i < parts.size(); ++i) {
     out.ends = out.ends || is_opaque(out.fd.get());
@@ -54,7 +48,7 @@ result<layer_look> look_into(int root, const std::vector<std::string>& parts) {
       return out;
     }
     if (S_ISDIR(st.st_mode)) {
-      unique_fd next{::openat(out.fd.get(), name, dir_flags)};
+      unique_fd next{::openat(out.fd.get(), name, layer_dir_flags)};
       if (!next) return fail_errno(errno, "open", parts[i]);
       out.fd = std::move(next);
       continue;

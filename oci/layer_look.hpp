@@ -9,9 +9,15 @@
 #include <string_view>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 namespace tank::oci {
+
+/// How a directory of a layer is opened: itself, never what a link there leads to.
+inline constexpr int layer_dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+/// Links that are followed on the way to one file: as many as the kernel follows.
+inline constexpr int max_links = 40;
 
 /// The mark of overlay that hides a name of the layers below.
 bool is_whiteout(const struct stat& st);

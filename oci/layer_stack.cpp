@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "oci/attributes.hpp"
+#include "oci/tree.hpp"
 #include "oci/unpack.hpp"
 
 #include <algorithm>
@@ -11,7 +12,6 @@
 #include <deque>
 #include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <string_view>
 #include <sys/stat.h>
 
@@ -19,9 +19,7 @@ namespace tank::oci {
 
 namespace {
 
-constexpr int stacked_dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 using kind = layer_look::kind;
-constexpr int max_links = 40; ///< as the kernel
 /// Names looked up for one image: some seconds. Honest images need thousands.
 constexpr std::uint64_t max_steps = 10'000'000;
 
@@ -38,10 +36,6 @@ std::string last_of(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
-
-struct closes_dir {
-  void operator()(DIR* d) const noexcept { ::closedir(d); }
-};
 
 result<directory_look> look_of(int fd, const std::string& path) {
   struct stat st {};
@@ -227,8 +221,8 @@ result<bool> layer_stack::hollow(const shown& what, const std::string& path,
                                  const std::set<std::string>& known) {
   if (path.empty() || what.named || what.fds.empty()) return false;
   for (const auto& fd : what.fds) {
-    unique_fd again{::openat(fd.get(), ".", stacked_dir_flags)};
-    const std::unique_ptr<DIR, closes_dir> dir{again ? ::fdopendir(again.get()) : nullptr};
+    unique_fd again{::openat(fd.get(), ".", layer_dir_flags)};
+    const dir_stream dir{again ? ::fdopendir(again.get()) : nullptr};
     if (!dir) return fail_errno(errno, "read", path);
     (void)again.release(); // the stream has it now
     for (errno = 0; const dirent* e = ::readdir(dir.get()); errno = 0) {

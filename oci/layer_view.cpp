@@ -13,7 +13,6 @@ namespace tank::oci {
 
 namespace {
 
-constexpr int max_links_followed = 40; ///< as the kernel
 constexpr std::size_t max_components = 4096;
 /// Names looked up for one file: a second or so. Honest images need hundreds.
 constexpr std::size_t max_lookups = 200'000;
@@ -83,7 +82,7 @@ result<std::string> layer_view::read(std::string_view path, std::size_t limit) c
     case layer_look::kind::link:
       break;
     }
-    if (++links > max_links_followed) return fail_errno(ELOOP, "read from image", object);
+    if (++links > max_links) return fail_errno(ELOOP, "read from image", object);
     way.pop_back();
     if (here->target.starts_with('/')) way.clear();
     prepend(todo, here->target);

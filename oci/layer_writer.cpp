@@ -16,8 +16,6 @@ namespace tank::oci {
 
 namespace {
 
-constexpr int open_dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
 failure refused(int sys, const char* what) {
   return fail_errno(sys, what, "entry");
 }
@@ -71,7 +69,7 @@ result<void> layer_writer::make_component(int parent, const std::string& name) {
     opaque = true;
   }
   if (::mkdirat(parent, name.c_str(), 0700) != 0) return refused(errno, "make directory for");
-  const unique_fd fd{::openat(parent, name.c_str(), open_dir_flags)};
+  const unique_fd fd{::openat(parent, name.c_str(), layer_dir_flags)};
   if (!fd || ::fchmod(fd.get(), 0755) != 0) return refused(errno, "make directory for");
   return opaque ? mark_opaque(fd.get()) : remember_place(fd.get(), implied_);
 }
@@ -232,7 +230,7 @@ result<void> layer_writer::directory(const entry_facts& entry) {
         return refused(errno, "make directory for");
     }
   }
-  const unique_fd fd{::openat(parent_.get(), name_.c_str(), open_dir_flags)};
+  const unique_fd fd{::openat(parent_.get(), name_.c_str(), layer_dir_flags)};
   if (!fd) return refused(errno, "open directory of");
   if (opaque) TANK_TRY(mark_opaque(fd.get()));
   if (::fstat(fd.get(), &st) != 0) return refused(errno, "stat");
@@ -326,7 +324,7 @@ result<void> layer_writer::whiteout(const std::string& path) {
   struct stat st {};
   if (::fstatat(parent_.get(), name_.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
     if (!S_ISDIR(st.st_mode)) return {};
-    const unique_fd fd{::openat(parent_.get(), name_.c_str(), open_dir_flags)};
+    const unique_fd fd{::openat(parent_.get(), name_.c_str(), layer_dir_flags)};
     if (!fd) return refused(errno, "open directory of");
     return mark_opaque(fd.get());
   }

@@ -78,20 +78,22 @@ pull_order::verdict pull_order::decide(time_point now) {
 
 // --- threads -------------------------------------------------------------------------------------
 
-/// Lets those go whose turn it is. Stops one that gives way.
-void pull_line::look(std::unique_lock<std::mutex>& lock,
+/// Lets those go whose turn it is. Stops one that gives way. True when the lock was open meanwhile:
+/// what was found then may be old.
+bool pull_line::look(std::unique_lock<std::mutex>& lock,
                      std::optional<pull_order::time_point>* again) {
   const auto what = order_.decide(std::chrono::steady_clock::now());
   *again = what.look_again;
   for (const auto who : what.begin)
     all_.at(who)->begun = true;
   if (!what.begin.empty()) changed_.notify_all();
-  if (!what.give_way) return;
+  if (!what.give_way) return false;
   const auto slow = all_.at(*what.give_way);
   slow->gave_way = true;
   lock.unlock(); // who is woken by it may come here
   slow->stop.cancel();
   lock.lock();
+  return true;
 }
 
 pull_line::place::place(pull_line& line, const std::string& registry, cancellation& stop)
@@ -107,7 +109,7 @@ pull_line::place::place(pull_line& line, const std::string& registry, cancellati
   for (;;) {
     if (mine_->begun || mine_->stop.cancelled()) return;
     std::optional<pull_order::time_point> again;
-    line_.look(lock, &again);
+    if (line_.look(lock, &again)) continue;
     if (mine_->begun) return;
     if (again)
       line_.changed_.wait_until(lock, *again);

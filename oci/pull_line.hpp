@@ -113,7 +113,7 @@ class pull_line {
     cancellation::subscription forward_;
   };
 
-  void look(std::unique_lock<std::mutex>& lock, std::optional<pull_order::time_point>* again);
+  bool look(std::unique_lock<std::mutex>& lock, std::optional<pull_order::time_point>* again);
 
   std::mutex mutex_; ///< guards what follows
   std::condition_variable changed_;

@@ -261,6 +261,8 @@ result<prune_report> store::relieve(const watermarks& marks,
   if (!lock) return report;
   const auto in_use = used_now(options_);
   TANK_TRY(collector(layout, in_use).run(report));
+  // That may have been enough. Then a manifest that cannot be read stands in nobody's way.
+  if (used() <= marks.low) return report;
   const auto order = TANK_TRY(unused_names(
       layout, options_,
       {.in_use = in_use, .asked_since_ns = spare_asked_since_ns, .only_copies = true}));

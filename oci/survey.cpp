@@ -9,7 +9,6 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <string_view>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -18,10 +17,6 @@
 namespace tank::oci {
 
 namespace {
-
-struct closes_directory {
-  void operator()(DIR* d) const noexcept { ::closedir(d); }
-};
 
 /// FNV-1a: against accidents, not against an adversary, who could write the record too.
 class mixer {
@@ -78,7 +73,7 @@ class walker {
         m.add("opaque");
         sum_ += m.value();
       }
-    const std::unique_ptr<DIR, closes_directory> dir{::fdopendir(fd.get())};
+    const dir_stream dir{::fdopendir(fd.get())};
     if (!dir) return fail_errno(errno, "read", path);
     (void)fd.release(); // the stream has it now
     for (errno = 0; const dirent* e = ::readdir(dir.get()); errno = 0) {

@@ -16,13 +16,12 @@ namespace tank {
 
 /// A flight has landed.
 struct image_landed {
-  std::string name; ///< of a pull: its flight's key
+  std::string name;
   std::shared_ptr<const oci::image> image;
   error why;
   std::uint64_t flight = 0; ///< which pull; 0: it was looked for here
 };
 struct image_flight_progress {
-  std::string name; ///< the flight's key
   std::uint64_t flight = 0;
   std::string text;
 };
@@ -94,7 +93,7 @@ class image_store final : public role {
     };
     for (const auto& [name, waiting] : looks_)
       std::for_each(waiting.begin(), waiting.end(), ended);
-    for (const auto& [name, flight] : flights_) {
+    for (const auto& [id, flight] : flights_) {
       flight.stop->cancel();
       std::for_each(flight.waiting.begin(), flight.waiting.end(), ended);
     }
@@ -105,7 +104,6 @@ class image_store final : public role {
 
  private:
   struct pull_flight {
-    std::uint64_t id = 0;
     std::vector<resolve_image> waiting;
     std::shared_ptr<oci::cancellation> stop;
     std::string text; ///< the last progress
@@ -148,50 +146,49 @@ class image_store final : public role {
 
   /// Who may pull an image for one pod may not for another: pulls are shared by those alone that
   /// have the same logins.
-  static std::string flight_key(const resolve_image& m) {
-    auto key = m.name;
-    for (const auto& login : m.logins)
-      key.append(1, '\0').append(login);
-    return key;
+  bool join(const resolve_image& m) {
+    const auto it = std::find_if(flights_.begin(), flights_.end(), [&](const auto& one) {
+      const auto& first = one.second.waiting.front();
+      return first.name == m.name && first.logins == m.logins;
+    });
+    if (it == flights_.end()) return false;
+    it->second.waiting.push_back(m);
+    compat::send(this, m.to, image_progress{m.ticket, it->second.text});
+    return true;
   }
 
   void pull(const resolve_image& m) {
-    const auto key = flight_key(m);
-    auto& flight = flights_[key];
+    if (join(m)) return;
+    const auto id = ++last_flight_;
+    auto& flight = flights_[id];
     flight.waiting.push_back(m);
-    if (flight.waiting.size() > 1) {
-      compat::send(this, m.to, image_progress{m.ticket, flight.text});
-      return;
-    }
-    flight.id = ++last_flight_;
     flight.stop = std::make_shared<oci::cancellation>();
     flight.text = "pulling image '" + m.name + "'";
     compat::send(this, m.to, image_progress{m.ticket, flight.text});
-    auto tell = [weak = self().address(), name = key, id = flight.id,
+    auto tell = [weak = self().address(), id,
                  last = std::chrono::steady_clock::time_point{}](std::string text) mutable {
       const auto at = std::chrono::steady_clock::now();
       if (at - last < progress_pause) return;
       last = at;
       if (auto strong = caf::actor_cast<caf::actor>(weak))
-        compat::anon_send(strong, image_flight_progress{name, id, std::move(text)});
+        compat::anon_send(strong, image_flight_progress{id, std::move(text)});
     };
     run_job(*options_.pulls, self(),
-            [key, what = wanted_image{m.name, m.logins}, id = flight.id, stop = flight.stop,
-             pull = options_.pull,
-             tell = std::move(tell)] { return landed(key, pull(what, tell, *stop), id); });
+            [what = wanted_image{m.name, m.logins}, id, stop = flight.stop, pull = options_.pull,
+             tell = std::move(tell)] { return landed(what.name, pull(what, tell, *stop), id); });
   }
 
   void show(const image_flight_progress& m) {
-    const auto it = flights_.find(m.name);
-    if (it == flights_.end() || it->second.id != m.flight) return;
+    const auto it = flights_.find(m.flight);
+    if (it == flights_.end()) return;
     it->second.text = m.text;
     for (const auto& asked : it->second.waiting)
       compat::send(this, asked.to, image_progress{asked.ticket, m.text});
   }
 
   void pull_done(const image_landed& m) {
-    const auto it = flights_.find(m.name);
-    if (it == flights_.end() || it->second.id != m.flight) return; // nobody wanted it any more
+    const auto it = flights_.find(m.flight);
+    if (it == flights_.end()) return; // nobody wanted it any more
     const auto flight = std::move(it->second);
     flights_.erase(it);
     for (const auto& asked : flight.waiting)
@@ -249,7 +246,7 @@ class image_store final : public role {
 
   image_store_options options_;
   std::map<std::string, std::vector<resolve_image>> looks_; ///< by name; who waits
-  std::map<std::string, pull_flight> flights_;              ///< pulls, by name and logins
+  std::map<std::uint64_t, pull_flight> flights_;            ///< pulls under way, by number
   std::uint64_t last_flight_ = 0;
   std::set<caf::actor_addr> watched_;
   std::map<caf::actor_addr, std::vector<std::shared_ptr<const oci::image>>> used_;

@@ -236,69 +236,101 @@ TEST_CASE("nobody outside of this machine sends us to it: nothing is even connec
   CHECK(inner.seen().size() == 2);
 }
 
-TEST_CASE("a registry elsewhere can neither redirect nor send for tokens to this machine") {
-  // The same answers as of a registry with a public address.
-  struct elsewhere final : http_transport {
-    std::string location;
-    std::string realm;
-    std::vector<http_request> asked;
-    result<http_response> send(const http_request& r) override {
-      struct text final : byte_source {
-        std::string left = R"({"errors":[{"code":"X","message":"inner secret"}]})";
-        std::string given;
-        result<std::span<const std::byte>> next() override {
-          given = std::exchange(left, {});
-          return std::as_bytes(std::span{given});
-        }
-      };
-      asked.push_back(r);
-      http_response out{.status = 500, .body = std::make_unique<text>(), .peer = "93.184.216.34"};
-      if (r.url.host != "registry.example") return out;
-      if (!realm.empty()) {
-        out.status = 401;
-        out.headers = {{"www-authenticate", "Bearer realm=\"" + realm + "\""}};
-      } else if (r.url.target == "/v2/") {
-        out.status = 200;
-      } else {
-        out.status = 307;
-        out.headers = {{"location", location}};
+namespace {
+
+/// The same answers as of a registry with a public address. Each says why in its body.
+struct elsewhere final : http_transport {
+  std::string location; ///< of everything but /v2/ and /own; empty: it answers 404
+  std::string realm;
+  std::vector<http_request> asked;
+  result<http_response> send(const http_request& r) override {
+    struct text final : byte_source {
+      std::string left;
+      std::string given;
+      explicit text(std::string all) : left(std::move(all)) {}
+      result<std::span<const std::byte>> next() override {
+        given = std::exchange(left, {});
+        return std::as_bytes(std::span{given});
       }
-      return out;
+    };
+    asked.push_back(r);
+    http_response out;
+    out.status = 500;
+    out.peer = "93.184.216.34";
+    const bool own = r.url.host == "registry.example";
+    out.body = std::make_unique<text>(R"({"errors":[{"code":"X","message":")" +
+                                      std::string{own ? "own words" : "inner secret"} + R"("}]})");
+    if (!own) return out;
+    if (!realm.empty()) {
+      out.status = 401;
+      out.headers = {{"www-authenticate", "Bearer realm=\"" + realm + "\""}};
+    } else if (r.url.target == "/v2/") {
+      out.status = 200;
+    } else if (location.empty() || r.url.target == "/own") {
+      out.status = 404;
+    } else {
+      out.status = 307;
+      out.headers = {{"location", location}};
     }
-  };
-  const auto transport = std::make_shared<elsewhere>();
+    return out;
+  }
+};
+
+/// What a client says that is refused there.
+tank::error refusal_of(const std::shared_ptr<elsewhere>& transport) {
   cancellation stop;
   client_options options;
   options.retry.attempts = 1;
   options.now = [] { return std::int64_t{0}; };
   options.jitter = [] { return 0.0; };
   options.trust = [](const std::string&) { return tls_trust{}; };
-  const auto error_of = [&] {
-    transport->asked.clear();
-    registry_client client{transport, {"registry.example", "a", false, {}, {}}, options, stop};
-    return client.manifest("1").error();
-  };
+  transport->asked.clear();
+  registry_client client{transport, {"registry.example", "a", false, {}, {}}, options, stop};
+  const auto refused = client.manifest("1");
+  REQUIRE_FALSE(refused);
+  return refused.error();
+}
+
+} // namespace
+
+TEST_CASE("a registry elsewhere can neither redirect nor send for tokens to this machine") {
+  const auto transport = std::make_shared<elsewhere>();
   for (const std::string inner : {"127.0.0.1", "localhost", "[::1]", "169.254.169.254", "0.0.0.0",
                                   "[::ffff:127.0.0.1]", "127.1", "[fe80::1]", "[fd00:ec2::254]"}) {
     CAPTURE(inner);
     transport->realm.clear();
     transport->location = "https://" + inner + "/latest";
-    CHECK(error_of().code == errc::denied);
+    CHECK(refusal_of(transport).code == errc::denied);
     CHECK(transport->asked.size() == 2); // only the registry
     transport->realm = "https://" + inner + "/token";
-    CHECK(error_of().code == errc::denied);
+    CHECK(refusal_of(transport).code == errc::denied);
     CHECK(transport->asked.size() == 1);
   }
-  // A name is asked, for only its addresses tell, and what it answers is not told.
-  transport->realm.clear();
+}
+
+TEST_CASE("the registry's own words are told, those of whom it sends us to are not") {
+  const auto transport = std::make_shared<elsewhere>();
+  const auto says = [&](const std::string& words) {
+    const auto text = refusal_of(transport).message();
+    return text.find(words) != std::string::npos;
+  };
+  for (const std::string place : {"", "/own"}) { // at once, and by a redirect to itself
+    CAPTURE(place);
+    transport->location = place;
+    CHECK(refusal_of(transport).code == errc::not_found);
+    CHECK(says("answers 404 X: own words"));
+  }
+  transport->location = "/elsewhere";
+  CHECK(says("more than 5 redirects"));
+  // A name is asked, for only its addresses tell.
   transport->location = "https://inner.example/";
-  CHECK(error_of().message().find("secret") == std::string::npos);
+  CHECK(says("answers 500"));
+  CHECK_FALSE(says("secret"));
+  CHECK(transport->asked.back().url.host == "inner.example");
   CHECK(transport->asked.back().sent_from == net_zone::anywhere);
   transport->realm = "https://inner.example/token";
-  CHECK(error_of().message().find("secret") == std::string::npos);
+  CHECK(says("answers 500"));
+  CHECK_FALSE(says("secret"));
+  CHECK(transport->asked.back().url.host == "inner.example");
   CHECK(transport->asked.back().sent_from == net_zone::anywhere);
-  // The registry's own words are.
-  transport->realm.clear();
-  transport->location = "/elsewhere";
-  CHECK(error_of().message().find("more than 5 redirects") != std::string::npos);
 }

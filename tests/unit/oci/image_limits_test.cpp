@@ -91,7 +91,7 @@ TEST_CASE("a path that leads on and on is given up") {
     deep += "d/../";
   fs::create_directories(layers[0] / "d");
   put(layers[0] / "f", "x");
-  REQUIRE(::symlink((deep + "f").substr(0, 4000).c_str(), (layers[0] / "l").c_str()) == 0);
+  REQUIRE(::symlink(deep.substr(0, 4000).c_str(), (layers[0] / "l").c_str()) == 0);
   CHECK(layer_view{layers}.read("f", 10).value() == "x");
   CHECK(layer_view{layers}.read("l", 10).error().code == errc::limit);
 }

@@ -165,6 +165,15 @@ TEST_CASE("a volume of an image is a directory of it, also when no layer has it"
   CHECK(with_volumes(r, tar_builder{}.dir("srv").bytes(), {"/srv"}).layers.size() == 1);
 }
 
+TEST_CASE("a volume with a name that no directory can have is passed over") {
+  room r;
+  const auto made = with_volumes(r, tar_builder{}.dir("srv").bytes(),
+                                 {"/srv/" + std::string(256, 'n'), "/" + std::string(255, 'n')});
+  REQUIRE(made.layers.size() == 2);
+  CHECK(fs::is_directory(made.layers[1] / std::string(255, 'n')));
+  CHECK(!fs::exists(made.layers[1] / "srv"));
+}
+
 TEST_CASE("an image without layers has the directories of its volumes too") {
   room r;
   const auto made = with_volumes(r, "", {"/data"});

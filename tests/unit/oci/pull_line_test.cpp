@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <cstddef>
+#include <new>
+#include <semaphore>
 #include <thread>
 
 using namespace tank;
@@ -106,4 +109,35 @@ TEST_CASE("threads wait for their places, and one that is slow lets the next one
   over.cancel();
   CHECK(line.run("none", over, body{[](const auto&, auto&) -> outcome { return 8; }}).has_value() ==
         false);
+}
+
+TEST_CASE("a place that is free again before its pull was told of it is seen") {
+  pull_line line{{.places = 1, .useful_rate = 16 * kib, .window = 1ms}};
+  using outcome = result<int>;
+  using body = std::function<outcome(const pull_line::progress&, cancellation&)>;
+  std::binary_semaphore has_place{0};
+  std::binary_semaphore told{0};
+  std::binary_semaphore over{0};
+  // Never destroyed: its end would wait for the call, and the call waits for the end of the pull.
+  alignas(cancellation::subscription) std::byte heard[sizeof(cancellation::subscription)];
+  outcome slow;
+  std::thread other{[&] {
+    cancellation stop;
+    slow = line.run("slow", stop, body{[&](const auto&, cancellation& mine) -> outcome {
+                      new (heard) cancellation::subscription{mine, [&] {
+                                                               told.release();
+                                                               over.acquire();
+                                                             }};
+                      has_place.release();
+                      told.acquire();
+                      return fail(errc::cancelled, "pull", "it", "told to");
+                    }});
+    over.release();
+  }};
+  has_place.acquire();
+  cancellation stop;
+  CHECK(line.run("fast", stop, body{[](const auto&, auto&) -> outcome { return 7; }}) == 7);
+  other.join();
+  REQUIRE_FALSE(slow);
+  CHECK(slow.error().code == errc::timeout);
 }

@@ -91,6 +91,28 @@ TEST_CASE("credentials' bounds: origin and site") {
   CHECK_FALSE(is_loopback("127.0.0.1.evil.com"));
 }
 
+TEST_CASE("NO_PROXY has one reading") {
+  constexpr auto direct = &bypasses_proxy;
+  for (const auto* list :
+       {"reg.example", "a,reg.example", "a reg.example", "a\treg.example,", "*", "REG.example",
+        "reg.Example.", ".reg.example", "example", ", ,.EXAMPLE."})
+    CHECK_MESSAGE(direct(list, "reg.example"), list);
+  CHECK(direct("reg.example", "reg.example."));
+  CHECK(direct("reg.example", "eu.reg.example"));
+  for (const auto* list : {"", ".", ",", "g.example", "eu.reg.example", "*.example",
+                           "reg.example..", "reg.example:443", "reg", "0.0.0.0/0"})
+    CHECK_MESSAGE(!direct(list, "reg.example"), list);
+  for (const auto* list : {"10.1.2.3", "10.0.0.0/8", "a, 10.1.2.0/23", "0.0.0.0/0", "10.1.2.3/32"})
+    CHECK_MESSAGE(direct(list, "10.1.2.3"), list);
+  for (const auto* list : {"2.3", ".3", "10.1.3.0/24", "10.1.2.2/32", "10.0.0.0/33", "10.0.0.0/",
+                           "10.0.0.0/x", "10.0.0.0/-8", "::/0"})
+    CHECK_MESSAGE(!direct(list, "10.1.2.3"), list);
+  for (const auto* list : {"2001:DB8::1", "[2001:db8::1]", "2001:db8::/32", "2001:db8:0:0::1/127"})
+    CHECK_MESSAGE(direct(list, "[2001:db8::1]"), list);
+  for (const auto* list : {"2001:db8::2", "2001:db9::/32", "2001:db8::/129", "0.0.0.0/0", "["})
+    CHECK_MESSAGE(!direct(list, "[2001:db8::1]"), list);
+}
+
 TEST_CASE("the realm of a challenge is judged before anything is sent to it") {
   const auto hub = url("https://registry-1.docker.io/");
   CHECK(check_realm(hub, url("https://auth.docker.io/token"), true, {}));

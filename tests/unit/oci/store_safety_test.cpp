@@ -384,6 +384,9 @@ TEST_CASE(
   const auto full = [] { return 99u; };
   readable = false;
   CHECK_FALSE(r.open().relieve({90, 80}, full));
+  unsigned used = 110;
+  const auto freed = [&] { return used -= 15; }; // 95, then 80
+  CHECK(r.open().relieve({90, 80}, freed));      // room was made without asking the manifests
   CHECK(r.open().prune(true).error().message().find("web.yaml") != std::string::npos);
   CHECK(r.open().prune(false));
   CHECK(r.open().list()->size() == 4);
