@@ -44,7 +44,7 @@ result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
   return read_all(fd.get(), limit, path);
 }
 
-static result<void> write_all(int fd, std::string_view content, const std::string& name) {
+result<void> write_all(int fd, std::string_view content, const std::string& name) {
   while (!content.empty()) {
     const auto n = ::write(fd, content.data(), content.size());
     if (n < 0) {

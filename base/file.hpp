@@ -22,6 +22,9 @@ result<unique_fd> open_regular_file(const std::filesystem::path& path);
 /// Reads what is left of `fd`, at most `limit` bytes. `name` is for messages.
 result<std::string> read_all(int fd, std::size_t limit, const std::string& name);
 
+/// Writes all of `content` to `fd`. `name` is for messages.
+result<void> write_all(int fd, std::string_view content, const std::string& name);
+
 /// Replaces `path` so that a reader, or a machine that loses power, sees the old or the new content
 /// and nothing between: temporary file beside it, fsync, rename, fsync of the directory. Blocking.
 result<void> write_file_atomic(const std::filesystem::path& path, std::string_view content,

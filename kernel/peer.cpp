@@ -8,7 +8,7 @@ namespace tank::kernel {
 
 namespace {
 
-constexpr std::size_t max_cgroups = 64 * 1024;
+constexpr std::size_t max_cgroup_file_bytes = 64 * 1024;
 
 /// The path of a line "hierarchy:controllers:/path".
 std::string_view path_of(std::string_view line) {
@@ -42,11 +42,15 @@ bool is_in_pod_cgroup(std::string_view cgroups, const cgroup_tree& tree) {
 
 std::string refuse_peer(int connection, const cgroup_tree& tree) {
   ucred who{};
-  if (!is_of_this_host(connection, &who))
+  unique_fd pidfd;
+  if (!is_of_this_host(connection, &who, &pidfd))
     return who.uid != 0 && who.uid != ::geteuid() ? "user " + std::to_string(who.uid)
                                                   : "a process of another namespace";
   if (tree.hierarchies.empty()) return {};
-  const auto cgroups = read_file("/proc/" + std::to_string(who.pid) + "/cgroup", max_cgroups);
+  const auto cgroups =
+      read_file("/proc/" + std::to_string(who.pid) + "/cgroup", max_cgroup_file_bytes);
+  // What was read may be of another process that has its number now.
+  if (!holds_its_number(pidfd)) return "a process that has ended";
   if (!cgroups || is_in_pod_cgroup(*cgroups, tree)) return "a process of a pod";
   return {};
 }

@@ -1,5 +1,6 @@
 #include "kernel/pod_files.hpp"
 
+#include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "kernel/host_path.hpp"
 
@@ -29,16 +30,6 @@ static result<unique_fd> open_made(int parent, const std::string& name, const fs
 /// A name that nothing has, or that has something of no worth.
 static result<void> clear_name(const host_place& at, const std::string& name) {
   return remove_tree(at.directory.get(), name);
-}
-
-static result<void> write_whole(int fd, std::string_view text, const fs::path& path) {
-  while (!text.empty()) {
-    const auto n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno(errno, "write", path);
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
 }
 
 // --- upper ---------------------------------------------------------------------------------------
@@ -103,7 +94,7 @@ result<void> write_pod_file(const fs::path& dir, const std::string& name, std::s
   const unique_fd fd{
       ::openat(parent, fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
   if (!fd) return fail_errno(errno, "create file", path);
-  TANK_TRY(write_whole(fd.get(), text, path));
+  TANK_TRY(write_all(fd.get(), text, path));
   if ((uid != 0 || gid != 0) && ::fchown(fd.get(), uid, gid) != 0)
     return fail_errno(errno, "chown", path);
   if (::fchmod(fd.get(), 0644) != 0) return fail_errno(errno, "chmod", path);

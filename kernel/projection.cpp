@@ -1,3 +1,4 @@
+#include "base/file.hpp"
 #include "base/remove_tree.hpp"
 #include "base/unique_fd.hpp"
 #include "kernel/host_path.hpp"
@@ -146,15 +147,8 @@ class projector {
     if ((st.st_mode & 07777) != file.mode || st.st_uid != file.uid || st.st_gid != file.gid ||
         static_cast<std::size_t>(st.st_size) != file.content.size())
       return false;
-    std::string text(file.content.size(), '\0');
-    std::size_t have = 0;
-    while (have < text.size()) {
-      const auto n = ::read(fd.get(), text.data() + have, text.size() - have);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return false;
-      have += static_cast<std::size_t>(n);
-    }
-    return text == file.content;
+    const auto text = read_all(fd.get(), file.content.size(), file.path);
+    return text && *text == file.content;
   }
 
   // --- a new version -----------------------------------------------------------------------------
@@ -199,13 +193,7 @@ class projector {
     const unique_fd fd{::openat(parent.get(), std::string{rest}.c_str(),
                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
     if (!fd) return failed("create file", file.path);
-    std::string_view text = file.content;
-    while (!text.empty()) {
-      const auto n = ::write(fd.get(), text.data(), text.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return failed("write", file.path);
-      text.remove_prefix(static_cast<std::size_t>(n));
-    }
+    TANK_TRY(write_all(fd.get(), file.content, path_ / file.path));
     if ((file.uid != 0 || file.gid != 0) && ::fchown(fd.get(), file.uid, file.gid) != 0)
       return failed("chown", file.path);
     if (::fchmod(fd.get(), file.mode) != 0) return failed("chmod", file.path);

@@ -126,6 +126,19 @@ int mount_filesystem(builder& b, const wire::filesystem_view& s) noexcept {
   return 0;
 }
 
+/// Where a mount of what `source` says goes: found in the container or made there, a directory or
+/// a file. -1 with b.out.
+static int open_place(builder& b, const struct stat& source, const char* verb,
+                      const char* path) noexcept {
+  const bool directory = S_ISDIR(source.st_mode);
+  unique_fd place{open_target(b.root.get(), path,
+                              {.kind = directory ? make_kind::directory : make_kind::file,
+                               .mode = directory ? mode_t{0755} : mode_t{0644}})};
+  if (!place) return b.out->set(errno, verb, path);
+  if (check_mountable(b, place.get(), verb, path) != 0) return -1;
+  return place.release();
+}
+
 int bind_source(builder& b, const wire::bind_view& s) noexcept {
   const unique_fd source{b.opened != nullptr ? b.take_source() : open_source(s.source.c_str())};
   struct stat st {};
@@ -133,17 +146,13 @@ int bind_source(builder& b, const wire::bind_view& s) noexcept {
     return b.out->set(errno, "open the source of a mount", s.source.c_str());
   }
   constexpr const char* verb = "bind on";
-  const bool directory = S_ISDIR(st.st_mode);
-  const unique_fd target{open_target(b.root.get(), s.target.c_str(),
-                                     {.kind = directory ? make_kind::directory : make_kind::file,
-                                      .mode = directory ? mode_t{0755} : mode_t{0644}})};
-  if (!target) return b.out->set(errno, verb, s.target.c_str());
-  if (check_mountable(b, target.get(), verb, s.target.c_str()) != 0) return -1;
+  const unique_fd target{open_place(b, st, verb, s.target.c_str())};
+  if (!target) return -1;
   if (b.opened != nullptr) { // all else was done by who opened it
     if (attach_mount(source.get(), target.get()) == 0) return 0;
     return b.out->set(errno, verb, s.target.c_str());
   }
-  const unique_fd mount{clone_mount(source.get(), "", s.recursive && directory)};
+  const unique_fd mount{clone_mount(source.get(), "", s.recursive && S_ISDIR(st.st_mode))};
   const std::uint64_t attributes =
       mount_attributes(s.flags) | (s.read_only ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0);
   // Read-only means all of it: a writable mount below a read-only volume would be a hole.
@@ -160,12 +169,8 @@ int mount_volume(builder& b, const wire::volume_view& s) noexcept {
   struct stat st {};
   if (::fstat(mount.get(), &st) != 0) return b.out->set(errno, "look at", s.target.c_str());
   constexpr const char* verb = "mount the volume on";
-  const bool directory = S_ISDIR(st.st_mode);
-  const unique_fd target{open_target(b.root.get(), s.target.c_str(),
-                                     {.kind = directory ? make_kind::directory : make_kind::file,
-                                      .mode = directory ? mode_t{0755} : mode_t{0644}})};
-  if (!target) return b.out->set(errno, verb, s.target.c_str());
-  if (check_mountable(b, target.get(), verb, s.target.c_str()) != 0) return -1;
+  const unique_fd target{open_place(b, st, verb, s.target.c_str())};
+  if (!target) return -1;
   if (attach_mount(mount.get(), target.get()) != 0)
     return b.out->set(errno, verb, s.target.c_str());
   return 0;

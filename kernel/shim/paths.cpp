@@ -5,6 +5,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 namespace tank::kernel::shim {
@@ -31,12 +32,52 @@ bool is_kernel_path(const char* path) noexcept {
   return false;
 }
 
+bool is_empty(int dir) noexcept {
+  alignas(dirent64) char room[1024];
+  for (;;) {
+    const ssize_t n = ::getdents64(dir, room, sizeof room);
+    if (n <= 0) return n == 0;
+    for (ssize_t at = 0; at < n;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(room + at);
+      const char* name = entry->d_name;
+      if (std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0) return false;
+      at += entry->d_reclen;
+    }
+  }
+}
+
+bool is_alike(const struct stat& a, const struct stat& b) noexcept {
+  return a.st_uid == b.st_uid && a.st_gid == b.st_gid && ((a.st_mode ^ b.st_mode) & 07777) == 0;
+}
+
+/// Makes a directory with the mode and the owner of `like`, unless there is something already.
+/// Before it is opened, somebody may put another directory in its place. That one is left as it is,
+/// unless it is just like one that we have made: empty, ours, and closed to all others.
+bool make_alike(int parent, const char* name, const struct stat& like) noexcept {
+  if (::mkdirat(parent, name, 0700) != 0) return errno == EEXIST;
+  const unique_fd it{::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  struct stat st {};
+  if (!it || ::fstat(it.get(), &st) != 0) return false;
+  if (is_alike(st, like)) return true; // also where a filesystem knows no modes
+  if (st.st_uid != ::geteuid() || (st.st_mode & 077) != 0 || !is_empty(it.get())) {
+    errno = EBUSY;
+    return false;
+  }
+  // Owner before mode: chown takes the set-ID bits away.
+  return ::fchown(it.get(), like.st_uid, like.st_gid) == 0 &&
+         ::fchmod(it.get(), like.st_mode & 07777) == 0;
+}
+
 /// Walks a path that may be missing in part. `done_` is what was resolved so far: it has neither
 /// symlinks nor dots, so that opening it again with RESOLVE_NO_SYMLINKS either gives the same place
 /// or fails, when somebody exchanged a component meanwhile.
 class walker {
  public:
-  walker(int root, bool follow) noexcept : root_(root), follow_(follow) {}
+  /// With `like` all that is made is a directory with its mode and owner.
+  walker(int root, bool follow, const struct stat* like = nullptr) noexcept
+      : root_(root)
+      , follow_(follow)
+      , like_(like) {}
 
   int walk(const char* path, const make_options& make) noexcept {
     if (!append(rest_, sizeof rest_, path)) {
@@ -93,6 +134,7 @@ class walker {
   }
 
   bool create(int parent, const char* name, const make_options& make) noexcept {
+    if (like_ != nullptr) return make_alike(parent, name, *like_);
     const bool last = is_last();
     int rc = 0;
     if (last && make.kind == make_kind::file) {
@@ -133,6 +175,7 @@ class walker {
 
   int root_;
   bool follow_;
+  const struct stat* like_;
   int links_ = 0;
   char done_[path_room] = {};
   char rest_[path_room] = {};
@@ -145,6 +188,14 @@ int open_target(int root, const char* path, const make_options& make) noexcept {
   const int fd = open_in(root, path, O_PATH, follow ? in_root : in_root_no_links);
   if (fd >= 0 || errno != ENOENT || make.kind == make_kind::nothing) return fd;
   return walker{root, follow}.walk(path, make);
+}
+
+int open_in_volume(int root, const char* path, bool make) noexcept {
+  const int fd = open_in(root, path, O_PATH, in_root);
+  if (fd >= 0 || errno != ENOENT || !make) return fd;
+  struct stat like {};
+  if (::fstat(root, &like) != 0) return -1;
+  return walker{root, true, &like}.walk(path, {.kind = make_kind::directory});
 }
 
 int open_parent(int root, const char* path, const char** last) noexcept {

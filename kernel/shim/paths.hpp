@@ -24,6 +24,11 @@ struct make_options {
 /// one of them as a symlink could otherwise have proc mounted, and later trusted, elsewhere.
 int open_target(int root, const char* path, const make_options& make) noexcept;
 
+/// The same for a path within a volume, `root`. No name means anything there: links are followed
+/// everywhere. With `make` each missing component becomes a directory with the mode and the owner
+/// of the root. EBUSY when something else was put in its place before it had them.
+int open_in_volume(int root, const char* path, bool make) noexcept;
+
 /// Like `open_target` for the directory `path` is in; `*last` then points at the name in it.
 /// EINVAL when there is no such name ("/", "a/..").
 int open_parent(int root, const char* path, const char** last) noexcept;

@@ -4,6 +4,7 @@
 #include "kernel/shim/paths.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include <sched.h>
 #include <sys/stat.h>
@@ -37,22 +38,6 @@ int open_bind(const wire::bind_view& s, int users, step_failure* out) noexcept {
   if (s.mapped && map_ids(mount.get(), users, all) != 0)
     return out->set(errno, verb, path, launch_failure::map_ids);
   return mount.release();
-}
-
-/// Found within the volume, and made there when it is missing: O_PATH.
-int find_in_volume(const wire::volume_view& s, int root, step_failure* out) noexcept {
-  constexpr const char* step = "find the subPath of the volume on";
-  struct stat st {};
-  if (::fstat(root, &st) != 0) return out->set(errno, step, s.target.c_str());
-  bool made = false;
-  unique_fd found{open_target(root, s.sub_path.c_str(),
-                              {.kind = s.make ? make_kind::directory : make_kind::nothing,
-                               .mode = st.st_mode & 07777,
-                               .made = &made})};
-  if (!found) return out->set(errno, step, s.target.c_str());
-  if (made && ::fchownat(found.get(), "", st.st_uid, st.st_gid, AT_EMPTY_PATH) != 0)
-    return out->set(errno, "chown the subPath of the volume on", s.target.c_str());
-  return found.release();
 }
 
 /// The directory itself is the root filesystem.
@@ -136,8 +121,9 @@ int open_volume(const wire::volume_view& s, int users, step_failure* out) noexce
   unique_fd source{open_source(s.source.c_str())};
   if (!source) return out->set(errno, "open the volume on", s.target.c_str());
   if (!s.sub_path.empty()) {
-    source.reset(find_in_volume(s, source.get(), out));
-    if (!source) return -1;
+    unique_fd found{open_in_volume(source.get(), s.sub_path.c_str(), s.make)};
+    if (!found) return out->set(errno, "find the subPath of the volume on", s.target.c_str());
+    source = std::move(found);
   }
   struct stat st {};
   if (::fstat(source.get(), &st) != 0) return out->set(errno, step, s.target.c_str());

@@ -67,9 +67,10 @@ std::string connect_to(const fs::path& socket, int type) {
   std::strncpy(address.sun_path, socket.c_str(), sizeof address.sun_path - 1);
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     return errno_name(-1);
-  if (type != SOCK_STREAM) return "connected";
-  const auto ask = api::encode({.verb = api::verb::version});
-  (void)::send(fd.get(), ask.data(), ask.size(), MSG_NOSIGNAL);
+  if (type == SOCK_STREAM) { // a shim says hello by itself
+    const auto ask = api::encode({.verb = api::verb::version});
+    (void)::send(fd.get(), ask.data(), ask.size(), MSG_NOSIGNAL);
+  }
   char byte = 0;
   return ::recv(fd.get(), &byte, 1, 0) == 1 ? "served" : "connected";
 }
@@ -138,14 +139,17 @@ TEST_CASE("class 17: root in a pod that is given the run directory is told nothi
   const auto peer = a.await_running("peer");
   const auto shim = "/run/pods/" + peer.uid + "/shim.sock";
   const auto attempt = [&](const std::string& more) {
-    return a.say({.command = {"/bin/witness", "connect", "/run/tank.sock", "--", "connect", shim,
-                              "seqpacket"},
+    return a.say({.command = {"/bin/witness", "connect", "/run/tank.sock", "--", "greeted", shim},
                   .container_more = "    volumeMounts: [{name: run, mountPath: /run}]\n",
                   .spec_more = more + "  volumes: [{name: run, hostPath: {path: " +
                                a.dirs.run_dir.string() + "}}]\n"});
   };
-  for (const auto* more : {"", "  hostUsers: false\n"})
-    CHECK(has(attempt(more), "connect /run/tank.sock: errno 0\n"));
+  for (const auto* more : {"", "  hostUsers: false\n"}) {
+    const auto said = attempt(more);
+    CHECK_MESSAGE(has(said, "connect /run/tank.sock: errno 0\n"), said);
+    // The shim ends the connection without a word.
+    CHECK_MESSAGE(has(said, "greeted " + shim + ": errno 61\n"), said);
+  }
   CHECK(a.daemon().await("reason=\"a process of another namespace\""));
   // With the host's PIDs it is told by its cgroup; one that has ended already, by that.
   a.put({.name = "beside",
@@ -162,6 +166,12 @@ TEST_CASE("class 17: root in a pod that is given the run directory is told nothi
   // The same, by a process of the host's.
   CHECK(without_defence([&] { return connect_to(a.dirs.control_socket(), SOCK_STREAM); }) ==
         "served");
+  // A shim says hello to it as it does to a daemon; here to no daemon's harm, since there is none.
+  a.kill_daemon();
+  const auto on_host = a.dirs.pod_run(peer.uid) / "shim.sock";
+  CHECK(without_defence([&] { return connect_to(on_host, SOCK_SEQPACKET); }) == "served");
+  a.start_daemon();
+  a.await_running("peer");
 }
 
 TEST_CASE("class 17: another user of the host connects to neither socket") {
@@ -312,10 +322,10 @@ TEST_CASE("names of containers and of volumes are no directories of each other")
                       "  - name: volumes\n    image: localhost/witness:1\n"
                       "    imagePullPolicy: Never\n"
                       "    volumeMounts: [{name: upper, mountPath: /upper}, "
-                      "{name: work, mountPath: /work}]\n"
+                      "{name: work, mountPath: /second}]\n"
                       "    command: [/bin/witness, append, /upper/log, 'run ', --, append, "
-                      "/work/log, 'run ', --, write, /data/own, z, --, ls, /upper, --, read, "
-                      "/upper/log, --, read, /work/log, --, print, '', --, sleep]\n");
+                      "/second/log, 'run ', --, write, /data/own, z, --, ls, /upper, --, read, "
+                      "/upper/log, --, read, /second/log, --, print, '', --, sleep]\n");
   const auto first = a.await_running("names");
   const auto log = a.dirs.pod_log("default", "names", first.uid) / "volumes";
   REQUIRE(await_file(log / "0.log", [](const auto& t) { return has(t, "run run "); }));

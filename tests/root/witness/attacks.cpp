@@ -16,8 +16,8 @@ int told(const char* verb, const char* object, long result) noexcept {
   return 0;
 }
 
-/// A name with '@' is one of the abstract ones.
-int connect_to(const char* path, long type) noexcept {
+/// The connection, or -errno. A name with '@' is one of the abstract ones.
+long open_connection(const char* path, long type) noexcept {
   sockaddr_un address{};
   address.sun_family = 1; // AF_UNIX
   std::size_t n = 0;
@@ -27,10 +27,29 @@ int connect_to(const char* path, long type) noexcept {
   if (abstract) address.sun_path[0] = '\0';
   const long size = static_cast<long>(sizeof address.sun_family + n + (abstract ? 0 : 1));
   const long fd = sys(__NR_socket, 1, type, 0);
-  if (fd < 0) return told("connect", path, fd);
+  if (fd < 0) return fd;
   const long rc = sys(__NR_connect, fd, arg(&address), size);
+  if (rc >= 0) return fd;
   sys(__NR_close, fd);
-  return told("connect", path, rc);
+  return rc;
+}
+
+int connect_to(const char* path, long type) noexcept {
+  const long fd = open_connection(path, type);
+  if (fd >= 0) sys(__NR_close, fd);
+  return told("connect", path, fd);
+}
+
+/// Waits for the first packet from there, or for the end of the connection.
+int hear_greeting(const char* path) noexcept {
+  constexpr long packets = 5; // SOCK_SEQPACKET
+  constexpr long ended = -61; // ENODATA
+  const long fd = open_connection(path, packets);
+  if (fd < 0) return told("greeted", path, fd);
+  char byte = 0;
+  const long n = sys(__NR_read, fd, arg(&byte), 1);
+  sys(__NR_close, fd);
+  return told("greeted", path, n == 0 ? ended : n);
 }
 
 int open_for(const char* verb, const char* path, long flags) noexcept {
@@ -120,6 +139,7 @@ int eat(long most) noexcept {
 
 int attack(const char* verb, const char* first, const char* second) noexcept {
   if (same(verb, "connect")) return connect_to(first, same(second, "seqpacket") ? 5 : 1);
+  if (same(verb, "greeted")) return hear_greeting(first);
   if (same(verb, "try-read")) return open_for(verb, first, O_RDONLY);
   if (same(verb, "try-write")) return open_for(verb, first, O_WRONLY);
   if (same(verb, "inject")) return inject(first);

@@ -44,6 +44,8 @@
 /// Attacks; each prints "VERB OBJECT: errno N", 0 for success, and exits 0 either way:
 ///
 ///   connect PATH [seqpacket]   to a unix socket; @NAME is an abstract one
+///   greeted PATH            by who listens on that seqpacket socket; errno 61 when the connection is
+///                           ended without a word
 ///   try-read PATH, try-write PATH
 ///   inject PATH             types a character into that terminal
 ///   find-key NAME           in the session keyring
