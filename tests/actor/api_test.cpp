@@ -20,6 +20,8 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+namespace api_test {
+
 using namespace tank;
 namespace fs = std::filesystem;
 
@@ -298,3 +300,5 @@ TEST_CASE("a path that is too long for a socket is refused with what to do") {
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().message().find("choose a shorter --run-dir") != std::string::npos);
 }
+
+} // namespace api_test

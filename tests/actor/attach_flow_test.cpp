@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <malloc.h>
 
+namespace attach_flow_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -236,3 +238,5 @@ TEST_CASE("1000 attaches leave no actor, no descriptor, no watch and no memory b
   CHECK(grown < 16 * 1024); // one watch left behind in the attacher by each would be 100 kB
   CHECK_FALSE(p.ended->has_value());
 }
+
+} // namespace attach_flow_test

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+namespace attach_open_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -147,3 +149,5 @@ TEST_CASE("a terminal of an earlier attempt is not given to who attaches to the 
   p.print("mine");
   CHECK(second.me.heard->output == "mine");
 }
+
+} // namespace attach_open_test

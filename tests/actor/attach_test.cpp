@@ -1,6 +1,8 @@
 /// Attach: the hand-over of a container's terminal to an attach session and back, by messages.
 #include "tests/actor/attach_play.hpp"
 
+namespace attach_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -402,3 +404,5 @@ TEST_CASE("an end that waits is answered when the runtime fails or the workload 
     if (!fails) CHECK(p.last_call() == "shutdown");
   }
 }
+
+} // namespace attach_test

@@ -24,6 +24,8 @@
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
+namespace embed_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -396,3 +398,5 @@ TEST_CASE("a manifest that is none, or more than one Pod, is refused with its fi
   const auto two = dir.manifest("a") + "---\n" + dir.manifest("b");
   CHECK(read_pod(two).error().message().find("more than one Pod") != std::string::npos);
 }
+
+} // namespace embed_test

@@ -6,6 +6,8 @@
 
 #include <deque>
 
+namespace image_store_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -315,3 +317,5 @@ TEST_CASE("offline, an image that is not here says so, whatever the policy would
                   got.why.message());
   }
 }
+
+} // namespace image_store_test

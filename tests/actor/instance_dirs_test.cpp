@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 
+namespace instance_dirs_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -103,3 +105,5 @@ TEST_CASE("half a file of one that was killed is removed") {
   REQUIRE(w.open());
   CHECK(!fs::exists(w.dirs.run_dir / ".cgroups.tmp123.0"));
 }
+
+} // namespace instance_dirs_test

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+namespace manifest_watcher_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -386,3 +388,5 @@ TEST_CASE("the periodic look says everything again, for a reconciler that was re
   CHECK(w.heard->size() == words + 1);
   CHECK(w.wanted() == list{"web=1"});
 }
+
+} // namespace manifest_watcher_test

@@ -12,6 +12,8 @@
 #include <fstream>
 #include <utility>
 
+namespace pod_storage_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -187,3 +189,5 @@ TEST_CASE("a sweep ends shims of an earlier daemon and leaves no directory") {
   nowhere.run_dir = w.root / "no";
   CHECK(sweep_pods(nowhere, *w.port).empty());
 }
+
+} // namespace pod_storage_test

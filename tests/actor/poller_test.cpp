@@ -22,6 +22,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+namespace poller_test {
+
 using namespace std::chrono_literals;
 using namespace tank;
 
@@ -285,3 +287,5 @@ TEST_CASE("a timer that outlives its poller does nothing") {
   t.reset();
   CHECK_FALSE(f.self->has_next_message());
 }
+
+} // namespace poller_test

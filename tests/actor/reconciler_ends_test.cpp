@@ -1,5 +1,7 @@
 #include "tests/actor/reconciler_fixture.hpp"
 
+namespace reconciler_ends_test {
+
 using namespace tank;
 using namespace tank::reconciler_test;
 
@@ -245,3 +247,5 @@ TEST_CASE("a pod is given up after as many ends as it says, and restart_pod begi
   f.ends(f.runs.back(), stop_exited(3));
   CHECK(f.status().state == pod_state::backing_off);
 }
+
+} // namespace reconciler_ends_test

@@ -1,5 +1,7 @@
 #include "tests/actor/reconciler_fixture.hpp"
 
+namespace reconciler_test {
+
 using namespace tank;
 using namespace tank::reconciler_test;
 
@@ -307,3 +309,5 @@ TEST_CASE("a document that was not there starts the pod that waits for it, once"
   CHECK(f.status().state == pod_state::starting);
   CHECK(f.runs.size() == 1);
 }
+
+} // namespace reconciler_test

@@ -3,6 +3,8 @@
 
 #include <map>
 
+namespace runtime_containers_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -346,3 +348,5 @@ TEST_CASE("edited limits are for all containers, also while one of them waits") 
   CHECK(p.heard->limits.size() == 2);
   p.check_main_undisturbed();
 }
+
+} // namespace runtime_containers_test

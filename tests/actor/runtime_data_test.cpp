@@ -1,6 +1,8 @@
 /// A runtime whose pod needs documents: it waits, goes on by itself, and shows each change.
 #include "tests/actor/stage_play.hpp"
 
+namespace runtime_data_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -64,3 +66,5 @@ TEST_CASE("a change shows in the volumes of what runs, and restarts nothing") {
   CHECK(shown(p) == "2");
   CHECK(p.session->calls == before);
 }
+
+} // namespace runtime_data_test

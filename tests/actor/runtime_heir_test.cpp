@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <map>
 
+namespace runtime_heir_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -182,3 +184,5 @@ TEST_CASE("a new owner hears what runs, and from then on all the rest") {
   CHECK(before->ended.empty());
   p.check_forgotten();
 }
+
+} // namespace runtime_heir_test

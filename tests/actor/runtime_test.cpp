@@ -10,15 +10,13 @@
 #include <cerrno>
 #include <sys/epoll.h>
 
+namespace runtime_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
 
-namespace {
-
 using calls = std::vector<std::string>;
-
-} // namespace
 
 TEST_CASE("bring-up: create and build go out together, proceed follows the built root") {
   stage_play p;
@@ -496,3 +494,5 @@ TEST_CASE("host pid and exec context: not before it runs, not after its end") {
   p.check_nothing_left();
   CHECK(refused() == "it has ended");
 }
+
+} // namespace runtime_test

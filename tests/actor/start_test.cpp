@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <thread>
 
+namespace start_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -458,3 +460,5 @@ TEST_CASE("an instance with a record that is broken adopts the others, and ends 
         lost.host_pid); // its record is gone, its manifest is not
   CHECK(w.port->starts() == 3);
 }
+
+} // namespace start_test

@@ -6,6 +6,8 @@
 
 #include <stdexcept>
 
+namespace stop_reason_test {
+
 using namespace tank;
 using tank::testing::script;
 
@@ -130,3 +132,5 @@ TEST_CASE("the thread pool runs jobs of many and answers each") {
     self->receive([&](const end_now& m) { sum += m.how; });
   CHECK(sum == 50 * 51 / 2);
 }
+
+} // namespace stop_reason_test

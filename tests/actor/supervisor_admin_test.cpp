@@ -3,6 +3,8 @@
 // the documented promises; in virtual time.
 #include "tests/actor/otp_fixture.hpp"
 
+namespace supervisor_admin_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -209,3 +211,5 @@ TEST_CASE("do_not_save_child_specs_for_temporary_children: their id is free agai
         if (!restarted) CHECK(t.ask<child_started>(restart_child{"a"}).child);
       }
 }
+
+} // namespace supervisor_admin_test

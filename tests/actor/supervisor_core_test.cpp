@@ -6,6 +6,8 @@
 
 #include <ctime>
 
+namespace supervisor_core_test {
+
 using namespace tank;
 
 namespace {
@@ -82,3 +84,5 @@ TEST_CASE("scale_start_stop_many_children, simple_one_for_one_scale_many_tempora
     CHECK(many < 50 * (few + 1e-4)); // OTP's bound; with n squared it would be a hundred
   }
 }
+
+} // namespace supervisor_core_test

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+namespace supervisor_loop_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -315,3 +317,5 @@ TEST_CASE("scale_start_stop_many_children, simple_one_for_one_scale_many_tempora
     CHECK(t.log.size() == 1000);
   }
 }
+
+} // namespace supervisor_loop_test

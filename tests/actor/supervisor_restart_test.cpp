@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+namespace supervisor_restart_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -278,3 +280,5 @@ TEST_CASE("failed restarts count toward the intensity") {
   CHECK(t.log == strings{"-a", "!a", "!a", "!a"});
   CHECK(t.ended == stop_shutdown());
 }
+
+} // namespace supervisor_restart_test

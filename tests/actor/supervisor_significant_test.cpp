@@ -3,6 +3,8 @@
 // documented promises; in virtual time.
 #include "tests/actor/otp_fixture.hpp"
 
+namespace supervisor_significant_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -163,3 +165,5 @@ TEST_CASE("significant_escalation: a supervisor may be a significant child itsel
     if (!significant) CHECK(t.listed() == strings{"sub:undefined"});
   }
 }
+
+} // namespace supervisor_significant_test

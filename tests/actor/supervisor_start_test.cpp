@@ -3,6 +3,8 @@
 // documented promises; in virtual time.
 #include "tests/actor/otp_fixture.hpp"
 
+namespace supervisor_start_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -343,3 +345,5 @@ TEST_CASE("a supervisor that is killed takes its children with it") {
   t.s.settle();
   CHECK(t.log.size() == 2);
 }
+
+} // namespace supervisor_start_test

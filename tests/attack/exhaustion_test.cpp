@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+namespace exhaustion_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -218,3 +220,5 @@ TEST_CASE("class 21: a workload that takes memory without end is killed at its l
   // Without the defence: it gets all it asks for.
   CHECK(has(a.say({.command = {"/bin/witness", "eat", "256"}}), "ate 256\n"));
 }
+
+} // namespace exhaustion_test

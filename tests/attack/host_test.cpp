@@ -15,6 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+namespace host_test {
+
 using namespace tank;
 using namespace tank::testing;
 using nlohmann::json;
@@ -358,3 +360,5 @@ TEST_CASE("class 22: the value of a variable is in no log, and in no file that o
     }
   CHECK(holding > 0); // the records by which a next daemon adopts the pods
 }
+
+} // namespace host_test

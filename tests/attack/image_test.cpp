@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+namespace image_test {
+
 using namespace tank;
 using namespace tank::testing;
 using nlohmann::json;
@@ -308,3 +310,5 @@ TEST_CASE(
                 refused.last->message);
   CHECK(a.say({.command = {"/bin/witness", "print", "well"}}) == "well\n");
 }
+
+} // namespace image_test

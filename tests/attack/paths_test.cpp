@@ -14,6 +14,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+namespace paths_test {
+
 using namespace tank;
 using namespace tank::testing;
 using oci::testing::tar_builder;
@@ -282,3 +284,5 @@ TEST_CASE("class 6, without the defence: a kernel parameter is written into the 
   });
   CHECK(file_text(volume / "sys/kernel/shm_rmid_forced") == "1");
 }
+
+} // namespace paths_test

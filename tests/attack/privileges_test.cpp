@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace privileges_test {
+
 using namespace tank;
 using namespace tank::testing;
 using nlohmann::json;
@@ -209,3 +211,5 @@ TEST_CASE("keys of the session that the daemon was started in are not a pod's") 
   REQUIRE(plain.wait() == 0);
   CHECK(plain.out == "session-key " + name + ": errno 0\n");
 }
+
+} // namespace privileges_test

@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+namespace program_test {
+
 using namespace tank;
 using namespace tank::testing;
 using oci::testing::tar_builder;
@@ -93,3 +95,5 @@ TEST_CASE("class 1: a pod that runs the program it is started by gets nowhere") 
   CHECK(digest_of_file(a.program) == daemon);
   CHECK(a.say({.command = {"/bin/witness", "print", "well"}}) == "well\n");
 }
+
+} // namespace program_test

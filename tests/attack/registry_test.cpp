@@ -8,6 +8,8 @@
 
 #include <curl/curl.h>
 
+namespace registry_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -227,3 +229,5 @@ TEST_CASE("class 11: no redirect leads from https to http") {
   CHECK_MESSAGE(has(pod.last->message, "from https to http"), pod.last->message);
   CHECK(plain.seen().empty());
 }
+
+} // namespace registry_test

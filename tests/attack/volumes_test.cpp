@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+namespace volumes_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -176,3 +178,5 @@ TEST_CASE("what is put in the place of a directory just made keeps its mode and 
     if (swapped) fs::rename(made, kept);
   }
 }
+
+} // namespace volumes_test

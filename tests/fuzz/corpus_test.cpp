@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace corpus_test {
+
 using namespace tank::fuzz;
 
 #define X(name)                                                                                    \
@@ -13,3 +15,5 @@ using namespace tank::fuzz;
   }
 TANK_FUZZ_TARGETS
 #undef X
+
+} // namespace corpus_test

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <memory>
 
+namespace pod_model_test {
+
 using namespace tank;
 using namespace tank::model;
 
@@ -134,3 +136,5 @@ TEST_CASE("in random worlds a run does what must be done, and nothing else") {
   }
   CHECK(checked >= 100'000);
 }
+
+} // namespace pod_model_test

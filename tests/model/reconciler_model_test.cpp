@@ -9,6 +9,8 @@
 
 #include <algorithm>
 
+namespace reconciler_model_test {
+
 using namespace tank;
 using namespace tank::model;
 
@@ -232,3 +234,5 @@ TEST_CASE("in random worlds the reconciler does for each pod what the contract s
   }
   CHECK(checked >= 100'000);
 }
+
+} // namespace reconciler_model_test

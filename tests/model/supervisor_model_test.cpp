@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 
+namespace supervisor_model_test {
+
 using namespace tank;
 using namespace tank::model;
 
@@ -187,3 +189,5 @@ TEST_CASE("in random worlds the supervisor does what OTP's description says") {
   }
   CHECK(checked >= 100'000);
 }
+
+} // namespace supervisor_model_test

@@ -7,6 +7,8 @@
 
 #include <sys/resource.h>
 
+namespace fault_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -439,3 +441,5 @@ TEST_CASE("one blob that is to be two layers is refused: it would show a layer t
   w.image.blobs[m.config.content.to_string()] = honest;
   CHECK(w.pull("honest"));
 }
+
+} // namespace fault_test

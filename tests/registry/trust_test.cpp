@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+namespace trust_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -334,3 +336,5 @@ TEST_CASE("the registry's own words are told, those of whom it sends us to are n
   CHECK(transport->asked.back().url.host == "inner.example");
   CHECK(transport->asked.back().sent_from == net_zone::anywhere);
 }
+
+} // namespace trust_test

@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace cgroup_test {
+
 using namespace tank;
 using namespace tank::kernel;
 namespace fs = std::filesystem;
@@ -414,3 +416,5 @@ TEST_CASE("whoever is in it, however it got there, dies with it") {
   CHECK(w.left().empty());
   CHECK(bomb.wait() == -SIGKILL);
 }
+
+} // namespace cgroup_test

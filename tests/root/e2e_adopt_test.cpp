@@ -14,6 +14,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+namespace e2e_adopt_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -344,3 +346,5 @@ TEST_CASE("an idle daemon with 200 adopted pods sleeps") {
   h.end();
   CHECK(difference(before, h.snapshot()) == "");
 }
+
+} // namespace e2e_adopt_test

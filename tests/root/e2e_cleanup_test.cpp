@@ -6,6 +6,8 @@
 
 #include <csignal>
 
+namespace e2e_cleanup_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -199,3 +201,5 @@ TEST_CASE("orphans of a workload, and a stdout that they hold open, do not outli
   h.stop_daemon();
   CHECK(difference(before, h.snapshot()) == "");
 }
+
+} // namespace e2e_cleanup_test

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+namespace e2e_confined_test {
+
 using namespace tank;
 using namespace tank::testing;
 using nlohmann::json;
@@ -324,3 +326,5 @@ TEST_CASE("users, groups and volumes: as the pod's security context says") {
             "runAsNonRoot is set and runAsUser is 0"));
   CHECK(h.report("{runAsNonRoot: true, runAsUser: 7}")["uid"][0] == 7);
 }
+
+} // namespace e2e_confined_test

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+namespace e2e_containers_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -234,3 +236,5 @@ TEST_CASE("a container that cannot start waits for its back-off, and the other r
   h.stop_daemon();
   CHECK(h.snapshot() == before);
 }
+
+} // namespace e2e_containers_test

@@ -13,6 +13,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+namespace e2e_data_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -293,3 +295,5 @@ TEST_CASE("documents are applied and deleted like pods") {
         "configmap/app deleted\n");
   CHECK(fs::is_empty(h.dirs.manifest_dir));
 }
+
+} // namespace e2e_data_test

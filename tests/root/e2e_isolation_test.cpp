@@ -8,6 +8,8 @@
 #include <csignal>
 #include <sys/stat.h>
 
+namespace e2e_isolation_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -206,3 +208,5 @@ TEST_CASE("tank logs: both streams, the last lines, on across a restart, after a
   CHECK(missing.code == 1);
   CHECK(has(missing.err, "nobody"));
 }
+
+} // namespace e2e_isolation_test

@@ -19,6 +19,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+namespace e2e_kill_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -255,3 +257,5 @@ TEST_CASE("killed again and again, the daemon loses, doubles, restarts and leaks
   h.stop_daemon();
   CHECK(difference(before, h.snapshot()) == "");
 }
+
+} // namespace e2e_kill_test

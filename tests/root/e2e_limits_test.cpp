@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+namespace e2e_limits_test {
+
 using namespace tank;
 using namespace tank::testing;
 using nlohmann::json;
@@ -486,3 +488,5 @@ TEST_CASE("tank top shows what a pod uses") {
   CHECK(none.code == 1);
   CHECK_MESSAGE(has(none.err, "no such pod runs now"), none.err);
 }
+
+} // namespace e2e_limits_test

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+namespace e2e_manifests_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -311,3 +313,5 @@ TEST_CASE("tank apply, restart and delete act through the directory") {
   CHECK(missing.code == 1);
   h.check_untouched("all that happened to a neighbour");
 }
+
+} // namespace e2e_manifests_test

@@ -6,6 +6,8 @@
 
 #include <csignal>
 
+namespace e2e_many_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -63,3 +65,5 @@ TEST_CASE("100 pods of tank up are stopped by one SIGTERM") {
   CHECK_MESSAGE(up->wait() == 0, up->err);
   CHECK(difference(before, h.snapshot()) == "");
 }
+
+} // namespace e2e_many_test

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <set>
 
+namespace e2e_outcomes_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -228,3 +230,5 @@ TEST_CASE("a program that is no program, or not to be run, is named with what to
   CHECK_MESSAGE(missing.message.find("create it") != std::string::npos, missing.message);
   h.stop_daemon();
 }
+
+} // namespace e2e_outcomes_test

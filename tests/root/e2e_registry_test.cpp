@@ -13,6 +13,8 @@
 #include <thread>
 #include <unistd.h>
 
+namespace e2e_registry_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -289,3 +291,5 @@ TEST_CASE("a pod whose image comes later starts then; Never asks nobody") {
   CHECK(w.h.await_running("late").restarts == 0);
   w.h.stop_daemon();
 }
+
+} // namespace e2e_registry_test

@@ -5,6 +5,8 @@
 #include <csignal>
 #include <fstream>
 
+namespace e2e_shared_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -121,3 +123,5 @@ TEST_CASE("what a killed `tank up` has left goes when the next Tank starts") {
   auto left = h.snapshot();
   CHECK(left["process"] == before["process"]);
 }
+
+} // namespace e2e_shared_test

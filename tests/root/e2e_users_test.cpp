@@ -2,9 +2,9 @@
 // daemons.
 #include "tests/root/host_fixture.hpp"
 
-#include "pod/id_ranges.hpp"
 #include "base/capability.hpp"
 #include "base/file.hpp"
+#include "pod/id_ranges.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -15,6 +15,8 @@
 #include <sstream>
 
 #include <sys/stat.h>
+
+namespace e2e_users_test {
 
 using namespace tank;
 using namespace tank::testing;
@@ -265,3 +267,5 @@ TEST_CASE("the rest of securityContext means the same in a user namespace") {
   CHECK(log_text(h.log_dir(frozen) / "0.log", "stderr") == "witness: write /x: errno 30\n");
   h.stop_daemon();
 }
+
+} // namespace e2e_users_test

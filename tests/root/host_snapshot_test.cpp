@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace host_snapshot_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -181,3 +183,5 @@ TEST_CASE("a link and a descriptor that are left are seen") {
   }
   CHECK(left(h, before) == "+link planted0\n");
 }
+
+} // namespace host_snapshot_test

@@ -11,6 +11,8 @@
 #include <regex>
 #include <sstream>
 
+namespace install_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -202,3 +204,5 @@ TEST_CASE("the code in the document on embedding is that of the examples") {
   }
   CHECK(blocks >= 3);
 }
+
+} // namespace install_test

@@ -12,6 +12,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+namespace oci_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -213,3 +215,5 @@ TEST_CASE("a disk that fills up at any write is a clear error and leaves the sto
   CHECK(std::distance(fs::directory_iterator{disk / "images/layers"}, {}) == 1);
   CHECK(::umount2(disk.c_str(), MNT_DETACH) == 0);
 }
+
+} // namespace oci_test

@@ -8,6 +8,8 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
+namespace rootfs_attack_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -189,3 +191,5 @@ TEST_CASE("device nodes of an image are inert") {
   REQUIRE(::mknod((room.layer("base") / "zero").c_str(), S_IFCHR | 0666, makedev(1, 5)) == 0);
   CHECK(room.run_to_end(room.plan({"read", "/zero"})).err == "witness: read /zero: errno 13\n");
 }
+
+} // namespace rootfs_attack_test

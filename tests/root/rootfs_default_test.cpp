@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+namespace rootfs_default_test {
+
 using namespace tank;
 using namespace tank::kernel;
 using nlohmann::json;
@@ -202,3 +204,5 @@ TEST_CASE("with the host's network, its interfaces are in /sys") {
     host.insert(e.path().filename());
   CHECK(r.at("interfaces").get<std::set<std::string>>() == host);
 }
+
+} // namespace rootfs_default_test

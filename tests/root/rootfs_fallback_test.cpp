@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+namespace rootfs_fallback_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -191,3 +193,5 @@ TEST_CASE("an overlay of mapped layers, by descriptors and as kernels before 6.1
     CHECK(slurp("/proc/self/mountinfo") == mounts);
   }
 }
+
+} // namespace rootfs_fallback_test

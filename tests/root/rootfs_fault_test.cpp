@@ -1,6 +1,8 @@
 #include "tests/root/host_snapshot.hpp"
 #include "tests/root/rootfs_fixture.hpp"
 
+namespace rootfs_fault_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -87,3 +89,5 @@ TEST_CASE("plans that make no sense are refused by name, not carried out") {
   refused({root, device_step{"/", 1, 3}}, 1, EINVAL);
   refused({overlay_step{}}, 0, EINVAL);
 }
+
+} // namespace rootfs_fault_test

@@ -3,6 +3,8 @@
 #include <sys/mount.h>
 #include <sys/xattr.h>
 
+namespace rootfs_layers_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -157,3 +159,5 @@ TEST_CASE("a volume whose source is missing is named") {
   CHECK(o.failed->sys == ENOENT);
   CHECK(o.failed->object == room.dir / "absent");
 }
+
+} // namespace rootfs_layers_test

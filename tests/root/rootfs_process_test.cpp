@@ -4,6 +4,8 @@
 
 #include <sys/resource.h>
 
+namespace rootfs_process_test {
+
 using namespace tank;
 using namespace tank::kernel;
 using nlohmann::json;
@@ -176,3 +178,5 @@ TEST_CASE("a resource limit is lowered; one that may not be raised is named") {
   check_failure(failure_of(room, plan), launch_failure::set_limits, "set the resource limit",
                 "nofile", EINVAL);
 }
+
+} // namespace rootfs_process_test

@@ -6,6 +6,8 @@
 
 #include <sys/mount.h>
 
+namespace rootfs_users_test {
+
 using namespace tank;
 using namespace tank::kernel;
 using nlohmann::json;
@@ -223,3 +225,5 @@ TEST_CASE("whichever step fails: it is named, and no process, mount or descripto
   CHECK(slurp("/proc/self/mountinfo") == mounts);
   room.hear(room.plan({"exit", "0"}, volumes));
 }
+
+} // namespace rootfs_users_test

@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+namespace shim_attack_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -144,3 +146,5 @@ TEST_CASE("a shim that can open no file any more still tells what runs and how i
   REQUIRE(::prlimit(s->shim_pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
   finish(*s);
 }
+
+} // namespace shim_attack_test

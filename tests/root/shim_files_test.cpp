@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+namespace shim_files_test {
+
 using namespace tank;
 using namespace tank::kernel;
 namespace fs = std::filesystem;
@@ -222,3 +224,5 @@ TEST_CASE("the devices of the host but for those that every container has") {
     CHECK(d.target != "/dev/null");
   }
 }
+
+} // namespace shim_files_test

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+namespace shim_inside_test {
+
 using namespace tank;
 using namespace tank::kernel;
 using nlohmann::json;
@@ -165,3 +167,5 @@ TEST_CASE("a shim that dies after any request ends the session and leaves nothin
     CHECK(errno == ECHILD);
   }
 }
+
+} // namespace shim_inside_test

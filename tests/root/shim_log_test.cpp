@@ -4,6 +4,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+namespace shim_log_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -150,3 +152,5 @@ TEST_CASE("a log that cannot be opened fails the container and names the file") 
   CHECK(failed.object == plan.log.path);
   finish(*s);
 }
+
+} // namespace shim_log_test

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+namespace shim_many_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -168,3 +170,5 @@ TEST_CASE("no container has a terminal so far, and each says so as an event") {
   CHECK(expect<refused_event>(*s).why == refusal::no_process);
   finish(*s);
 }
+
+} // namespace shim_many_test

@@ -4,6 +4,8 @@
 
 #include <sys/mman.h>
 
+namespace shim_memory_test {
+
 using namespace tank;
 using namespace tank::kernel;
 namespace fs = std::filesystem;
@@ -162,3 +164,5 @@ TEST_CASE("a container whose cgroups count no memory is never said to be out of 
   CHECK(!expect<signaled_event>(*s).out_of_memory);
   finish(*s);
 }
+
+} // namespace shim_memory_test

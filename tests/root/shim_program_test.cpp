@@ -5,6 +5,8 @@
 #include <elf.h>
 #include <set>
 
+namespace shim_program_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -84,3 +86,5 @@ TEST_CASE(
     CHECK_MESSAGE(!library, name);
   }
 }
+
+} // namespace shim_program_test

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+namespace shim_protocol_test {
+
 using namespace tank;
 using namespace tank::kernel;
 using protocol::frame_type;
@@ -395,3 +397,5 @@ TEST_CASE("a sandbox that cannot be made is the reason why the session is down")
   REQUIRE(!s);
   CHECK(s.error().code == errc::limit);
 }
+
+} // namespace shim_protocol_test

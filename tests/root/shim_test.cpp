@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+namespace shim_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -278,3 +280,5 @@ TEST_CASE("a start that fails for want of descriptors leaves no process and no d
   CHECK(::waitid(P_ALL, 0, &how, WEXITED | WNOHANG | WNOWAIT) != 0);
   CHECK(errno == ECHILD);
 }
+
+} // namespace shim_test

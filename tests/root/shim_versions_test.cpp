@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+namespace shim_versions_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -159,3 +161,5 @@ TEST_CASE("what is no description of a sandbox starts nothing") {
   CHECK(type_of(receive(shim.connection)) == 111);
   CHECK(shim.wait() == 1);
 }
+
+} // namespace shim_versions_test

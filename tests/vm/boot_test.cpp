@@ -12,6 +12,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+namespace boot_test {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -74,3 +76,5 @@ TEST_CASE("the programs that are tested are those of the host") {
     CHECK_MESSAGE(::access(program, X_OK) == 0, std::string{program});
   }
 }
+
+} // namespace boot_test

@@ -6,6 +6,8 @@
 
 #include <string>
 
+namespace api_protocol_test {
+
 using namespace tank;
 using namespace tank::api;
 
@@ -116,3 +118,5 @@ TEST_CASE("times are RFC 3339 in UTC, to the nanosecond") {
   CHECK(parse_time("yesterday") == 0);
   CHECK(parse_time("9999-01-01T00:00:00.000000000Z") == 0); // beyond 64 bits of nanoseconds
 }
+
+} // namespace api_protocol_test

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+namespace pod_usage_test {
+
 using namespace tank;
 
 namespace {
@@ -104,3 +106,5 @@ TEST_CASE("the document has figures, and null for what is not known") {
   CHECK(item["memoryLimitBytes"].is_null());
   CHECK(item["startedAt"].is_string());
 }
+
+} // namespace pod_usage_test

@@ -6,6 +6,8 @@
 
 #include <linux/capability.h>
 
+namespace capability_test {
+
 using namespace tank;
 
 TEST_CASE("capabilities have the kernel's numbers, with or without prefix, in any case") {
@@ -34,3 +36,5 @@ TEST_CASE("the default capabilities are the fourteen that Docker and containerd 
         "NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP");
   CHECK(default_capabilities == 0x00000000a80425fb); // as /proc/<pid>/status shows it there
 }
+
+} // namespace capability_test

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <doctest/doctest.h>
 
+namespace error_test {
+
 using namespace tank;
 
 static result<int> parse(bool ok) {
@@ -42,3 +44,5 @@ TEST_CASE("wrap puts the outer step first and keeps code, errno and hint") {
   CHECK(e.code == errc::not_found);
   CHECK(e.sys == ENOENT);
 }
+
+} // namespace error_test

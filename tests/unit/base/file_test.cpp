@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+namespace file_test {
+
 using namespace tank;
 
 namespace {
@@ -69,3 +71,5 @@ TEST_CASE("what a killed writer left is removed, and nothing else") {
   CHECK(!std::filesystem::exists(s.dir / ".b.c.tmp7.13"));
   CHECK(std::distance(std::filesystem::directory_iterator{s.dir}, {}) == 4);
 }
+
+} // namespace file_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace nearest_test {
+
 using namespace tank;
 
 TEST_CASE("a slip of one or two letters finds the word that was meant") {
@@ -27,3 +29,5 @@ TEST_CASE("the distance counts inserted, removed and replaced letters") {
   CHECK(spelling_distance("kitten", "sitting") == 3);
   CHECK(spelling_distance("Name", "nAME") == 0);
 }
+
+} // namespace nearest_test

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+namespace remove_tree_test {
+
 using namespace tank;
 namespace fs = std::filesystem;
 
@@ -108,3 +110,5 @@ TEST_CASE("files made immutable or append-only do not stay") {
   CHECK_MESSAGE(removed, removed.error().message());
   CHECK(!fs::exists(dir));
 }
+
+} // namespace remove_tree_test

@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+namespace text_test {
+
 using namespace tank;
 
 namespace {
@@ -59,3 +61,5 @@ TEST_CASE("texts for messages are cut between characters") {
   CHECK(shortened("ää", 3) == "ä...");
   CHECK(shortened("x", 0) == "...");
 }
+
+} // namespace text_test

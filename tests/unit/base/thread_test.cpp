@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
+namespace thread_test {
+
 using namespace tank;
 
 namespace {
@@ -79,3 +81,5 @@ TEST_CASE("of several descriptors the last one is taken, and none is left open")
   const unique_fd after{::dup(0)};
   CHECK(after.get() == next); // the surplus one had it, and was closed
 }
+
+} // namespace thread_test

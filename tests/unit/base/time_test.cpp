@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace time_test {
+
 using namespace tank;
 
 TEST_CASE("moments of RFC 3339") {
@@ -24,3 +26,5 @@ TEST_CASE("moments are written as they are read") {
   const utc_time moment{253'402'300'799, 999'999'999};
   CHECK(parse_rfc3339(format_rfc3339_nano(moment)) == moment);
 }
+
+} // namespace time_test

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+namespace trusted_path_test {
+
 using namespace tank;
 namespace fs = std::filesystem;
 
@@ -86,3 +88,5 @@ TEST_CASE("a link leads to what is judged, too") {
   CHECK(check_trusted_directory(t.root / "safe/loop").error().sys == ELOOP);
   CHECK(check_trusted_directory(t.root / "missing").error().code == errc::not_found);
 }
+
+} // namespace trusted_path_test

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+namespace worker_test {
+
 using namespace tank;
 using namespace std::chrono_literals;
 
@@ -107,3 +109,5 @@ TEST_CASE("a stopped pool has waited for what ran, and keeps nothing of what com
   pool.submit([kept] { FAIL("a job of a stopped pool"); });
   CHECK(kept.use_count() == 1);
 }
+
+} // namespace worker_test

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+namespace cri_log_test {
+
 using namespace tank::cli;
 
 namespace {
@@ -92,3 +94,5 @@ TEST_CASE("an endless line costs bounded memory: it comes in pieces") {
   REQUIRE(foreign.size() > 1);
   CHECK(foreign.front().text.size() < 200);
 }
+
+} // namespace cri_log_test

@@ -7,6 +7,8 @@
 #include <string>
 #include <unistd.h>
 
+namespace line_writer_test {
+
 using namespace tank;
 using tank::cli::line_writer;
 using namespace std::chrono_literals;
@@ -85,3 +87,5 @@ TEST_CASE("a reader that is gone harms nobody") {
   for (int n = 0; n < 100; ++n)
     CHECK(lines.add(numbered(n)));
 }
+
+} // namespace line_writer_test

@@ -11,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
+namespace log_files_test {
+
 using namespace tank;
 using namespace tank::cli;
 
@@ -265,3 +267,5 @@ TEST_CASE("waiting for the first log of a pod ends with its file, or when told t
   REQUIRE(stopped.has_value());
   CHECK_FALSE(stopped->has_value());
 }
+
+} // namespace log_files_test

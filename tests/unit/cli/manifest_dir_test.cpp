@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+namespace manifest_dir_test {
+
 using namespace tank;
 using namespace tank::cli;
 
@@ -140,3 +142,5 @@ TEST_CASE("a pod that is kept by the last good version of a file goes with that 
   CHECK_FALSE(std::filesystem::exists(broken));
   CHECK(std::filesystem::exists(dir.path() / "good.yaml"));
 }
+
+} // namespace manifest_dir_test

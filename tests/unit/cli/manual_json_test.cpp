@@ -14,6 +14,8 @@
 #include <set>
 #include <string>
 
+namespace manual_json_test {
+
 using namespace tank;
 using namespace tank::cli;
 using nlohmann::json;
@@ -102,3 +104,5 @@ TEST_CASE("tank(1) has the fields of images") {
   written.merge(keys_of(damage_document({oci::damage{}})));
   compare_with("Images", written);
 }
+
+} // namespace manual_json_test

@@ -20,6 +20,8 @@
 #include <set>
 #include <sstream>
 
+namespace manual_test {
+
 using namespace tank;
 using namespace tank::cli;
 namespace fs = std::filesystem;
@@ -351,3 +353,5 @@ TEST_CASE("the example of tank-pod(7) is a Pod that runs, without a warning") {
   CHECK(parsed.pods.front().runnable());
   CHECK(parsed.pods.front().diagnostics.empty());
 }
+
+} // namespace manual_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace pull_view_test {
+
 using namespace tank;
 using namespace tank::cli;
 using oci::layer_state;
@@ -71,3 +73,5 @@ TEST_CASE("the rate is that of the last seconds, not of the last packet") {
   r.sample(start + 2s, 10 * mib);
   CHECK(r.bytes_per_second() == doctest::Approx(7.0 * mib));
 }
+
+} // namespace pull_view_test

@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+namespace run_test {
+
 using namespace tank;
 using namespace tank::cli;
 
@@ -317,3 +319,5 @@ TEST_CASE(
   CHECK(s.tank({"image", "list", "-o", "name"}) == exit_ok);
   CHECK(s.out.str() == "docker.io/library/a:1\n");
 }
+
+} // namespace run_test

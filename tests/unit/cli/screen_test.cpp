@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <sstream>
 
+namespace screen_test {
+
 using namespace tank;
 using namespace tank::cli;
 
@@ -108,3 +110,5 @@ TEST_CASE("a table higher than the terminal ends in dots") {
   CHECK(std::count(text.begin(), text.end(), '\n') == 23);
   CHECK(text.find("...\n") != std::string::npos);
 }
+
+} // namespace screen_test

@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+namespace signals_test {
+
 using namespace tank::cli;
 using namespace std::chrono_literals;
 
@@ -48,3 +50,5 @@ TEST_CASE("the sender of a signal is known") {
   CHECK(signals->sender() == ::getpid());
   CHECK(signals->next() == 0);
 }
+
+} // namespace signals_test

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace tables_test {
+
 using namespace tank;
 using namespace tank::cli;
 
@@ -146,3 +148,5 @@ TEST_CASE("image sizes are in binary units") {
         "NAME            DIGEST         ARCH    SIZE      CREATED\n"
         "localhost/a:1   0123456789ab   amd64   2.0 KiB\n");
 }
+
+} // namespace tables_test

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+namespace up_verdict_test {
+
 using namespace tank;
 using namespace tank::cli;
 
@@ -90,3 +92,5 @@ TEST_CASE("the line that says that all is up counts, and tells no lies") {
   CHECK(up_line(view({running, pod("b", pod_state::backing_off)})).empty());
   CHECK(up_line(view({running, ended("b", 3), ended("c", 0)})) == "2 of 3 pods are up, 1 failed");
 }
+
+} // namespace up_verdict_test

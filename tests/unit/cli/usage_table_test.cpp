@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace usage_table_test {
+
 using namespace tank;
 using namespace tank::cli;
 
@@ -26,3 +28,5 @@ TEST_CASE("the table of usage") {
         "free     -      -          -          -          1        -\n");
   CHECK(usage_table({}, 8) == "NAME   C\n");
 }
+
+} // namespace usage_table_test

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+namespace volume_test {
+
 using namespace tank;
 
 TEST_CASE("a volume is as large as its files, each counted once, and no link leads out of it") {
@@ -20,3 +22,5 @@ TEST_CASE("a volume is as large as its files, each counted once, and no link lea
   const auto document = nlohmann::json::parse(cli::volume_document({row}));
   CHECK(document["items"][0]["bytes"].get<int>() == 1200);
 }
+
+} // namespace volume_test

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+namespace companion_test {
+
 namespace config = tank::config;
 
 namespace {
@@ -163,3 +165,5 @@ TEST_CASE("a thousand keys are read in one go") {
   REQUIRE(m.config_maps.size() == 1);
   CHECK(m.config_maps[0].data.size() == 1000);
 }
+
+} // namespace companion_test

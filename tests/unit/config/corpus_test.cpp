@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+namespace corpus_test {
+
 namespace config = tank::config;
 
 namespace {
@@ -96,3 +98,5 @@ TEST_CASE("what kubelet names as wrong in the corpus, we name at the same field"
     }
   }
 }
+
+} // namespace corpus_test

@@ -9,6 +9,8 @@
 #include <doctest/doctest.h>
 #include <string>
 
+namespace decode_test {
+
 using namespace tank::config;
 using test::tree;
 
@@ -263,3 +265,5 @@ TEST_CASE("the content hash sees meaning, not spelling") {
   CHECK(one == hash(R"("resources": {"limits": {"cpu": "0.5"}}, "image": "a:1", "tty": false)"));
   CHECK(one != hash(R"("image": "a:1", "resources": {"limits": {"cpu": "501m"}})"));
 }
+
+} // namespace decode_test

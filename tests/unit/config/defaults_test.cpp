@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <string>
 
+namespace defaults_test {
+
 using namespace tank::config;
 
 TEST_CASE("the pull policy follows the tag") {
@@ -85,3 +87,5 @@ TEST_CASE("the old name of the service account is an alias") {
   apply_defaults(p);
   CHECK(p.spec.service_account == "new");
 }
+
+} // namespace defaults_test

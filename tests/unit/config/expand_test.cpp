@@ -3,6 +3,8 @@
 
 #include <map>
 
+namespace expand_test {
+
 namespace config = tank::config;
 
 namespace {
@@ -55,3 +57,5 @@ TEST_CASE("beginnings without an end cost no more than their length") {
   CHECK(expanded(open) == open);
   CHECK(expanded(open + ")") == open + ")");
 }
+
+} // namespace expand_test

@@ -12,6 +12,8 @@
 #include <sstream>
 #include <string>
 
+namespace golden_test {
+
 using namespace tank::config;
 using nlohmann::json;
 
@@ -271,3 +273,5 @@ TEST_CASE("no field of the newest API is dropped silently") {
   for (const auto& leaf : quiet)
     CHECK_MESSAGE(silent.contains(leaf), "not there or spoken of: ", leaf);
 }
+
+} // namespace golden_test

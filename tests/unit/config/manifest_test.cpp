@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+namespace manifest_test {
+
 namespace config = tank::config;
 
 namespace {
@@ -258,3 +260,5 @@ TEST_CASE("refused manifests leave no memory behind") {
   CHECK(resident_kib() - before < 8 * 1024);
 }
 #endif
+
+} // namespace manifest_test

@@ -3,6 +3,8 @@
 
 #include <set>
 
+namespace quantity_test {
+
 using tank::config::quantity;
 
 namespace {
@@ -92,3 +94,5 @@ TEST_CASE("a quantity made from an integer prints in its family") {
   CHECK(quantity(-5).to_string() == "-5");
   CHECK(quantity().to_string() == "0");
 }
+
+} // namespace quantity_test

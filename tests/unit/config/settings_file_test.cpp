@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+namespace settings_file_test {
+
 using namespace std::chrono_literals;
 using tank::parse_duration;
 using tank::config::settings;
@@ -183,3 +185,5 @@ TEST_CASE("what is wrong with registries and images is named with its place") {
   says("images: {parallelLayers: 0}", "parallelLayers: must be a number between 1 and 100");
   says("images: {attempts: -1}", "attempts: must be a number between 1 and 100");
 }
+
+} // namespace settings_file_test

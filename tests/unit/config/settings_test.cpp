@@ -4,6 +4,8 @@
 
 #include <map>
 
+namespace settings_test {
+
 using namespace tank;
 using namespace tank::config;
 
@@ -81,3 +83,5 @@ TEST_CASE("a settings file that was named must exist, the default one need not")
   flags.config = "/f";
   CHECK(choose_settings_file(flags, from({{"TANK_CONFIG", "/e"}})).path == "/f");
 }
+
+} // namespace settings_test

@@ -9,6 +9,8 @@
 #include <set>
 #include <string>
 
+namespace support_test {
+
 using namespace tank::config;
 
 namespace {
@@ -228,3 +230,5 @@ TEST_CASE("no record has two rows of one key, and no two records one name") {
     }
   }
 }
+
+} // namespace support_test

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+namespace validate_test {
+
 namespace config = tank::config;
 
 namespace {
@@ -401,3 +403,5 @@ TEST_CASE("what the rules allow is not refused") {
                             "\"metadata.annotations['example.com/Key']\"}}}]")) == 0);
   CHECK(errors(manifest("volumes: [{name: i, image: {reference: a}}]", "")) == 0);
 }
+
+} // namespace validate_test

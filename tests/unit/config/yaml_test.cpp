@@ -3,22 +3,24 @@
 
 #include <chrono>
 
+namespace yaml_test {
+
 namespace config = tank::config;
 using config::node;
 
 namespace {
 
-nlohmann::json to_json(const node& n) {
+nlohmann::json json_of(const node& n) {
   if (const auto* items = n.as_sequence()) {
     auto out = nlohmann::json::array();
     for (const auto& item : *items)
-      out.push_back(to_json(item));
+      out.push_back(json_of(item));
     return out;
   }
   if (const auto* members = n.as_mapping()) {
     auto out = nlohmann::json::object();
     for (const auto& m : *members)
-      out[m.key] = to_json(m.value);
+      out[m.key] = json_of(m.value);
     return out;
   }
   if (const auto* text = n.as_string()) return *text;
@@ -63,7 +65,7 @@ TEST_CASE("every scalar vector resolves as in Kubernetes") {
     }
     REQUIRE_MESSAGE(parsed.errors.empty(), parsed.errors[0].reason);
     const auto value = parsed.documents.empty() ? node{} : parsed.documents[0].root;
-    CHECK(to_json(value) == nlohmann::json::parse(row.at(1)));
+    CHECK(json_of(value) == nlohmann::json::parse(row.at(1)));
   }
   CHECK(seen == 106);
 }
@@ -136,8 +138,8 @@ TEST_CASE("a text that stops in the middle is an error, wherever it stops") {
   CHECK(why("a: 'unfinished\n  b: c\n").reason.size() > 0);
   CHECK(why("a: 'unfinished\n\n  ").reason.size() > 0);
   CHECK(why("a: {b: [1, 2\n").reason.size() > 0);
-  CHECK(to_json(one("a: |\n  text"))["a"] == "text");
-  CHECK(to_json(one("a: |\n  text\n"))["a"] == "text\n");
+  CHECK(json_of(one("a: |\n  text"))["a"] == "text");
+  CHECK(json_of(one("a: |\n  text\n"))["a"] == "text\n");
 }
 
 TEST_CASE("what is no text is refused with its place") {
@@ -148,7 +150,7 @@ TEST_CASE("what is no text is refused with its place") {
   CHECK(why("a: \xc0\x80").reason == "the text is not valid UTF-8");
   CHECK(why("a: \xed\xa0\x80").reason == "the text is not valid UTF-8");
   CHECK(why(std::string_view("\xff\xfe{\0", 4)).reason == "the text is not valid UTF-8");
-  CHECK(to_json(one("\xEF\xBB\xBF"
+  CHECK(json_of(one("\xEF\xBB\xBF"
                     "a: b"))["a"] == "b");
 }
 
@@ -172,20 +174,20 @@ TEST_CASE("KYAML is read with and without its leading marker") {
 )";
   const auto plain = one(body);
   CHECK(plain == one("---\n" + std::string{body}));
-  const auto json = to_json(plain);
+  const auto json = json_of(plain);
   CHECK(json["metadata"]["labels"]["a/b"] == "c");
   CHECK(json["spec"]["containers"][0]["command"][2] == "a b");
 }
 
 TEST_CASE("JSON is read, compact and with its escapes") {
-  const auto json = to_json(one("{\"a\":{\"b\":[1,2.5,\"x\\/"
+  const auto json = json_of(one("{\"a\":{\"b\":[1,2.5,\"x\\/"
                                 "y\",\"\\u00e9\\ud83d\\ude00\"],\"c\":null,\"d\":\"\\\\ud83d\"}}"));
   CHECK(json["a"]["b"][2] == "x/y");
   CHECK(json["a"]["b"][3] == "\xc3\xa9\xf0\x9f\x98\x80");
   CHECK(json["a"]["c"].is_null());
   CHECK(json["a"]["d"] == "\\ud83d");
-  CHECK(to_json(one("{\n\t\"a\":\t1,\n\t\"b\": [\n\t\t2\n\t]\n}"))["b"][0] == 2);
-  CHECK(to_json(one(R"({"url":"http://x:80/y","t":true})"))["url"] == "http://x:80/y");
+  CHECK(json_of(one("{\n\t\"a\":\t1,\n\t\"b\": [\n\t\t2\n\t]\n}"))["b"][0] == 2);
+  CHECK(json_of(one(R"({"url":"http://x:80/y","t":true})"))["url"] == "http://x:80/y");
 }
 
 TEST_CASE("every value and key knows its place") {
@@ -204,19 +206,19 @@ TEST_CASE("a key given twice is reported, and the last value counts") {
   CHECK(d.duplicates[0].field == "b.c[0].d");
   CHECK(d.duplicates[1].field == "a");
   CHECK(d.duplicates[1].at == config::position{3, 1});
-  CHECK(to_json(d.root) == nlohmann::json::parse(R"({"a":3,"b":{"c":[{"d":2}]}})"));
+  CHECK(json_of(d.root) == nlohmann::json::parse(R"({"a":3,"b":{"c":[{"d":2}]}})"));
 }
 
 TEST_CASE("own keys win over merged ones, earlier merged ones over later ones") {
-  const auto json = to_json(one("x: &x {a: 1, b: 1, c: 1}\ny: &y {a: 2, b: 2, d: 2}\n"
+  const auto json = json_of(one("x: &x {a: 1, b: 1, c: 1}\ny: &y {a: 2, b: 2, d: 2}\n"
                                 "z:\n  b: 3\n  <<: [*y, *x]\n  d: 4\n"));
   CHECK(json["z"] == nlohmann::json::parse(R"({"a":2,"b":3,"c":1,"d":4})"));
   CHECK(why("a: {<<: 3}").reason == "map merge requires map or sequence of maps as the value");
-  CHECK(to_json(one("a: {<<: {x: 1}}"))["a"]["x"] == 1);
+  CHECK(json_of(one("a: {<<: {x: 1}}"))["a"]["x"] == 1);
 }
 
 TEST_CASE("an alias finds its anchor wherever that stands") {
-  const auto json = to_json(one("a:\n- b\n- &n {k: &v [1, {l: &s text}]}\n- *n\nc: *v\nd: *s\n"
+  const auto json = json_of(one("a:\n- b\n- &n {k: &v [1, {l: &s text}]}\n- *n\nc: *v\nd: *s\n"
                                 "e: {f: *n, *s : key}\n"));
   CHECK(json["a"][2] == json["a"][1]);
   CHECK(json["c"] == nlohmann::json::parse(R"([1,{"l":"text"}])"));
@@ -231,3 +233,5 @@ TEST_CASE("a key that is no scalar is refused") {
   CHECK(why("{[a]: b}").reason == "a key must be a scalar");
   CHECK(why("? {a: b}\n: c").reason == "a key must be a scalar");
 }
+
+} // namespace yaml_test

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace cgroup_files_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -149,3 +151,5 @@ TEST_CASE("memory ended an attempt when it killed meanwhile and the end was no g
   CHECK(!is_oom_end(3, 3, false)); // that was an earlier attempt
   CHECK(!is_oom_end(3, 0, false)); // another cgroup by now
 }
+
+} // namespace cgroup_files_test

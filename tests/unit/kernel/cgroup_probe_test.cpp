@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+namespace cgroup_probe_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -117,3 +119,5 @@ TEST_CASE("a root that is no path in the hierarchies is refused") {
     CHECK(tree.error().message().find("cgroupRoot") != std::string::npos);
   }
 }
+
+} // namespace cgroup_probe_test

@@ -5,6 +5,8 @@
 
 #include <sys/mount.h>
 
+namespace container_defaults_test {
+
 using namespace tank::kernel;
 
 namespace {
@@ -153,3 +155,5 @@ TEST_CASE("an unmasked proc ends with the pivot") {
   o.unmasked_proc = true;
   CHECK(lines(standard_mounts(o)).back() == "pivot");
 }
+
+} // namespace container_defaults_test

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace cri_test {
+
 using namespace tank::kernel::shim;
 
 namespace {
@@ -131,3 +133,5 @@ TEST_CASE("a line larger than a whole file gets a file of its own") {
   lines_of("a\n" + std::string(500, 'b') + "\nc\n", 1000, sink);
   CHECK(sink.files.size() == 3);
 }
+
+} // namespace cri_test

@@ -12,6 +12,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+namespace log_file_test {
+
 using namespace tank::kernel::shim;
 
 namespace {
@@ -99,3 +101,5 @@ TEST_CASE("what a full disk refuses is dropped, counted, and reported when there
         std::string::npos);
   CHECK(text.ends_with(")\nline 5\n"));
 }
+
+} // namespace log_file_test

@@ -5,6 +5,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+namespace peer_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -81,3 +83,5 @@ TEST_CASE("cgroups of pods are told from those of everybody else") {
   CHECK(is_in_pod_cgroup("2:memory:/0123456789abcdef/uid/main\n", v1));
   CHECK_FALSE(is_in_pod_cgroup("3:pids:/a/b\n2:memory:/\n", v1));
 }
+
+} // namespace peer_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace probe_test {
+
 using namespace tank::kernel;
 
 TEST_CASE("resolv.conf is read as its manual says") {
@@ -27,3 +29,5 @@ TEST_CASE("probing a host finds its name") {
   CHECK(!facts->hostname.empty());
   CHECK(!facts->architecture.empty());
 }
+
+} // namespace probe_test

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+namespace projection_test {
+
 using namespace tank;
 using namespace tank::kernel;
 namespace fs = std::filesystem;
@@ -157,3 +159,5 @@ TEST_CASE("a reader never sees a mix of two versions, whenever it looks") {
   CHECK(mixed == 0);
   CHECK(r.versions() == 1);
 }
+
+} // namespace projection_test

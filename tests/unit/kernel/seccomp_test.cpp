@@ -13,6 +13,8 @@
 #include <seccomp.h>
 #include <sys/stat.h>
 
+namespace seccomp_test {
+
 using namespace tank;
 using namespace tank::kernel;
 using namespace tank::kernel::testing;
@@ -321,3 +323,5 @@ TEST_CASE("a Localhost profile is a file below its directory and nothing else") 
             dir.string() + ")");
   std::filesystem::remove_all(root);
 }
+
+} // namespace seccomp_test

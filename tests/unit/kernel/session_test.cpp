@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+namespace session_test {
+
 using namespace tank;
 using namespace tank::kernel;
 using protocol::frame_type;
@@ -447,3 +449,5 @@ TEST_CASE("a shim that closes the connection and lives on is told, so that it is
   CHECK(down.shim_lives);
   CHECK(!shim.session->next_event()->has_value());
 }
+
+} // namespace session_test

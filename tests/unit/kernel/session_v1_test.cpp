@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string>
 
+namespace session_v1_test {
+
 using namespace tank;
 using namespace tank::kernel;
 using testing::played_shim;
@@ -289,3 +291,5 @@ TEST_CASE("a shim of protocol 1 of another mind is survived") {
   CHECK(shim.next<failed_event>().who == web);
   CHECK(!shim.session->next_event()->has_value());
 }
+
+} // namespace session_v1_test

@@ -8,6 +8,8 @@
 #include <set>
 #include <string>
 
+namespace stage_test {
+
 using namespace tank::kernel;
 
 TEST_CASE("every request in every stage has the documented answer") {
@@ -73,3 +75,5 @@ TEST_CASE("an instance is named by its attempt when that is not the first") {
   CHECK(instance{"web", 1} < instance{"web", 2});
   CHECK(instance{"a", 9} < instance{"b", 0});
 }
+
+} // namespace stage_test

@@ -4,6 +4,8 @@
 
 #include <string>
 
+namespace terminal_stream_test {
+
 using namespace tank::kernel;
 
 template <std::size_t N>
@@ -59,3 +61,5 @@ TEST_CASE("what is no packet of a terminal is none") {
       CHECK(decode_terminal_packet(kind + std::string(size, 'x')).has_value() == (size == 8));
     }
 }
+
+} // namespace terminal_stream_test

@@ -8,6 +8,8 @@
 
 #include <sys/mman.h>
 
+namespace wire_test {
+
 using namespace tank;
 using namespace tank::kernel;
 
@@ -238,3 +240,5 @@ TEST_CASE("plans without a name, without a program, too many steps or too large 
   plan.process.env.assign(9, std::string(1u << 20, 'x'));
   CHECK(wire::encode_plan(plan).error().code == errc::limit);
 }
+
+} // namespace wire_test

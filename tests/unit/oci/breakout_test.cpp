@@ -9,6 +9,8 @@
 #include <functional>
 #include <vector>
 
+namespace breakout_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -173,3 +175,5 @@ TEST_CASE("opening in-root cannot be led out") {
   CHECK(read("out") == "error");
   CHECK(read("magic") == "error");
 }
+
+} // namespace breakout_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace changes_test {
+
 using namespace tank;
 using namespace tank::oci;
 
@@ -43,3 +45,5 @@ TEST_CASE("what is no instruction is refused") {
     CHECK_MESSAGE(!apply_change(c, text), text);
   }
 }
+
+} // namespace changes_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace digest_test {
+
 using namespace tank;
 using namespace tank::oci;
 
@@ -40,3 +42,5 @@ TEST_CASE("a digest's text is taken only in its one exact form") {
   nul[20] = '\0';
   CHECK(code(nul) == errc::invalid);
 }
+
+} // namespace digest_test

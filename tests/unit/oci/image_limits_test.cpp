@@ -4,6 +4,8 @@
 
 #include <sys/resource.h>
 
+namespace image_limits_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -95,3 +97,5 @@ TEST_CASE("a path that leads on and on is given up") {
   CHECK(layer_view{layers}.read("f", 10).value() == "x");
   CHECK(layer_view{layers}.read("l", 10).error().code == errc::limit);
 }
+
+} // namespace image_limits_test

@@ -4,6 +4,8 @@
 
 #include <semaphore>
 
+namespace image_room_test {
+
 using namespace tank;
 
 TEST_CASE("room is looked for at the start and whenever something came; failures do not end it") {
@@ -36,3 +38,5 @@ TEST_CASE("room is looked for after each period too") {
   for (int i = 0; i < 3; ++i)
     looked.acquire();
 }
+
+} // namespace image_room_test

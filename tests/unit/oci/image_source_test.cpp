@@ -2,6 +2,8 @@
 #include "oci/image_source.hpp"
 #include "store_room.hpp"
 
+namespace image_source_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -186,3 +188,5 @@ TEST_CASE("a saved image is there when it is whole, and not at all before") {
     CHECK(names().empty());
   }
 }
+
+} // namespace image_source_test

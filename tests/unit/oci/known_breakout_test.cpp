@@ -9,6 +9,8 @@
 #include <functional>
 #include <vector>
 
+namespace known_breakout_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -270,3 +272,5 @@ TEST_CASE("known escapes by hard links stay inside") {
 TEST_CASE("known escapes by whiteouts stay inside") {
   run(whiteout_cases());
 }
+
+} // namespace known_breakout_test

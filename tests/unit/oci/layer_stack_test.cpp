@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+namespace layer_stack_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -225,3 +227,5 @@ TEST_CASE("a damaged directory of looks, or of a layer laid on a link, is made a
     CHECK(r.st.verify(true)->empty());
   }
 }
+
+} // namespace layer_stack_test

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+namespace lower_layers_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -179,3 +181,5 @@ TEST_CASE("an image without layers has the directories of its volumes too") {
   const auto made = with_volumes(r, "", {"/data"});
   CHECK(fs::is_directory(made.layers.back() / "data"));
 }
+
+} // namespace lower_layers_test

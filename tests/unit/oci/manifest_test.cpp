@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace manifest_test {
+
 using namespace tank;
 using namespace tank::oci;
 
@@ -177,3 +179,5 @@ TEST_CASE("documents of many little values are refused, and errors do not quote 
   REQUIRE_FALSE(wrong);
   CHECK(wrong.error().message() == "cannot read 'manifest': it is not proper JSON, at byte 100008");
 }
+
+} // namespace manifest_test

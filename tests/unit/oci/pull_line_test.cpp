@@ -8,6 +8,8 @@
 #include <semaphore>
 #include <thread>
 
+namespace pull_line_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace std::chrono_literals;
@@ -141,3 +143,5 @@ TEST_CASE("a place that is free again before its pull was told of it is seen") {
   REQUIRE_FALSE(slow);
   CHECK(slow.error().code == errc::timeout);
 }
+
+} // namespace pull_line_test

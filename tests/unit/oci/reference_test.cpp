@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace reference_test {
+
 using namespace tank;
 using namespace tank::oci;
 
@@ -63,3 +65,5 @@ TEST_CASE("what the grammar does not allow is refused with the reason") {
                            "-h.io/x", "http://a.io/x", "a\n",     "[::1/x",   "[]:1/x"})
     CHECK_MESSAGE(canonical(text).starts_with("error: "), text);
 }
+
+} // namespace reference_test

@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+namespace registry_rules_test {
+
 using namespace tank;
 using namespace tank::oci;
 using std::chrono::milliseconds;
@@ -229,3 +231,5 @@ TEST_CASE("addresses of this machine and of its link are known in every guise") 
   CHECK_FALSE(may_send(net_zone::loopback, net_zone::link_local));
   CHECK_FALSE(may_send(net_zone::anywhere, net_zone::loopback));
 }
+
+} // namespace registry_rules_test

@@ -9,6 +9,8 @@
 
 #include <sys/stat.h>
 
+namespace registry_world_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -272,3 +274,5 @@ TEST_CASE("certificates are those of the host, from the first directory that has
   CHECK(t->verify);
   CHECK(read_trust({s.dir / "a", s.dir / "b"}, "h").value() == tls_trust{});
 }
+
+} // namespace registry_world_test

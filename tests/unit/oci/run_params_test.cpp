@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace run_params_test {
+
 using namespace tank;
 using namespace tank::oci;
 
@@ -133,3 +135,5 @@ TEST_CASE("arguments and variables have a measure, whoever brings them") {
   i.entrypoint.assign(7, std::string(1'000'000, 'b'));
   CHECK(limit({}, {}, i));
 }
+
+} // namespace run_params_test

@@ -11,6 +11,8 @@
 #include <thread>
 #include <unistd.h>
 
+namespace store_safety_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -492,3 +494,5 @@ TEST_CASE("of a layer that comes twice, the topmost is what a container gets") {
   CHECK(slurp(layers[1] / "d/f") == "a");
   CHECK(r.open().inspect("a:1").value().layers.size() == 3);
 }
+
+} // namespace store_safety_test

@@ -9,6 +9,8 @@
 #include <thread>
 #include <unistd.h>
 
+namespace store_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -470,3 +472,5 @@ TEST_CASE("a bomb is refused with bounded disk") {
   CHECK(f.count("blobs") == 0);
   CHECK(f.entries("tmp") == 0);
 }
+
+} // namespace store_test

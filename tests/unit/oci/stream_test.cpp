@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+namespace stream_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -243,3 +245,5 @@ TEST_CASE("a range of a file, and one that the file does not have") {
   range_source over{fd.get(), whole.size() - 10, 11, "f"};
   CHECK(all_of(over).error().code == errc::corrupt);
 }
+
+} // namespace stream_test

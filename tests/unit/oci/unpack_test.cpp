@@ -8,6 +8,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+namespace unpack_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -385,3 +387,5 @@ TEST_CASE("several archives share one budget") {
   CHECK(bytes.add(0, 4, limits, "write", "entry"));
   CHECK(!bytes.add(0, 1, limits, "write", "entry"));
 }
+
+} // namespace unpack_test

@@ -7,6 +7,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+namespace user_test {
+
 using namespace tank;
 using namespace tank::oci;
 using namespace tank::oci::testing;
@@ -190,3 +192,5 @@ TEST_CASE("layers are seen as overlay would merge them") {
   CHECK(l.read("/../etc/../etc/low") == "low");
   CHECK(l.read("etc") == "error 21");
 }
+
+} // namespace user_test

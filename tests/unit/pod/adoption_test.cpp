@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+namespace adoption_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -210,3 +212,5 @@ TEST_CASE("once all are stopped on purpose, nothing is left to adopt") {
             at(2s));
   CHECK_FALSE(core.record(runs.key).has_value());
 }
+
+} // namespace adoption_test

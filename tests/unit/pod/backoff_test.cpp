@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+namespace backoff_test {
+
 using namespace tank;
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
@@ -112,3 +114,5 @@ TEST_CASE("the Pod's words become policies") {
   CHECK(parse_restart_policy("Never") == restart_policy::never);
   CHECK(parse_restart_policy("") == restart_policy::always);
 }
+
+} // namespace backoff_test

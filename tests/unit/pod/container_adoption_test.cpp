@@ -1,6 +1,8 @@
 // A container whose connection or daemon is lost: it goes on wherever its shim stands.
 #include "tests/unit/pod/container_play.hpp"
 
+namespace container_adoption_test {
+
 using namespace tank;
 using namespace tank::testing::one_container;
 
@@ -170,3 +172,5 @@ TEST_CASE("a container that had ended for good is taken over as such") {
   CHECK(p.on(gone).empty());
   CHECK(p.end() == end);
 }
+
+} // namespace container_adoption_test

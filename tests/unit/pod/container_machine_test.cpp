@@ -11,8 +11,9 @@
 #include <string>
 #include <vector>
 
+namespace container_machine_test {
+
 using namespace tank;
-using namespace tank::testing;
 using namespace tank::testing::one_container;
 using ek = container_event_kind;
 
@@ -363,3 +364,5 @@ TEST_CASE("a kill without an end leaves the container stuck, until its end comes
     CHECK(late.end().how == outcome::failed);
   }
 }
+
+} // namespace container_machine_test

@@ -1,6 +1,8 @@
 // A container that lacks data waits for it with its image in hand, and starts when it comes.
 #include "tests/unit/pod/run_play.hpp"
 
+namespace data_wait_test {
+
 using namespace tank;
 using namespace tank::testing;
 using phase = container_phase;
@@ -61,3 +63,5 @@ TEST_CASE("data that goes away stops nothing that runs; the next attempt waits f
   CHECK(p.status(0).reason == "CreateContainerConfigError");
   CHECK(p.on(run::data_known{{"", ""}}) == "prepare 0; containers");
 }
+
+} // namespace data_wait_test

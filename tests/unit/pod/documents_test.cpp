@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+namespace documents_test {
+
 using namespace tank;
 
 namespace {
@@ -266,3 +268,5 @@ TEST_CASE("a pod begins anew when what it names has changed, come or gone, and n
   for (const auto* bad : {"", "a", "configmap/", "pvc/a", "configmap/a,"})
     CHECK(config::parse_restart_on(bad).error().code == errc::invalid);
 }
+
+} // namespace documents_test

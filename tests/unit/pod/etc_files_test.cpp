@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace etc_files_test {
+
 using namespace tank;
 
 TEST_CASE("/etc/hosts of a pod with its own network") {
@@ -70,3 +72,5 @@ TEST_CASE("resolv.conf keeps to the resolver's limits") {
   CHECK(cut.find(" c\n") == std::string::npos);
   CHECK(resolv_conf_text({}).empty());
 }
+
+} // namespace etc_files_test

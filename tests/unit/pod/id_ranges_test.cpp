@@ -10,6 +10,8 @@
 
 #include <unistd.h>
 
+namespace id_ranges_test {
+
 using namespace tank;
 namespace fs = std::filesystem;
 
@@ -187,3 +189,5 @@ TEST_CASE("instances that ask at once get different ids") {
     t.join();
   CHECK(w.leases().size() == 80); // decoding refuses overlaps
 }
+
+} // namespace id_ranges_test

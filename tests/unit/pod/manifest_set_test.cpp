@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace manifest_set_test {
+
 using namespace tank;
 
 namespace {
@@ -188,3 +190,5 @@ TEST_CASE("a derived uid has the shape of a UUID and follows the content") {
     CHECK_FALSE(is_safe_uid(no));
   CHECK_FALSE(is_safe_uid(std::string(65, 'a')));
 }
+
+} // namespace manifest_set_test

@@ -11,6 +11,8 @@
 #include <sstream>
 #include <string>
 
+namespace plan_cgroup_test {
+
 using namespace tank;
 using nlohmann::json;
 
@@ -134,3 +136,5 @@ TEST_CASE("an end is for want of memory when there were kills in the run and it 
   CHECK(!is_oom_end(0, 0, false));
   CHECK(!is_oom_end(5, 0, false)); // another cgroup of this name
 }
+
+} // namespace plan_cgroup_test

@@ -8,6 +8,8 @@
 
 #include <sys/mount.h>
 
+namespace plan_container_test {
+
 using namespace tank;
 using namespace tank::testing;
 using world = plan_world;
@@ -380,3 +382,5 @@ TEST_CASE("a filesystem that cannot be mapped is explained") {
       {{}, kernel::launch_failure::map_ids, EINVAL, "map the ids of", "/srv", 3}, {});
   CHECK(e.message().find("do without 'hostUsers: false'") != std::string::npos);
 }
+
+} // namespace plan_container_test

@@ -5,6 +5,8 @@
 
 #include <sys/mount.h>
 
+namespace plan_mounts_test {
+
 using namespace tank;
 using namespace tank::testing;
 using world = plan_world;
@@ -92,3 +94,5 @@ TEST_CASE("a volume that follows the host's mounts, and one of documents, which 
   CHECK_FALSE(steps[1].make);
   CHECK(steps[1].read_only);
 }
+
+} // namespace plan_mounts_test

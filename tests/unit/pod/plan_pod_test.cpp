@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace plan_pod_test {
+
 using namespace tank;
 using namespace std::chrono_literals;
 using st = container_state;
@@ -368,3 +370,5 @@ TEST_CASE("plan: whom a shim holds that was told to go, or is asked, nobody stop
   adopting.pod.ending = true;
   CHECK(adopting.plan().empty()); // how, the shim's answer decides
 }
+
+} // namespace plan_pod_test

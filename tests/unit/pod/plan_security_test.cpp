@@ -4,6 +4,8 @@
 
 #include <sys/resource.h>
 
+namespace plan_security_test {
+
 using namespace tank;
 
 namespace {
@@ -152,3 +154,5 @@ TEST_CASE("limits do not depend on what Tank was started with, beyond what it ma
   host.max_open_files = 100;
   CHECK(default_rlimits(host)[0] == kernel::rlimit_spec{RLIMIT_NOFILE, 100, 100});
 }
+
+} // namespace plan_security_test

@@ -7,6 +7,8 @@
 
 #include <string>
 
+namespace plan_volumes_test {
+
 using namespace tank;
 using namespace std::string_literals;
 
@@ -124,3 +126,5 @@ TEST_CASE("a file cannot be a directory of another") {
   // "x-z" sorts between them as text, and is nobody's parent.
   CHECK(world{"configMap: {name: m, items: [{key: a, path: x-z}, {key: b, path: x/y}]}"}.plan());
 }
+
+} // namespace plan_volumes_test

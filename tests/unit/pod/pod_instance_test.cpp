@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cctype>
 
+namespace pod_instance_test {
+
 using namespace tank;
 
 namespace {
@@ -53,3 +55,5 @@ TEST_CASE("a record comes back as the same instance") {
   REQUIRE(back);
   CHECK(back->what.instance == r.what.instance);
 }
+
+} // namespace pod_instance_test

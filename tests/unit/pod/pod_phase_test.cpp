@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+namespace pod_phase_test {
+
 using namespace tank;
 
 namespace {
@@ -151,3 +153,5 @@ TEST_CASE("restarts: of the whole, and of single containers beside it") {
   p.containers[0].restarts = 0; // as before anything is known of a run
   CHECK(total_restarts(p) == 5);
 }
+
+} // namespace pod_phase_test

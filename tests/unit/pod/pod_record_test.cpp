@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+namespace pod_record_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -324,3 +326,5 @@ TEST_CASE("the files follow what is kept: one for each pod, replaced, renamed wi
   CHECK_FALSE(fs::exists(dirs.pod_record(r.what.uid)));
   fs::remove_all(root);
 }
+
+} // namespace pod_record_test

@@ -1,6 +1,8 @@
 // A run that is taken over: it goes on wherever its record and its shim stand.
 #include "tests/unit/pod/run_play.hpp"
 
+namespace pod_run_adoption_test {
+
 using namespace tank;
 using namespace tank::testing;
 using kernel::stage;
@@ -452,3 +454,5 @@ TEST_CASE("a container that its record does not know is as far as the run is") {
   CHECK(p.on(run::session_failed{nobody}) == "disarm sandbox; clean");
   CHECK(p.run.reason().cause == stop_cause::session_down);
 }
+
+} // namespace pod_run_adoption_test

@@ -1,6 +1,8 @@
 // A pod of several containers: each lives for itself, the run for all of them.
 #include "tests/unit/pod/run_play.hpp"
 
+namespace pod_run_many_test {
+
 using namespace tank;
 using namespace tank::testing;
 using run::outcome;
@@ -308,3 +310,5 @@ TEST_CASE("find: by name, or the first") {
   CHECK(p.run.find("c") == 2);
   CHECK_FALSE(p.run.find("d"));
 }
+
+} // namespace pod_run_many_test

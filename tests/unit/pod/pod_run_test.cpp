@@ -4,6 +4,8 @@
 
 #include <cerrno>
 
+namespace pod_run_test {
+
 using namespace tank;
 using namespace tank::testing;
 using run::outcome;
@@ -411,3 +413,5 @@ TEST_CASE("what cannot be is told, and changes nothing") {
   CHECK(p.on(run::cleaned{}) == "unexpected sandbox up 10");
   CHECK(p.run.runs());
 }
+
+} // namespace pod_run_test

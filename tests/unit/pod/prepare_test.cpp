@@ -16,6 +16,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+namespace prepare_test {
+
 using namespace tank;
 namespace fs = std::filesystem;
 
@@ -468,3 +470,5 @@ TEST_CASE("a container that runs again starts from a clean layer, a log and a cg
   CHECK(fs::exists(w.dirs.volume_state("u-1", "data") / "kept"));
   CHECK(w.port.cgroups.empty());
 }
+
+} // namespace prepare_test

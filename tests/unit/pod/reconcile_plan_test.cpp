@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace reconcile_plan_test {
+
 using namespace tank;
 
 namespace {
@@ -64,3 +66,5 @@ TEST_CASE("an edit is one of limits when all else is the same, and is known to b
   CHECK(plan_change(is("1", "a"), is("2", "b")) == pod_change::other);
   CHECK(plan_change(is("1", ""), is("2", "")) == pod_change::other);
 }
+
+} // namespace reconcile_plan_test

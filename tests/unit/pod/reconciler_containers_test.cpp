@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace reconciler_containers_test {
+
 using namespace tank;
 using namespace tank::testing;
 using phase = container_phase;
@@ -314,3 +316,5 @@ TEST_CASE("containers: a pod of several that is over shows how each ended") {
   CHECK(w.of(0).terminated->reason == "Completed");
   CHECK(w.of(1).terminated == failed(4));
 }
+
+} // namespace reconciler_containers_test

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+namespace reconciler_core_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -376,3 +378,5 @@ TEST_CASE("an image that cannot be pulled is tried again by any policy, and is n
     CHECK(w.status().state == pod_state::running);
   }
 }
+
+} // namespace reconciler_core_test

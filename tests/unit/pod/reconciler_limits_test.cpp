@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+namespace reconciler_limits_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -185,3 +187,5 @@ TEST_CASE("a change of limits keeps the uid whose directories are in use") {
   CHECK(w.changed[0].what.uid == "of-an-earlier-version");
   CHECK(w.core.record(key)->what.uid == "of-an-earlier-version");
 }
+
+} // namespace reconciler_limits_test

@@ -8,6 +8,8 @@
 
 #include <map>
 
+namespace reconciler_patience_test {
+
 using namespace tank;
 using tank::testing::of;
 using namespace std::chrono_literals;
@@ -308,3 +310,5 @@ TEST_CASE("an heir, of a runtime or of a daemon, serves what is left of the grac
     CHECK(of<stop_run>(next.core.restore({*record}, next.now)).at(0).grace == 0s);
   }
 }
+
+} // namespace reconciler_patience_test

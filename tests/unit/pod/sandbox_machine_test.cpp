@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+namespace sandbox_machine_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace std::chrono_literals;
@@ -380,3 +382,5 @@ TEST_CASE("a sandbox that this run made or had adopted, and whose shim is gone t
     CHECK(q.m.failure() == sandbox_failure{run::outcome::session_down, broken});
   }
 }
+
+} // namespace sandbox_machine_test
