@@ -56,12 +56,16 @@ json to_json(const phase_times& t) {
           {"network", ms(t.network)}, {"limits", ms(t.limits)}, {"proceed", ms(t.proceed)}};
 }
 
+json images_json(const std::vector<config::container>& containers) {
+  json out = json::array();
+  for (const auto& c : containers)
+    out.push_back({{"name", c.name}, {"image", c.image}});
+  return out;
+}
+
 json to_json(const pod_status& p, bool full) {
   const auto slash = p.key.find('/');
-  json containers = json::array();
-  if (p.pod)
-    for (const auto& c : p.pod->spec.containers)
-      containers.push_back({{"name", c.name}, {"image", c.image}});
+  auto containers = p.pod ? images_json(p.pod->spec.containers) : json::array();
   json row{{"namespace", p.key.substr(0, slash)},
            {"name", slash == std::string::npos ? p.key : p.key.substr(slash + 1)},
            {"uid", p.uid},
@@ -70,6 +74,7 @@ json to_json(const pod_status& p, bool full) {
            // never 0: to `kill`, that is the caller's own process group
            {"pid", p.host_pid > 0 ? json(p.host_pid) : json(nullptr)},
            {"phase", to_string(phase_of(p))},
+           {"reason", or_null(p.reason)},
            {"conditions", conditions_json(p)},
            {"restarts", total_restarts(p)},
            {"retries", p.retries},
@@ -82,6 +87,10 @@ json to_json(const pod_status& p, bool full) {
            {"file", p.file},
            {"containers", std::move(containers)},
            {"containerStatuses", container_statuses_json(p)}};
+  if (auto inits = container_statuses_json(p, true); !inits.empty()) {
+    row["initContainerStatuses"] = std::move(inits);
+    row["initContainers"] = p.pod ? images_json(p.pod->spec.init_containers) : json::array();
+  }
   if (full && p.pod) row["pod"] = json::parse(config::to_json(*p.pod, -1));
   return row;
 }
@@ -135,11 +144,15 @@ std::shared_ptr<const config::pod> pod_of(const json& j) {
       return std::make_shared<const config::pod>(std::move(parsed.pods.front().pod));
   }
   auto pod = std::make_shared<config::pod>();
-  for (const auto& c : j.value("containers", json::array())) {
-    auto& container = pod->spec.containers.emplace_back();
-    container.name = c.value("name", "");
-    container.image = c.value("image", "");
-  }
+  const auto read = [&](const char* list, std::vector<config::container>& into) {
+    for (const auto& c : j.value(list, json::array())) {
+      auto& container = into.emplace_back();
+      container.name = c.value("name", "");
+      container.image = c.value("image", "");
+    }
+  };
+  read("initContainers", pod->spec.init_containers);
+  read("containers", pod->spec.containers);
   return pod;
 }
 
@@ -148,6 +161,8 @@ pod_status status_of(const json& j) {
   p.key = j.at("namespace").get<std::string>() + "/" + j.at("name").get<std::string>();
   p.uid = j.value("uid", "");
   p.file = j.value("file", "");
+  if (const auto reason = j.find("reason"); reason != j.end() && reason->is_string())
+    p.reason = reason->get<std::string>();
   const auto state = j.value("state", "");
   for (auto s : states)
     if (to_string(s) == state) p.state = s;
@@ -164,7 +179,7 @@ pod_status status_of(const json& j) {
   p.phases = phases_of(j.value("phasesMs", json::object()));
   p.message = j.value("message", "");
   p.warnings = j.value("warnings", std::vector<std::string>{});
-  p.containers = container_statuses_from(j.value("containerStatuses", json::array()));
+  p.containers = container_statuses_from(j);
   p.pod = pod_of(j);
   return p;
 }

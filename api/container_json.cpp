@@ -54,15 +54,17 @@ static nlohmann::json state_json(const container_status& c) {
 }
 
 static std::string image_of(const pod_status& pod, const std::string& container) {
-  if (pod.pod)
-    for (const auto& c : pod.pod->spec.containers)
+  if (!pod.pod) return {};
+  for (const auto* list : {&pod.pod->spec.containers, &pod.pod->spec.init_containers})
+    for (const auto& c : *list)
       if (c.name == container) return c.image;
   return {};
 }
 
-nlohmann::json container_statuses_json(const pod_status& pod) {
+nlohmann::json container_statuses_json(const pod_status& pod, bool init) {
   nlohmann::json out = nlohmann::json::array();
   for (const auto& c : pod.containers) {
+    if ((c.kind != container_kind::main) != init) continue;
     nlohmann::json one{
         {"name", c.name},
         {"image", image_of(pod, c.name)},
@@ -73,14 +75,20 @@ nlohmann::json container_statuses_json(const pod_status& pod) {
         {"lastState", nlohmann::json::object()},
         // never 0: to `kill`, that is the caller's own process group
         {"pid", c.host_pid > 0 ? nlohmann::json(c.host_pid) : nlohmann::json(nullptr)}};
+    if (init)
+      one["restartPolicy"] =
+          c.kind == container_kind::sidecar ? nlohmann::json("Always") : nlohmann::json(nullptr);
     if (c.last) one["lastState"]["terminated"] = terminated_json(*c.last);
     out.push_back(std::move(one));
   }
   return out;
 }
 
-static container_status container_from(const nlohmann::json& j) {
+static container_status container_from(const nlohmann::json& j, bool init) {
   container_status c;
+  if (init)
+    c.kind = j.value("restartPolicy", nlohmann::json()).is_string() ? container_kind::sidecar
+                                                                    : container_kind::init;
   c.name = j.value("name", "");
   c.ready = j.value("ready", false);
   c.started = j.value("started", false);
@@ -103,10 +111,12 @@ static container_status container_from(const nlohmann::json& j) {
   return c;
 }
 
-std::vector<container_status> container_statuses_from(const nlohmann::json& array) {
+std::vector<container_status> container_statuses_from(const nlohmann::json& pod) {
   std::vector<container_status> out;
-  for (const auto& j : array)
-    out.push_back(container_from(j));
+  for (const auto& j : pod.value("initContainerStatuses", nlohmann::json::array()))
+    out.push_back(container_from(j, true));
+  for (const auto& j : pod.value("containerStatuses", nlohmann::json::array()))
+    out.push_back(container_from(j, false));
   return out;
 }
 

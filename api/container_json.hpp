@@ -10,10 +10,12 @@
 
 namespace tank::api {
 
-/// "containerStatuses": name, image, ready, started, restartCount, state, lastState; and `pid`, which
-/// Kubernetes has not.
-nlohmann::json container_statuses_json(const pod_status& pod);
-std::vector<container_status> container_statuses_from(const nlohmann::json& array);
+/// "containerStatuses", or with `init` "initContainerStatuses": name, image, ready, started,
+/// restartCount, state, lastState; and `pid`, which Kubernetes has not. Of an init container also its
+/// own `restartPolicy`, null unless it is a sidecar.
+nlohmann::json container_statuses_json(const pod_status& pod, bool init = false);
+/// Both lists of a pod, in the order of the pod's list.
+std::vector<container_status> container_statuses_from(const nlohmann::json& pod);
 
 /// "conditions".
 nlohmann::json conditions_json(const pod_status& pod);

@@ -17,12 +17,13 @@ std::string_view to_string(stop_class c) noexcept {
   return "?";
 }
 
-static constexpr std::array<std::string_view, 17> cause_names{"normal",
+static constexpr std::array<std::string_view, 18> cause_names{"normal",
                                                               "shutdown",
                                                               "stopped",
                                                               "workload_exited",
                                                               "workload_signaled",
                                                               "oom_killed",
+                                                              "unhealthy",
                                                               "bring_up_failed",
                                                               "image_pull_failed",
                                                               "host_shortage",

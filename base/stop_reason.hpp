@@ -22,6 +22,7 @@ enum class stop_cause : std::uint8_t {
   workload_exited,   ///< shutdown: `code` is the exit code; expected, no crash report
   workload_signaled, ///< shutdown: `code` is the signal
   oom_killed,        ///< shutdown: a process of it was killed for memory, and it failed
+  unhealthy,         ///< shutdown: a probe or hook of it failed, so it was stopped; `code` as it ended
   bring_up_failed,   ///< abnormal: a step failed; `text` is the error's message
   image_pull_failed, ///< abnormal
   host_shortage,     ///< abnormal: the host had not enough of something for the bring-up

@@ -61,11 +61,15 @@ std::string reason_of(const pod_status& pod) {
   return printable(pod.last->message.empty() ? pod.last->reason : pod.last->message);
 }
 
-/// The same for a table, where the state has said "backing off 10s" already.
-std::string short_reason_of(const pod_status& pod) {
-  if (pod.state == pod_state::backing_off && pod.last && !pod.last->message.empty())
-    return printable(pod.last->message);
-  return reason_of(pod);
+/// The same for a table: a back-off as what is left of it, or in absolute times until when.
+std::string short_reason_of(const pod_status& pod, std::int64_t now_ns, bool absolute) {
+  if (pod.state != pod_state::backing_off || !pod.last) return reason_of(pod);
+  const auto& why = pod.last->message.empty() ? pod.last->reason : pod.last->message;
+  if (pod.restart_at_ns == 0) return printable(why);
+  if (absolute) return "again at " + time_of_day(pod.restart_at_ns) + ": " + printable(why);
+  // Rounded up: "0s" would look as if it were over.
+  const auto left = std::max<std::int64_t>(pod.restart_at_ns - now_ns, 0) + 999'999'999;
+  return "again in " + age_text(left) + ": " + printable(why);
 }
 
 std::string milliseconds(std::chrono::microseconds us) {
@@ -157,15 +161,13 @@ std::string state_text(const pod_status& pod, std::int64_t now_ns) {
 
 std::string pod_table(const std::vector<pod_status>& pods, std::int64_t now_ns,
                       const table_style& style) {
-  row head{"NAME", "STATE", "RESTARTS", style.absolute ? "SINCE" : "AGE", "REASON"};
+  row head{"NAME", "READY", "STATUS", "RESTARTS", style.absolute ? "SINCE" : "AGE", "REASON"};
   if (style.wide)
-    head = {"NAME", "STATE", "RESTARTS", "AGE", "PID", "IMAGE", "UID", "FILE", "REASON"};
+    head = {"NAME", "READY", "STATUS", "RESTARTS", "AGE", "PID", "IMAGE", "UID", "FILE", "REASON"};
   std::vector<row> rows{head};
   for (const auto& pod : pods) {
-    auto state = state_text(pod, style.absolute ? 0 : now_ns);
-    if (style.absolute && pod.state == pod_state::backing_off && pod.restart_at_ns != 0)
-      state += " until " + time_of_day(pod.restart_at_ns);
-    row r{short_name(pod.key), std::move(state), std::to_string(total_restarts(pod))};
+    row r{short_name(pod.key), ready_text(pod), printable(status_word(pod)),
+          std::to_string(total_restarts(pod))};
     if (style.absolute && !style.wide) {
       r.push_back(time_of_day(pod.started_ns != 0 ? pod.started_ns : pod.created_ns));
     } else {
@@ -177,7 +179,7 @@ std::string pod_table(const std::vector<pod_status>& pods, std::int64_t now_ns,
       r.push_back(pod.uid);
       r.push_back(printable(pod.file));
     }
-    r.push_back(short_reason_of(pod));
+    r.push_back(short_reason_of(pod, now_ns, style.absolute));
     rows.push_back(std::move(r));
   }
   return aligned(rows, style.width);

@@ -31,11 +31,12 @@ result<give_up_rule> parse_give_up(std::string_view text) {
   return rule;
 }
 
-result<std::string> parse_backoff_name(std::string_view text) {
-  if (std::find(backoff_names.begin(), backoff_names.end(), text) != backoff_names.end())
-    return std::string{text};
+template <std::size_t N>
+static result<std::string> one_of(std::string_view text,
+                                  const std::array<std::string_view, N>& names) {
+  if (std::find(names.begin(), names.end(), text) != names.end()) return std::string{text};
   std::string list;
-  for (const auto name : backoff_names)
+  for (const auto name : names)
     list.append(list.empty() ? "" : ", ").append(name);
   return fail(errc::invalid, "parse", std::string{text.substr(0, 100)}, "must be one of " + list);
 }
@@ -62,12 +63,49 @@ result<std::vector<named_document>> parse_restart_on(std::string_view text) {
   }
 }
 
+result<std::string> parse_backoff_name(std::string_view text) {
+  return one_of(text, backoff_names);
+}
+
+result<std::string> parse_strategy(std::string_view text) {
+  return one_of(text, strategy_names);
+}
+
+static std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t";
+  const auto first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+result<std::vector<std::string>> parse_ends_with(std::string_view text) {
+  const auto refuse = [&](std::string why) {
+    return fail(errc::invalid, "parse", std::string{text.substr(0, 100)}, std::move(why),
+                "write it as app, or as app, proxy");
+  };
+  std::vector<std::string> names;
+  for (std::size_t from = 0; from <= text.size();) {
+    const auto end = std::min(text.find(',', from), text.size());
+    const std::string name{trimmed(text.substr(from, end - from))};
+    if (name.empty()) return refuse("it lacks the name of a container");
+    if (std::find(names.begin(), names.end(), name) != names.end())
+      return refuse("it names '" + name + "' twice");
+    names.push_back(name);
+    from = end + 1;
+  }
+  return names;
+}
+
 restart_wishes restart_wishes_of(const std::map<std::string, std::string>& annotations) {
   restart_wishes wishes;
   if (const auto it = annotations.find(std::string{backoff_annotation}); it != annotations.end())
     if (auto name = parse_backoff_name(it->second)) wishes.backoff = *std::move(name);
   if (const auto it = annotations.find(std::string{give_up_annotation}); it != annotations.end())
     if (auto rule = parse_give_up(it->second)) wishes.give_up = *rule;
+  if (const auto it = annotations.find(std::string{strategy_annotation}); it != annotations.end())
+    if (auto name = parse_strategy(it->second)) wishes.strategy = *std::move(name);
+  if (const auto it = annotations.find(std::string{ends_with_annotation}); it != annotations.end())
+    if (auto names = parse_ends_with(it->second)) wishes.ends_with = *std::move(names);
   return wishes;
 }
 

@@ -3,6 +3,9 @@
 ///     tank/backoff: fast         # a profile by name, instead of the setting `backoff`
 ///     tank/give-up: 5 in 10m     # or `never`; instead of the setting `giveUp`
 ///     tank/restart-on: configmap/app, secret/tls  # begins anew when one of them has changed
+///     tank/strategy: rest_for_one  # what the end of a container takes with it: itself, those
+///                                # behind it in the pod's list, or with one_for_all all
+///     tank/ends-with: app        # the pod ends with these, whatever else runs
 ///
 /// Pure.
 #pragma once
@@ -24,6 +27,11 @@ inline constexpr std::string_view backoff_annotation = "tank/backoff";
 inline constexpr std::string_view give_up_annotation = "tank/give-up";
 inline constexpr std::string_view restart_on_annotation = "tank/restart-on";
 
+inline constexpr std::string_view strategy_annotation = "tank/strategy";
+inline constexpr std::string_view ends_with_annotation = "tank/ends-with";
+
+inline constexpr std::array<std::string_view, 3> strategy_names{"one_for_one", "rest_for_one",
+                                                                "one_for_all"};
 inline constexpr std::array<std::string_view, 3> backoff_names{"default", "kubelet", "fast"};
 
 /// A pod of which `runs` runs have ended within `period` is not started again.
@@ -49,10 +57,19 @@ struct named_document {
 /// "configmap/app, secret/tls": at least one.
 result<std::vector<named_document>> parse_restart_on(std::string_view text);
 
+/// errc::invalid for a name that is not of strategy_names.
+result<std::string> parse_strategy(std::string_view text);
+
+/// "app, proxy": names, at least one, none twice. Whether there are such containers is for whoever
+/// knows the pod.
+result<std::vector<std::string>> parse_ends_with(std::string_view text);
+
 /// Empty: the daemon's setting counts.
 struct restart_wishes {
   std::optional<std::string> backoff;
   std::optional<give_up_rule> give_up;
+  std::string strategy;               ///< empty: one_for_one
+  std::vector<std::string> ends_with; ///< empty: the pod ends with its last main container
   bool operator==(const restart_wishes&) const = default;
 };
 

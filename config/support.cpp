@@ -193,7 +193,8 @@ void judge_metadata(const object_meta& metadata, findings& found) {
   constexpr std::string_view app_armor = "container.apparmor.security.beta.kubernetes.io/";
   for (const auto& [key, value] : metadata.annotations) {
     const auto path = "metadata.annotations[" + key + "]";
-    if (key == backoff_annotation || key == give_up_annotation || key == restart_on_annotation)
+    if (key == backoff_annotation || key == give_up_annotation || key == restart_on_annotation ||
+        key == strategy_annotation || key == ends_with_annotation)
       continue;
     if (key.starts_with("tank/"))
       found.add(severity::unsupported, path, {});
@@ -368,19 +369,19 @@ constexpr std::size_t most_containers = 64;
 
 void judge_containers(const pod_spec& spec, walker& walk, findings& found) {
   const type& container_type = reflect::type_of<container>();
-  for (std::size_t i = 0; i < spec.containers.size(); ++i) {
-    const auto path = "spec.containers[" + std::to_string(i) + "]";
-    if (i == most_containers)
-      found.add(severity::unsupported, path,
-                "more than " + std::to_string(most_containers) + " containers");
-    walk.record(container_type, &spec.containers[i], path);
-    judge_container(spec, spec.containers[i], path, found);
-  }
-  found.cover(true); // by spec.initContainers
-  for (std::size_t i = 0; i < spec.init_containers.size(); ++i)
-    judge_container(spec, spec.init_containers[i], "spec.initContainers[" + std::to_string(i) + "]",
-                    found);
-  found.cover(false);
+  std::size_t count = 0;
+  const auto judge = [&](const std::vector<container>& list, const std::string& name) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const auto path = name + "[" + std::to_string(i) + "]";
+      if (count++ == most_containers)
+        found.add(severity::unsupported, path,
+                  "more than " + std::to_string(most_containers) + " containers");
+      walk.record(container_type, &list[i], path);
+      judge_container(spec, list[i], path, found);
+    }
+  };
+  judge(spec.init_containers, "spec.initContainers");
+  judge(spec.containers, "spec.containers");
 }
 
 } // namespace

@@ -17,10 +17,11 @@ constexpr support_rule rules[] = {
 
     // --- the pod
     {"PodSpec", "containers", judged},
-    {"PodSpec", "initContainers", not_yet},
+    {"PodSpec", "initContainers", judged},
     {"PodSpec", "ephemeralContainers", impossible, {}, "cannot be set on create"},
     {"PodSpec", "restartPolicy", actuated},
     {"PodSpec", "terminationGracePeriodSeconds", actuated},
+    {"PodSpec", "activeDeadlineSeconds", actuated},
     {"PodSpec", "dnsPolicy", judged},
     {"PodSpec", "nodeSelector", cluster_only},
     {"PodSpec", "serviceAccountName", cluster_only},
@@ -47,6 +48,11 @@ constexpr support_rule rules[] = {
     {"PodSpec", "topologySpreadConstraints", cluster_only},
     {"PodSpec", "setHostnameAsFQDN", not_yet, "false"},
     {"PodSpec", "hostUsers", actuated},
+    {"PodSpec",
+     "readinessGates",
+     cluster_only,
+     {},
+     "nothing here sets a condition of its own: the pod's readiness is its containers'"},
     {"PodSpec", "schedulingGates", cluster_only},
     {"PodSpec", "schedulingGroup", cluster_only},
     {"PodSpec", "evictionResponders", cluster_only},
@@ -71,6 +77,8 @@ constexpr support_rule rules[] = {
     {"Container", "terminationMessagePath", not_yet, "/dev/termination-log"},
     {"Container", "terminationMessagePolicy", not_yet, "File"},
     {"Container", "imagePullPolicy", actuated},
+    {"Container", "restartPolicy", actuated},
+    {"Container", "restartPolicyRules", actuated},
     {"Container", "volumeDevices", impossible, {}, no_driver},
     {"ContainerPort", "name", actuated}, // information, unless hostPort is set
     {"ContainerPort", "containerPort", actuated},

@@ -75,6 +75,7 @@ void validate_pod(const pod& p, const position_lookup& locate, std::vector<diagn
   rules::findings out{locate, found};
   rules::check_metadata(p.metadata, out);
   check_spec(p.spec, out);
+  rules::check_supervision(p, out);
 }
 
 } // namespace tank::config

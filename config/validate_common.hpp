@@ -95,6 +95,8 @@ void check_labels(const std::map<std::string, std::string>& labels, const path& 
 void check_label_selector(const label_selector& s, const path& at, findings& out);
 
 void check_containers(const pod_facts& pod, findings& out);
+/// tank/strategy and tank/ends-with against the containers that there are.
+void check_supervision(const pod& p, findings& out);
 void check_env(const container& c, const pod_facts& pod, const path& at, findings& out);
 void check_field_ref(const object_field_selector& ref, bool in_volume, const path& at,
                      findings& out);

@@ -99,6 +99,8 @@ void check_metadata(const object_meta& meta, findings& out) {
   check_ours(meta, backoff_annotation, &parse_backoff_name, out);
   check_ours(meta, give_up_annotation, &parse_give_up, out);
   check_ours(meta, restart_on_annotation, &parse_restart_on, out);
+  check_ours(meta, strategy_annotation, &parse_strategy, out);
+  check_ours(meta, ends_with_annotation, &parse_ends_with, out);
   check_owners(meta.owner_references, at.child("ownerReferences"), out);
   for (std::size_t i = 0; i < meta.finalizers.size(); ++i)
     out.name(at.child("finalizers").index(i), meta.finalizers[i],

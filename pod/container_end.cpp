@@ -29,7 +29,7 @@ static bool is_host_shortage(const run::container_end& end) {
   }
 }
 
-std::string describe(const run::container_end& end) {
+static std::string how_it_ended(const run::container_end& end) {
   const std::string early = ran(end) ? "" : " before its first instruction";
   const std::string memory = end.out_of_memory ? "OOMKilled: " : "";
   switch (end.how) {
@@ -50,11 +50,24 @@ std::string describe(const run::container_end& end) {
   return {};
 }
 
+std::string describe(const run::container_end& end) {
+  return end.unhealthy ? end.complaint + "; " + how_it_ended(end) : how_it_ended(end);
+}
+
+std::optional<int> exit_code_of(const run::container_end& end) {
+  if (!ran(end)) return std::nullopt;
+  if (end.how == outcome::exited) return end.code;
+  if (end.how == outcome::signaled) return 128 + end.code;
+  return std::nullopt;
+}
+
 stop_reason reason_of(const run::container_end& end) {
   const auto abnormal = [&](stop_cause cause) {
     return stop_reason{stop_class::abnormal, cause, 0, describe(end)};
   };
   const bool by_itself = end.how == outcome::exited || end.how == outcome::signaled;
+  if (end.unhealthy && by_itself)
+    return {stop_class::shutdown, stop_cause::unhealthy, exit_of(end).exit_code, describe(end)};
   if (end.stopped)
     return {stop_class::shutdown, stop_cause::stopped, by_itself ? exit_of(end).exit_code : 0,
             describe(end)};
@@ -92,7 +105,7 @@ last_exit exit_of(const run::container_end& end) {
   exit.message = describe(end);
   switch (end.how) {
   case outcome::exited:
-    exit.reason = end.code == 0 ? "Completed" : "Error";
+    exit.reason = end.code == 0 && !end.unhealthy ? "Completed" : "Error";
     exit.exit_code = end.code;
     break;
   case outcome::signaled:

@@ -5,12 +5,16 @@
 #include "pod/model.hpp"
 #include "pod/run_steps.hpp"
 
+#include <optional>
 #include <string>
 
 namespace tank {
 
 /// One sentence for people: "exited with code 3", "killed by signal 9 before its first instruction".
 std::string describe(const run::container_end& end);
+
+/// Of a workload that ran: as it exited, or 128 + the signal that ended it.
+std::optional<int> exit_code_of(const run::container_end& end);
 
 /// What it means for whoever restarts: see stop_cause.
 stop_reason reason_of(const run::container_end& end);

@@ -12,8 +12,8 @@ using run::outcome;
 
 std::string_view to_string(container_state s) noexcept {
   static constexpr std::array<std::string_view, container_states> names{
-      "waiting", "resolving", "found",   "preparing", "abandoning", "prepared", "creating",
-      "parked",  "released",  "running", "stopping",  "killing",    "ended"};
+      "waiting", "resolving", "found",    "preparing", "abandoning", "prepared", "creating",
+      "parked",  "built",     "released", "running",   "stopping",   "killing",  "ended"};
   return names[static_cast<std::size_t>(s)];
 }
 
@@ -65,6 +65,10 @@ void container_machine::restore_ended(std::uint32_t attempt, run::container_end 
   state_ = ended{std::move(end)};
 }
 
+void container_machine::note_complaint(std::string complaint) {
+  if (runs() && !complaint_) complaint_ = std::move(complaint);
+}
+
 pid_t container_machine::pid() const noexcept {
   return std::visit(
       [](const auto& s) -> pid_t {
@@ -107,6 +111,7 @@ void container_machine::on_begin(const container_event& e, run::actions& out) {
   attempt_ = std::get<run::begin_attempt>(e).attempt;
   let_go_ = false;
   stop_asked_ = false;
+  complaint_.reset();
   started_ns_ = 0;
   stop_signal_ = 15;
   state_ = resolving{};
@@ -156,10 +161,15 @@ void container_machine::on_ready(const container_event& e, run::actions&) {
   state_ = parked{std::get<run::child_ready>(e).pid};
 }
 
-void container_machine::on_built(const container_event&, run::actions& out) {
+void container_machine::on_built(const container_event&, run::actions&) {
+  state_ = built{pid()};
+}
+
+void container_machine::on_release(const container_event& e, run::actions& out) {
   touched_ = let_go_ = true;
   state_ = released{pid()};
   out.emplace_back(run::proceed{self_});
+  if (std::get<run::release_attempt>(e).waited || timer_ == 0) arm(settings_.limits.bring_up, out);
 }
 
 void container_machine::on_running(const container_event& e, run::actions& out) {
@@ -231,8 +241,8 @@ void container_machine::on_stop_released(const container_event&, run::actions& o
 
 void container_machine::on_stop_running(const container_event& e, run::actions& out) {
   stop_asked_ = true;
-  const auto grace = effective_grace(settings_.grace, std::get<run::stop>(e).grace);
-  if (grace == std::chrono::seconds{0}) {
+  const auto grace = std::get<run::terminate>(e).grace;
+  if (grace <= std::chrono::milliseconds{0}) {
     out.emplace_back(run::kill{self_});
     return enter_killing(out);
   }
@@ -242,14 +252,15 @@ void container_machine::on_stop_running(const container_event& e, run::actions& 
 }
 
 void container_machine::on_stop_again(const container_event& e, run::actions& out) {
-  const auto& asked = std::get<run::stop>(e).grace;
-  if (!asked) return; // already under way
-  const auto grace = effective_grace(settings_.grace, asked);
-  if (grace == std::chrono::seconds{0}) return on_grace_over(e, out);
+  const auto grace = std::get<run::terminate>(e).grace;
+  if (grace <= std::chrono::milliseconds{0}) return on_grace_over(e, out);
   arm(grace, out); // the newest word on patience counts; the signal was sent
 }
 
 // --- timers --------------------------------------------------------------------------------------
+
+/// For its turn, as long as that takes.
+void container_machine::on_waits(const container_event&, run::actions&) {}
 
 void container_machine::on_bring_up_overdue(const container_event&, run::actions& out) {
   run::container_end end;
@@ -300,9 +311,8 @@ void container_machine::resume(const run::held_container& told, run::actions& ou
     out.emplace_back(run::build{self_}); // a second time does no harm
     return arm(settings_.limits.bring_up, out);
   case kernel::stage::built:
-    state_ = parked{told.pid};
-    on_built(run::child_built{self_, attempt_}, out); // so does a second proceed
-    return arm(settings_.limits.bring_up, out);
+    state_ = built{told.pid}; // so does a second proceed
+    return;
   case kernel::stage::running:
     touched_ = let_go_ = true;
     state_ = running{told.pid};
@@ -332,6 +342,10 @@ void container_machine::enter_ended(run::container_end end, run::actions& out, b
   disarm(out);
   end.stopped = stop_asked_;
   end.started_ns = started_ns_;
+  if (complaint_) {
+    end.unhealthy = true;
+    end.complaint = *complaint_;
+  }
   state_ = ended{std::move(end), is_stuck};
 }
 

@@ -4,6 +4,7 @@
 ///
 ///     waiting -> resolving -> found -> preparing -> prepared -> creating -> parked -> released
 ///                                                                    -> running -> ended
+///     built, in between: its turn among the pod's containers is awaited
 ///     told to stop: abandoning (a worker is at it), stopping (the signal is out), killing
 ///
 /// The outcome that is recorded first counts. An `ended` container waits for another attempt, or for
@@ -34,13 +35,14 @@ enum class container_state : std::uint8_t {
   prepared,   ///< it waits for the sandbox
   creating,   ///< `create` and `build` are on their way
   parked,     ///< its process stands at the checkpoint
-  released,   ///< its steps are done and it was let go; the first instruction is awaited
+  built,      ///< its steps are done; its turn is awaited
+  released,   ///< it was let go; the first instruction is awaited
   running,
   stopping, ///< the stop signal is out, the grace period runs
   killing,  ///< aborted or killed; its end is awaited
   ended,
 };
-inline constexpr std::size_t container_states = 13;
+inline constexpr std::size_t container_states = 14;
 std::string_view to_string(container_state s) noexcept;
 
 /// The indices of container_event.
@@ -52,6 +54,7 @@ enum class container_event_kind : std::uint8_t {
   prepared,
   not_prepared,
   create,
+  release,
   ready,
   built,
   running,
@@ -61,7 +64,7 @@ enum class container_event_kind : std::uint8_t {
   stop,
   timer,
 };
-inline constexpr std::size_t container_event_kinds = 15;
+inline constexpr std::size_t container_event_kinds = 16;
 
 namespace run {
 /// Orders of plan_pod to one machine.
@@ -70,13 +73,21 @@ struct begin_attempt {
 };
 struct begin_preparing {};
 struct begin_creating {};
+struct release_attempt {
+  bool waited = false; ///< for its turn: its time to come up begins anew
+};
+/// It shall end: stop signal, and a kill after `grace`; at once with none.
+struct terminate {
+  std::chrono::milliseconds grace{0};
+};
 } // namespace run
 
 using container_event =
     std::variant<run::begin_attempt, run::image_found, run::image_missing, run::begin_preparing,
                  run::container_prepared, run::container_not_prepared, run::begin_creating,
-                 run::child_ready, run::child_built, run::child_running, run::child_ended,
-                 run::held_container, run::session_down, run::stop, run::timer_due>;
+                 run::release_attempt, run::child_ready, run::child_built, run::child_running,
+                 run::child_ended, run::held_container, run::session_down, run::terminate,
+                 run::timer_due>;
 static_assert(std::variant_size_v<container_event> == container_event_kinds);
 
 /// How long things may take.
@@ -90,8 +101,7 @@ struct run_limits {
 };
 
 struct container_settings {
-  std::string name;               ///< for messages: namespace/name of the pod, or of the container
-  std::chrono::seconds grace{30}; ///< terminationGracePeriodSeconds
+  std::string name; ///< for messages: namespace/name of the pod, or of the container
   run_limits limits;
 };
 
@@ -126,6 +136,9 @@ class container_machine {
   void restore_waiting(std::uint32_t last_attempt);
   /// Takes over a container that had ended.
   void restore_ended(std::uint32_t attempt, run::container_end end);
+
+  /// A probe or a hook of what runs has failed: when it ends, that is why. The first one counts.
+  void note_complaint(std::string complaint);
 
   /// An `ended` container waits for its next attempt.
   void await_attempt() { state_ = waiting{}; }
@@ -162,6 +175,9 @@ class container_machine {
   struct parked {
     pid_t pid = 0;
   };
+  struct built {
+    pid_t pid = 0;
+  };
   struct released {
     pid_t pid = 0;
   };
@@ -192,6 +208,7 @@ class container_machine {
   void on_not_prepared(const container_event& e, run::actions& out);
   void on_abandoned(const container_event& e, run::actions& out);
   void on_create(const container_event& e, run::actions& out);
+  void on_release(const container_event& e, run::actions& out);
   void on_ready(const container_event& e, run::actions& out);
   void on_built(const container_event& e, run::actions& out);
   void on_running(const container_event& e, run::actions& out);
@@ -205,6 +222,7 @@ class container_machine {
   void on_stop_released(const container_event& e, run::actions& out);
   void on_stop_running(const container_event& e, run::actions& out);
   void on_stop_again(const container_event& e, run::actions& out);
+  void on_waits(const container_event& e, run::actions& out);
   void on_bring_up_overdue(const container_event& e, run::actions& out);
   void on_grace_over(const container_event& e, run::actions& out);
   void on_kill_overdue(const container_event& e, run::actions& out);
@@ -218,7 +236,7 @@ class container_machine {
   run::index self_;
   container_settings settings_;
   timer_serials* serials_;
-  std::variant<waiting, resolving, found, preparing, abandoning, prepared, creating, parked,
+  std::variant<waiting, resolving, found, preparing, abandoning, prepared, creating, parked, built,
                released, running, stopping, killing, ended>
       state_;
   std::uint32_t attempt_ = 0;
@@ -227,6 +245,7 @@ class container_machine {
   bool touched_ = false;
   bool let_go_ = false; ///< this attempt: something of it may have run
   bool stop_asked_ = false;
+  std::optional<std::string> complaint_;
   std::uint64_t timer_ = 0;
 };
 

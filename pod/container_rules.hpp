@@ -16,7 +16,7 @@ struct container_machine::table {
     constexpr auto all = (1U << container_states) - 1;
     constexpr auto before_shim =
         set(s::waiting, s::resolving, s::found, s::preparing, s::abandoning, s::prepared);
-    constexpr auto coming_up = set(s::creating, s::parked, s::released);
+    constexpr auto coming_up = set(s::creating, s::parked, s::built, s::released);
     constexpr auto up = set(s::running, s::stopping);
     constexpr auto with_shim = coming_up | up | set(s::killing);
     constexpr auto news = set(k::ready, k::built, k::running);
@@ -41,6 +41,9 @@ struct container_machine::table {
         {&m::on_create, set(s::prepared), set(k::create)},
         {&m::cannot_be, all & ~set(s::prepared), set(k::create)},
 
+        {&m::on_release, set(s::built), set(k::release)},
+        {&m::cannot_be, all & ~set(s::built), set(k::release)},
+
         {&m::on_ready, set(s::creating), set(k::ready)},
         {&m::on_built, set(s::parked), set(k::built)},
         {&m::on_running, set(s::released), set(k::running)},
@@ -49,6 +52,7 @@ struct container_machine::table {
         {&m::cannot_be, before_shim | up, news},
         {&m::cannot_be, set(s::creating), set(k::built, k::running)},
         {&m::cannot_be, set(s::parked), set(k::ready, k::running)},
+        {&m::cannot_be, set(s::built), news},
         {&m::cannot_be, set(s::released), set(k::ready, k::built)},
 
         {&m::on_end, with_shim, set(k::ended)},
@@ -65,14 +69,15 @@ struct container_machine::table {
 
         {&m::on_stop_idle, set(s::waiting, s::resolving, s::found, s::prepared), set(k::stop)},
         {&m::on_stop_preparing, set(s::preparing), set(k::stop)},
-        {&m::on_stop_parked, set(s::creating, s::parked), set(k::stop)},
+        {&m::on_stop_parked, set(s::creating, s::parked, s::built), set(k::stop)},
         {&m::on_stop_released, set(s::released), set(k::stop)},
         {&m::on_stop_running, set(s::running), set(k::stop)},
         {&m::on_stop_again, set(s::stopping), set(k::stop)},
         {&m::too_late, set(s::abandoning, s::killing, s::ended), set(k::stop)},
 
         // a timer that is not the machine's present one does not come this far: see handle()
-        {&m::on_bring_up_overdue, coming_up, set(k::timer)},
+        {&m::on_bring_up_overdue, coming_up & ~set(s::built), set(k::timer)},
+        {&m::on_waits, set(s::built), set(k::timer)},
         {&m::on_grace_over, set(s::stopping), set(k::timer)},
         {&m::on_kill_overdue, set(s::killing), set(k::timer)},
         {&m::cannot_be, before_shim | set(s::running, s::ended), set(k::timer)},

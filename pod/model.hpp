@@ -140,6 +140,8 @@ struct pod_ended {
   std::uint64_t generation = 0;
   last_exit how;
   std::vector<container_status> containers; ///< as in pod_running
+  /// Its containers' own policies say that nothing runs again; else the pod's restartPolicy is asked.
+  bool final = false;
   bool operator==(const pod_ended&) const = default;
 };
 
@@ -182,6 +184,7 @@ struct pod_status {
   phase_times phases;
   std::vector<container_status> containers; ///< in the order of the spec
   std::string message;                      ///< progress or the reason of the state
+  std::string reason;                       ///< of a pod that failed as a whole: DeadlineExceeded
   std::vector<std::string> warnings;
   std::shared_ptr<const config::pod> pod;
 };

@@ -177,12 +177,13 @@ result<kernel::pod_cgroup> plan_cgroup(const pod_resources& resources, const cgr
                                        const std::filesystem::path& name) {
   const bool none = tree.version == cgroup_version::none;
   kernel::pod_cgroup out;
-  for (const auto& c : resources.containers) {
-    if (none && (c.limits.memory || c.limits.cpu_quota))
-      return fail(errc::unsupported, "limit", c.name, "Tank has no cgroups on this host",
-                  "see event=no_cgroups in the daemon's log");
-    out.containers.push_back({c.name, c.limits});
-  }
+  for (const auto* list : {&resources.init_containers, &resources.containers})
+    for (const auto& c : *list) {
+      if (none && (c.limits.memory || c.limits.cpu_quota))
+        return fail(errc::unsupported, "limit", c.name, "Tank has no cgroups on this host",
+                    "see event=no_cgroups in the daemon's log");
+      out.containers.push_back({c.name, c.limits});
+    }
   if (none) return kernel::pod_cgroup{};
   out.name = name;
   out.limits = resources.limits;

@@ -92,7 +92,11 @@ json to_json(const container_record& c) {
          {"workingDir", c.facts.working_dir},
          {"restarts", c.restarts},
          {"retries", c.retries},
-         {"releasedAt", c.released_at}};
+         {"releasedAt", c.released_at},
+         {"passed", c.passed},
+         {"postStarted", c.post_started},
+         {"startupPassed", c.startup_passed},
+         {"readinessPassed", c.readiness_passed}};
   if (c.restart_at != 0) {
     j["restartAt"] = c.restart_at;
     j["restartAtNs"] = c.restart_at_ns;
@@ -117,6 +121,11 @@ container_record container_from(const json& j) {
   c.restart_at = j.value("restartAt", std::int64_t{0});
   c.restart_at_ns = j.value("restartAtNs", std::int64_t{0});
   c.waiting = j.value("waiting", "");
+  // Not in the first records of this version: then it had nothing but main containers.
+  c.passed = j.value("passed", c.phase != run_phase::starting);
+  c.post_started = j.value("postStarted", true);
+  c.startup_passed = j.value("startupPassed", true);
+  c.readiness_passed = j.value("readinessPassed", true);
   c.message = j.value("message", "");
   if (j.contains("last")) c.last = exit_from(j.at("last"));
   if (j.contains("ends")) c.ends = ends_from(j.at("ends"));
@@ -124,6 +133,18 @@ container_record container_from(const json& j) {
   if ((c.phase == run_phase::ended) != c.end.has_value())
     throw std::out_of_range{"an end that is not told"};
   return c;
+}
+
+json to_json(const group_record& g) {
+  return {{"from", g.from},
+          {"all", g.all},
+          {"stopBy", g.stop_by},
+          {"leastMs", g.least_ms},
+          {"due", g.due}};
+}
+
+group_record group_from(const json& j) {
+  return {j.at("from"), j.at("all"), j.at("stopBy"), j.at("leastMs"), j.at("due")};
 }
 
 json to_json(const run_record& r) {
@@ -135,6 +156,11 @@ json to_json(const run_record& r) {
     j["containers"].push_back(to_json(c));
   if (r.phases != phase_times{}) j["phasesUs"] = to_json(r.phases);
   if (r.end) j["end"] = to_json(*r.end);
+  if (r.final) j["final"] = true;
+  if (r.group) j["group"] = to_json(*r.group);
+  if (r.retries != 0) j["retries"] = r.retries;
+  if (r.all_passed_at != 0) j["allPassedAt"] = r.all_passed_at;
+  if (!r.ends.empty()) j["ends"] = r.ends;
   return j;
 }
 
@@ -147,6 +173,11 @@ run_record run_from(const json& j) {
   if (j.contains("end")) r.end = end_from(j.at("end"));
   if ((r.phase == run_phase::ended) != r.end.has_value())
     throw std::out_of_range{"an end that is not told"};
+  r.final = j.value("final", false);
+  if (j.contains("group")) r.group = group_from(j.at("group"));
+  r.retries = j.value("retries", 0U);
+  r.all_passed_at = j.value("allPassedAt", std::int64_t{0});
+  if (j.contains("ends")) r.ends = ends_from(j.at("ends"));
   for (const auto& c : j.value("containers", json::array())) // none in version 1
     r.containers.push_back(container_from(c));
   return r;
@@ -159,6 +190,8 @@ void add_container_of_v1(run_record& r, const json& j, const std::string& name) 
   c.phase = r.phase == run_phase::released ? run_phase::released : run_phase::starting;
   c.facts = facts_from(j);
   c.released_at = r.released_at;
+  c.passed = c.phase != run_phase::starting;
+  c.post_started = c.startup_passed = c.readiness_passed = true;
   r.containers = {std::move(c)};
 }
 
@@ -205,6 +238,8 @@ pod_record record_from(const json& j) {
   // Not in the first records of this version.
   r.limits_edited = j.value("limitsEdited", false);
   r.stop_by = j.value("stopBy", std::int64_t{0});
+  r.deadline_at = j.value("deadlineAt", std::int64_t{0});
+  r.deadline_over = j.value("deadlineOver", false);
   if (j.contains("ends")) r.ends = ends_from(j.at("ends"));
   if (j.contains("containerRestarts"))
     r.container_restarts = j.at("containerRestarts").get<std::vector<std::uint32_t>>();
@@ -237,6 +272,8 @@ std::string encode_record(const pod_record& r, std::string_view boot) {
          {"message", r.message},
          {"run", to_json(r.run)}};
   if (!r.container_restarts.empty()) j["containerRestarts"] = r.container_restarts;
+  if (r.deadline_at != 0) j["deadlineAt"] = r.deadline_at;
+  if (r.deadline_over) j["deadlineOver"] = true;
   if (r.next) j["next"] = to_json(*r.next);
   if (r.last) j["last"] = to_json(*r.last);
   // Texts of workloads and of the kernel are in it: whatever their bytes, it is a whole line.

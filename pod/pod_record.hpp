@@ -52,7 +52,22 @@ struct container_record {
   std::optional<last_exit> last;         ///< of the attempt before
   std::vector<std::int64_t> ends; ///< of attempts, that giving up counts; CLOCK_MONOTONIC in ns
   std::optional<run_end> end;     ///< when `phase` is ended
+  bool passed = false;            ///< its step of the pod's list, see plan_pod.hpp
+  // Of the attempt:
+  bool post_started = false; ///< its postStart has returned
+  bool startup_passed = false;
+  bool readiness_passed = false;
   bool operator==(const container_record&) const = default;
+};
+
+/// Containers that end to begin anew together: group_view.
+struct group_record {
+  run::index from = 0;
+  bool all = false;
+  std::int64_t stop_by = 0; ///< CLOCK_MONOTONIC in ns
+  std::int64_t least_ms = 0;
+  std::int64_t due = 0; ///< CLOCK_MONOTONIC in ns
+  bool operator==(const group_record&) const = default;
 };
 
 /// What a runtime needs to take over a run.
@@ -63,7 +78,12 @@ struct run_record {
   std::int64_t released_at = 0;
   std::vector<container_record> containers; ///< by the order of the spec
   std::optional<run_end> end;
-  phase_times phases; ///< once it runs
+  bool final = false; ///< with `end`: see pod_ended
+  std::optional<group_record> group;
+  std::uint32_t retries = 0;      ///< of groups, since the pod was stable
+  std::int64_t all_passed_at = 0; ///< since when all steps are passed; CLOCK_MONOTONIC in ns
+  std::vector<std::int64_t> ends; ///< of groups, that giving up counts; CLOCK_MONOTONIC in ns
+  phase_times phases;             ///< once it runs
   bool operator==(const run_record&) const = default;
 };
 
@@ -82,6 +102,8 @@ struct pod_record {
   std::int64_t created_ns = 0;    ///< CLOCK_REALTIME
   std::int64_t restart_at = 0;    ///< when backing off; CLOCK_MONOTONIC in ns
   std::int64_t restart_at_ns = 0; ///< the same for the eye; CLOCK_REALTIME
+  std::int64_t deadline_at = 0;   ///< activeDeadlineSeconds; CLOCK_MONOTONIC in ns; 0: none
+  bool deadline_over = false;     ///< it is stopped for that, or was
   std::int64_t stop_by = 0;       ///< when stopping: the end of its grace period; CLOCK_MONOTONIC
   std::vector<std::int64_t> ends; ///< of runs, that giving up counts; CLOCK_MONOTONIC in ns
   std::optional<last_exit> last;

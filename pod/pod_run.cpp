@@ -2,27 +2,12 @@
 
 #include "pod/container_end.hpp"
 
-#include "config/pod.hpp"
-
 #include <algorithm>
 #include <utility>
 
 namespace tank {
 
 using steady = std::chrono::steady_clock::time_point;
-
-run_settings run_settings_of(const std::string& key, const config::pod& pod,
-                             const backoff_profile& daemons, run_limits limits) {
-  run_settings s;
-  s.name = key;
-  for (const auto& c : pod.spec.containers)
-    s.containers.push_back({c.name, container_kind::main, c.tty});
-  s.policy = parse_restart_policy(pod.spec.restart_policy);
-  s.profile = profile_of(pod, daemons);
-  s.grace = std::chrono::seconds{pod.spec.termination_grace_period_seconds.value_or(30)};
-  s.limits = limits;
-  return s;
-}
 
 pod_run::pod_run(run_settings settings)
     : settings_(std::move(settings))
@@ -32,8 +17,7 @@ pod_run::pod_run(run_settings settings)
     const auto& name = settings_.containers.size() == 1
                            ? settings_.name
                            : settings_.name + "/" + settings_.containers[i].name;
-    containers_.push_back(
-        {.machine = container_machine{i, {name, settings_.grace, settings_.limits}, *serials_}});
+    containers_.push_back({.machine = container_machine{i, {name, settings_.limits}, *serials_}});
   }
 }
 
@@ -54,24 +38,34 @@ run::actions pod_run::handle(const run::event& event, const instant& now) {
 
 pod_view pod_run::view() const {
   pod_view v;
-  v.policy = settings_.policy;
   v.profile = settings_.profile;
+  v.strategy = settings_.strategy;
   v.rebuild_whole = containers_.size() == 1;
   v.sandbox = sandbox_.state();
   v.sandbox_failed = sandbox_.failure().has_value();
   v.sandbox_lost = sandbox_.lost();
-  v.ending = over_.has_value();
-  v.grace = grace_;
-  for (const auto& c : containers_)
-    v.containers.push_back({.state = c.machine.state(),
+  v.group = group_;
+  v.history = history_;
+  v.ends = ends_;
+  v.grace = effective_grace(settings_.grace, std::nullopt);
+  v.stop = stop_;
+  for (run::index i = 0; i < containers_.size(); ++i) {
+    const auto& c = containers_[i];
+    v.containers.push_back({.is = &settings_.containers[i],
+                            .state = c.machine.state(),
                             .end = c.machine.end(),
                             .stuck = c.machine.stuck(),
                             .touched = c.machine.touched() || released_at_ != 0,
                             .done = c.done,
                             .lacks_data = !c.lacks.empty(),
+                            .passed = c.passed,
+                            .pre_stop = c.pre_stop,
+                            .leaving = c.leaving,
+                            .told = c.told,
                             .history = c.history,
                             .ends = c.ends,
                             .due = c.due});
+  }
   return v;
 }
 
@@ -81,17 +75,42 @@ void pod_run::settle(const instant& now, run::actions& out) {
        orders = plan_pod(view(), now.mono))
     for (const auto& o : orders)
       std::visit([&](const auto& one) { carry_out(one, now, out); }, o);
+  for (auto& c : containers_)
+    c.waited = c.machine.state() == container_state::built;
+  const bool all_passed =
+      std::all_of(containers_.begin(), containers_.end(), [](const auto& c) { return c.passed; });
+  if (all_passed && !history_.running_since) history_.running_since = now.mono;
+  narrow_probes(out);
+  arm_next_look(now, out);
   report(out);
   if (sandbox_.state() == sandbox_state::gone && !std::exchange(finished_, true))
     out.emplace_back(run::finish{});
 }
 
+void pod_run::arm_next_look(const instant& now, run::actions& out) {
+  const auto next = look_again(view(), now.mono);
+  if (next == timer_at_ && (timer_ != 0) == next.has_value()) return;
+  timer_at_ = next;
+  if (next) {
+    timer_ = ++*serials_;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - now.mono);
+    out.emplace_back(run::arm_timer{run::whole_run, left, timer_});
+  } else if (std::exchange(timer_, 0) != 0) {
+    out.emplace_back(run::disarm_timer{run::whole_run});
+  }
+}
+
 void pod_run::report(run::actions& out) {
-  const bool all_seen = std::all_of(containers_.begin(), containers_.end(), [](const auto& c) {
-    return c.machine.runs() || c.done || c.due || c.restarts > 0 || c.machine.end() != nullptr;
-  });
-  const bool tells = containers_.size() > 1 || !lacking().empty();
-  auto now = tells ? statuses() : std::vector<container_status>{};
+  bool all_seen = true;
+  for (run::index i = 0; i < containers_.size(); ++i) {
+    const auto& c = containers_[i];
+    const bool seen = c.machine.runs() || c.done || c.due || c.restarts > 0 || c.machine.end();
+    all_seen = all_seen && (seen || settings_.containers[i].kind != container_kind::main);
+  }
+  const auto& first = settings_.containers.front();
+  const bool has_news =
+      containers_.size() > 1 || first.is_probed() || first.post_start || !lacking().empty();
+  auto now = has_news ? statuses() : std::vector<container_status>{};
   if (!reported_running_ && all_seen && runs()) {
     reported_running_ = true;
     out.emplace_back(run::report_running{});
@@ -105,15 +124,28 @@ void pod_run::report(run::actions& out) {
 
 void pod_run::carry_out(const order::begin& o, const instant&, run::actions& out) {
   auto& c = containers_[o.who];
-  if (std::exchange(c.timer, 0) != 0) out.emplace_back(run::disarm_timer{o.who});
-  c.due.reset();
-  c.due_ns = 0;
+  drop_due(o.who, out);
   c.waiting.clear();
   c.message.clear();
   c.phase = run_phase::starting;
   c.facts = {};
   c.history.running_since.reset();
+  c.post_started = !settings_.containers[o.who].post_start;
+  c.startup_passed = !settings_.containers[o.who].startup_probe;
+  c.readiness_passed = false;
+  c.hook.reset();
+  c.pre_stop = hook_state::idle;
+  c.leaving.reset();
+  c.told.reset();
   c.machine.handle(run::begin_attempt{c.next_attempt++}, out);
+}
+
+/// It waits no more, for whatever it did.
+void pod_run::drop_due(run::index who, run::actions& out) {
+  auto& c = containers_[who];
+  if (std::exchange(c.timer, 0) != 0) out.emplace_back(run::disarm_timer{who});
+  c.due.reset();
+  c.due_ns = 0;
 }
 
 void pod_run::carry_out(const order::open_sandbox& o, const instant&, run::actions& out) {
@@ -132,6 +164,12 @@ void pod_run::carry_out(const order::create& o, const instant&, run::actions& ou
   containers_[o.who].machine.handle(run::begin_creating{}, out);
 }
 
+void pod_run::carry_out(const order::release& o, const instant& now, run::actions& out) {
+  auto& c = containers_[o.who];
+  note_release(c, now);
+  c.machine.handle(run::release_attempt{c.waited}, out);
+}
+
 void pod_run::carry_out(const order::run_again& o, const instant& now, run::actions& out) {
   auto& c = containers_[o.who];
   const auto ended = *c.machine.end();
@@ -139,6 +177,7 @@ void pod_run::carry_out(const order::run_again& o, const instant& now, run::acti
   c.history.retries = o.retries;
   c.ends = o.ends;
   if (o.had_image) ++c.restarts;
+  if (settings_.containers[o.who].kind == container_kind::main) c.passed = true;
   c.phase = run_phase::starting;
   c.due = now.mono + o.delay;
   c.due_ns = now.wall_ns + std::chrono::nanoseconds{o.delay}.count();
@@ -150,25 +189,79 @@ void pod_run::carry_out(const order::run_again& o, const instant& now, run::acti
   out.emplace_back(run::arm_timer{o.who, o.delay, c.timer});
 }
 
-void pod_run::carry_out(const order::leave_ended& o, const instant&, run::actions&) {
-  auto& c = containers_[o.who];
-  c.done = true;
-  c.phase = run_phase::ended;
-  c.result = run_end{reason_of(*c.machine.end()), exit_of(*c.machine.end())};
+void pod_run::carry_out(const order::begin_group& o, const instant& now, run::actions& out) {
+  group_ = o.group;
+  history_.retries = o.retries;
+  ends_ = o.ends;
+  const auto& name = settings_.containers[o.who].name;
+  const auto why = "back-off " + seconds_text(o.delay) + ": container '" + name + "' " +
+                   describe(*containers_[o.who].machine.end());
+  for (run::index i = group_->from; i < containers_.size(); ++i) {
+    drop_due(i, out);
+    containers_[i].waiting = "CrashLoopBackOff";
+    containers_[i].message = why;
+    containers_[i].due_ns = now.wall_ns + std::chrono::nanoseconds{o.delay}.count();
+  }
+  carry_out(order::put_back{o.who}, now, out);
 }
 
-void pod_run::carry_out(const order::stop& o, const instant&, run::actions& out) {
+void pod_run::carry_out(const order::put_back& o, const instant&, run::actions&) {
+  auto& c = containers_[o.who];
+  const auto* end = c.machine.end();
+  if (c.result)
+    c.last = c.result->how;
+  else if (end->started_ns != 0)
+    c.last = exit_of(*end);
+  if (c.result || end->started_ns != 0 || !end->stopped) ++c.restarts;
+  c.done = false;
+  c.result.reset();
+  c.phase = run_phase::starting;
+  c.machine.await_attempt();
+}
+
+void pod_run::carry_out(const order::end_group&, const instant&, run::actions&) {
+  for (run::index i = group_->from; i < containers_.size(); ++i) {
+    containers_[i].passed = containers_[i].done; // it was not to run again
+    containers_[i].waiting.clear();
+    containers_[i].message.clear();
+    containers_[i].due_ns = 0;
+  }
+  history_.running_since.reset();
+  group_.reset();
+}
+
+void pod_run::carry_out(const order::leave_ended& o, const instant&, run::actions&) {
+  auto& c = containers_[o.who];
+  c.done = c.passed = true;
+  c.phase = run_phase::ended;
+  auto end = *c.machine.end();
+  end.stopped = false; // for the sake of others, if it was: what counts is how it ended
+  c.result = run_end{reason_of(end), exit_of(end)};
+}
+
+void pod_run::carry_out(const order::stop& o, const instant& now, run::actions& out) {
   auto& c = containers_[o.who];
   if (std::exchange(c.timer, 0) != 0) out.emplace_back(run::disarm_timer{o.who});
-  c.machine.handle(run::stop{grace_}, out); // its back-off stays, for a successor
+  if (std::exchange(c.hook, std::nullopt)) out.emplace_back(run::drop_hook{o.who});
+  c.pre_stop = hook_state::over;
+  c.told = o.terms;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(o.terms.by - now.mono);
+  const bool at_once = o.terms.least.count() == 0;
+  // its back-off stays, for a successor
+  c.machine.handle(run::terminate{at_once ? o.terms.least : std::max(left, o.terms.least)}, out);
 }
 
 void pod_run::carry_out(const order::close_sandbox&, const instant&, run::actions& out) {
   sandbox_.handle(run::close_sandbox{}, out);
 }
 
-void pod_run::carry_out(const order::end_run& o, const instant&, run::actions&) {
+void pod_run::carry_out(const order::end_run& o, const instant& now, run::actions&) {
   over_ = o;
+  begin_stop(now);
+}
+
+void pod_run::begin_stop(const instant& now) {
+  stop_ = stop_terms_of(effective_grace(settings_.grace, grace_), now.mono);
 }
 
 // --- events --------------------------------------------------------------------------------------
@@ -187,18 +280,13 @@ void pod_run::take(const run::container_prepared& e, const instant&, run::action
   c.machine.handle(e, out);
 }
 
-void pod_run::take(const run::child_built& e, const instant& now, run::actions& out) {
-  auto& c = containers_[e.who];
-  const auto before = c.machine.state();
-  c.machine.handle(e, out);
-  if (c.machine.state() == before) return;
-  note_release(c, now);
-}
-
 void pod_run::take(const run::child_running& e, const instant& now, run::actions& out) {
   auto& c = containers_[e.who];
+  const bool ran = c.machine.runs();
   c.machine.handle(e, out);
-  if (c.machine.runs() && !c.history.running_since) c.history.running_since = now.mono;
+  if (!c.machine.runs() || ran) return;
+  if (!c.history.running_since) c.history.running_since = now.mono;
+  came_up(e.who, now, out);
 }
 
 void pod_run::take(const run::adopted& e, const instant& now, run::actions& out) {
@@ -214,7 +302,10 @@ void pod_run::take(const run::adopted& e, const instant& now, run::actions& out)
     // What the shim does not know of has not begun.
     const run::held_container unknown{.who = i, .attempt = c.machine.attempt()};
     c.machine.handle(it == e.containers.end() ? unknown : *it, out);
+    c.told.reset(); // a stop begins anew, and its hook with it
+    c.pre_stop = hook_state::idle;
     if (c.machine.runs() && !c.history.running_since) c.history.running_since = now.mono;
+    if (c.machine.runs()) came_up(i, now, out);
     if (c.machine.touched() && c.phase == run_phase::starting) note_release(c, now);
     if (c.machine.state() == container_state::waiting) c.next_attempt = c.machine.attempt();
   }
@@ -255,16 +346,12 @@ void pod_run::lose_containers(const error& why, run::actions& out) {
   }
 }
 
-void pod_run::take(const run::stop& e, const instant&, run::actions& out) {
+void pod_run::take(const run::stop& e, const instant& now, run::actions&) {
   stop_asked_ = true;
   if (e.grace) grace_ = e.grace;
-  if (!over_) {
-    over_ = order::end_run{run_over::stopped, 0};
-    return;
-  }
-  // Those that obey a stop already hear the newest word on patience.
-  for (auto& c : containers_)
-    if (c.machine.state() == container_state::stopping) c.machine.handle(e, out);
+  if (over_ && !e.grace) return;
+  if (!over_) over_ = order::end_run{run_over::stopped, 0};
+  begin_stop(now); // the newest word on patience counts, for those too that obey already
 }
 
 void pod_run::take(const run::data_known& e, const instant&, run::actions&) {
@@ -282,6 +369,11 @@ void pod_run::take(const run::timer_due& e, const instant& now, run::actions& ou
   if (e.serial == sandbox_.timer()) {
     sandbox_.handle(e, out);
     return lose_containers(out);
+  }
+  if (e.serial == timer_ && timer_ != 0) {
+    timer_ = 0; // the plan looks again after each event
+    timer_at_.reset();
+    return;
   }
   for (auto& c : containers_) {
     if (e.serial == c.machine.timer()) return c.machine.handle(e, out);

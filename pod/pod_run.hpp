@@ -3,12 +3,17 @@
 ///
 /// The runtime actor feeds events and carries out the actions in order. Before an action that a
 /// successor must know of (create, proceed, shut_down, clean) it keeps record().
+///
+/// Probes and hooks are somebody else's to carry out: here are their verdicts, and what follows. A
+/// container has started when its postStart has returned and its startup probe has passed; it is
+/// ready when it has started and its readiness probe, if it has one, passes.
 #pragma once
 
 #include "pod/container_machine.hpp"
 #include "pod/model.hpp"
 #include "pod/plan_pod.hpp"
 #include "pod/pod_record.hpp"
+#include "pod/run_settings.hpp"
 #include "pod/run_steps.hpp"
 #include "pod/sandbox_machine.hpp"
 
@@ -19,31 +24,7 @@
 #include <string>
 #include <vector>
 
-namespace tank::config {
-struct pod;
-}
-
 namespace tank {
-
-struct run_container {
-  std::string name;
-  container_kind kind = container_kind::main;
-  bool tty = false;
-  bool operator==(const run_container&) const = default;
-};
-
-/// What a run needs to know of its pod, and its own patience.
-struct run_settings {
-  std::string name;                      ///< namespace/name, for messages
-  std::vector<run_container> containers; ///< at least one
-  restart_policy policy = restart_policy::always;
-  backoff_profile profile; ///< of containers that run again inside their sandbox
-  std::chrono::seconds grace{30};
-  run_limits limits;
-};
-
-run_settings run_settings_of(const std::string& key, const config::pod& pod,
-                             const backoff_profile& daemons, run_limits limits);
 
 class pod_run {
  public:
@@ -78,6 +59,8 @@ class pod_run {
   /// What the first container that waits for data lacks; empty: none waits for any.
   [[nodiscard]] std::string lacking() const;
 
+  /// Nothing of the pod shall run again, whatever its restartPolicy; meaningful when it is over.
+  [[nodiscard]] bool is_final() const noexcept;
   /// Why it ended, and how its deciding container did; meaningful when it is over.
   [[nodiscard]] stop_reason reason() const;
   [[nodiscard]] last_exit how() const;
@@ -86,6 +69,7 @@ class pod_run {
   [[nodiscard]] run_record record() const;
 
  private:
+  enum class probing : std::uint8_t { none, readiness, all };
   struct tracked {
     container_machine machine;
     run::facts facts;
@@ -104,6 +88,17 @@ class pod_run {
     std::optional<run_end> result; ///< when done
     std::optional<last_exit> last;
     std::uint64_t timer = 0; ///< of the back-off
+    bool passed = false;     ///< its step of the list
+    bool waited = false;     ///< for its turn
+    // Of the attempt:
+    bool post_started = false;   ///< its postStart has returned, or it has none
+    bool startup_passed = false; ///< or it has no such probe
+    bool readiness_passed = false;
+    probing probes = probing::none;
+    std::optional<run::hook_kind> hook; ///< that runs
+    hook_state pre_stop = hook_state::idle;
+    std::optional<stop_terms> leaving;
+    std::optional<stop_terms> told;
   };
 
   [[nodiscard]] pod_view view() const;
@@ -112,14 +107,20 @@ class pod_run {
   void carry_out(const order::open_sandbox& o, const instant& now, run::actions& out);
   void carry_out(const order::prepare& o, const instant& now, run::actions& out);
   void carry_out(const order::create& o, const instant& now, run::actions& out);
+  void carry_out(const order::release& o, const instant& now, run::actions& out);
   void carry_out(const order::run_again& o, const instant& now, run::actions& out);
+  void carry_out(const order::begin_group& o, const instant& now, run::actions& out);
+  void carry_out(const order::put_back& o, const instant& now, run::actions& out);
+  void carry_out(const order::end_group& o, const instant& now, run::actions& out);
+  void carry_out(const order::call_pre_stop& o, const instant& now, run::actions& out);
   void carry_out(const order::leave_ended& o, const instant& now, run::actions& out);
   void carry_out(const order::stop& o, const instant& now, run::actions& out);
   void carry_out(const order::close_sandbox& o, const instant& now, run::actions& out);
   void carry_out(const order::end_run& o, const instant& now, run::actions& out);
 
   void take(const run::container_prepared& e, const instant& now, run::actions& out);
-  void take(const run::child_built& e, const instant& now, run::actions& out);
+  void take(const run::probe_result& e, const instant& now, run::actions& out);
+  void take(const run::hook_done& e, const instant& now, run::actions& out);
   void take(const run::child_running& e, const instant& now, run::actions& out);
   void take(const run::adopted& e, const instant& now, run::actions& out);
   void take(const run::session_down& e, const instant& now, run::actions& out);
@@ -131,6 +132,18 @@ class pod_run {
   void take(const E& e, const instant& now, run::actions& out);
 
   void note_release(tracked& c, const instant& now);
+  void begin_stop(const instant& now);
+  void set_due(run::index who, std::chrono::milliseconds delay, const instant& now,
+               run::actions& out);
+  void drop_due(run::index who, run::actions& out);
+  void came_up(run::index who, const instant& now, run::actions& out);
+  void post_start_over(run::index who, run::actions& out);
+  void leave(run::index who, std::string complaint, std::optional<std::chrono::seconds> grace,
+             const instant& now);
+  void narrow_probes(run::actions& out);
+  void arm_next_look(const instant& now, run::actions& out);
+  [[nodiscard]] bool is_started(const tracked& c) const noexcept;
+  [[nodiscard]] bool is_leaving(run::index who) const noexcept;
   void lose_containers(run::actions& out);
   void lose_containers(const error& why, run::actions& out);
   void restore(tracked& c, const container_record& r, const instant& now, run::actions& out);
@@ -143,13 +156,20 @@ class pod_run {
   std::unique_ptr<timer_serials> serials_;
   sandbox_machine sandbox_;
   std::vector<tracked> containers_;
+  std::optional<group_view> group_;
+  restart_history history_; ///< of the list as a whole
+  std::vector<std::chrono::steady_clock::time_point> ends_;
   bool stop_asked_ = false;
   std::optional<std::chrono::seconds> grace_;
+  std::optional<stop_terms> stop_;     ///< once it is over
   std::optional<order::end_run> over_; ///< set: the run is ending
   std::optional<run_end> recorded_;    ///< told by a predecessor
-  std::int64_t released_at_ = 0;       ///< CLOCK_MONOTONIC in ns, the first time
+  bool recorded_final_ = false;
+  std::int64_t released_at_ = 0; ///< CLOCK_MONOTONIC in ns, the first time
   bool reported_running_ = false;
   bool finished_ = false;
+  std::uint64_t timer_ = 0; ///< of its own
+  std::optional<std::chrono::steady_clock::time_point> timer_at_;
   std::vector<container_status> reported_;
 };
 

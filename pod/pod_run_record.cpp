@@ -52,10 +52,15 @@ container_status pod_run::status(run::index who) const {
     s.state = container_phase::running;
     s.host_pid = c.machine.pid();
     s.started_ns = c.machine.started_ns();
-    s.started = s.ready = true; // what is not probed is ready as soon as it runs
+    s.started = is_started(c);
+    s.ready = s.started && (!settings_.containers[who].readiness_probe || c.readiness_passed);
   } else if (c.done) {
     s.state = container_phase::terminated;
     s.terminated = c.result->how;
+    s.ready = s.kind == container_kind::init && c.result->why.cls == stop_class::normal;
+  } else if (over_ && over_->why == run_over::init_failed && c.machine.end() &&
+             !c.machine.touched()) {
+    s.reason = "PodInitializing"; // as it will stay
   } else if (const auto* end = c.machine.end(); end != nullptr) {
     s.state = container_phase::terminated;
     s.terminated = exit_of(*end);
@@ -64,7 +69,8 @@ container_status pod_run::status(run::index who) const {
     s.host_pid = c.machine.pid();
     s.started_ns = c.machine.started_ns();
   } else {
-    s.reason = c.waiting.empty() ? "ContainerCreating" : c.waiting;
+    const bool has_inits = settings_.containers.front().kind != container_kind::main;
+    s.reason = !c.waiting.empty() ? c.waiting : has_inits ? "PodInitializing" : "ContainerCreating";
     s.message = c.message;
     if (c.machine.state() == container_state::found && !c.lacks.empty()) {
       s.reason = "CreateContainerConfigError";
@@ -77,15 +83,21 @@ container_status pod_run::status(run::index who) const {
 
 // --- the end -------------------------------------------------------------------------------------
 
-/// The container whose end is the run's: the one that was named, else the first that failed, else
-/// the first.
+/// The container whose end is the run's: the one that was named, else the first main container that
+/// failed, else the first.
 run::index pod_run::deciding() const {
-  if (over_ && (over_->why == run_over::container || over_->why == run_over::gave_up ||
-                over_->why == run_over::stuck))
+  if (over_ && over_->why != run_over::stopped && over_->why != run_over::all_done)
     return over_->who;
-  for (run::index i = 0; i < containers_.size(); ++i)
+  const auto first = find({}).value_or(0);
+  for (run::index i = first; i < containers_.size(); ++i)
     if (containers_[i].result && containers_[i].result->why.cls != stop_class::normal) return i;
-  return 0;
+  return first;
+}
+
+bool pod_run::is_final() const noexcept {
+  if (recorded_) return recorded_final_;
+  return over_ && (over_->why == run_over::all_done || over_->why == run_over::init_failed ||
+                   over_->why == run_over::significant || over_->why == run_over::gave_up);
 }
 
 /// The end of the sandbox, when that ended the run.
@@ -120,6 +132,9 @@ stop_reason pod_run::reason() const {
             c.result ? c.result->how.message : describe(end)};
   }
   if (const auto lost = sandbox_end()) return reason_of(*lost);
+  if (over_ && over_->why == run_over::stuck && why.cause == stop_cause::stopped)
+    return {stop_class::abnormal, stop_cause::bring_up_failed, 0,
+            "container '" + settings_.containers[over_->who].name + "' cannot be killed"};
   if (over_ && over_->why == run_over::gave_up)
     return {stop_class::shutdown, stop_cause::gave_up, why.code,
             "CrashLoopGiveUp: container '" + settings_.containers[over_->who].name + "' ended " +
@@ -152,7 +167,8 @@ run_record pod_run::record() const {
     const auto& c = containers_[i];
     container_record one;
     one.name = settings_.containers[i].name;
-    one.attempt = c.due ? c.next_attempt : c.machine.attempt();
+    const bool waits = c.machine.state() == container_state::waiting;
+    one.attempt = c.due || waits ? c.next_attempt : c.machine.attempt();
     one.phase = c.phase;
     one.facts = c.facts;
     one.restarts = c.restarts;
@@ -166,8 +182,19 @@ run_record pod_run::record() const {
     for (const auto at : c.ends)
       one.ends.push_back(ns_of(at));
     one.end = c.result;
+    one.passed = c.passed;
+    one.post_started = c.post_started;
+    one.startup_passed = c.startup_passed;
+    one.readiness_passed = c.readiness_passed;
     r.containers.push_back(std::move(one));
   }
+  if (group_)
+    r.group = group_record{group_->from, group_->all, ns_of(group_->stop.by),
+                           group_->stop.least.count(), ns_of(group_->due)};
+  r.retries = history_.retries;
+  if (history_.running_since) r.all_passed_at = ns_of(*history_.running_since);
+  for (const auto at : ends_)
+    r.ends.push_back(ns_of(at));
   r.released_at = released_at_;
   r.phase = released_at_ != 0 ? run_phase::released : run_phase::starting;
   if (recorded_)
@@ -180,6 +207,7 @@ run_record pod_run::record() const {
                     s == sandbox_state::gone || recorded_;
   if (!told) r.end.reset();
   if (!r.end) return r;
+  r.final = is_final();
   r.phase = run_phase::ended;
   for (run::index i = 0; i < containers_.size(); ++i) {
     const auto* end = containers_[i].machine.end();
@@ -193,6 +221,16 @@ run_record pod_run::record() const {
 run::actions pod_run::begin_adoption(const run_record& record, const instant& now) {
   run::actions out;
   recorded_ = record.end;
+  recorded_final_ = record.final;
+  if (const auto& g = record.group)
+    group_ = group_view{g->from,
+                        g->all,
+                        {steady_at(g->stop_by), std::chrono::milliseconds{g->least_ms}},
+                        steady_at(g->due)};
+  history_.retries = record.retries;
+  if (record.all_passed_at != 0) history_.running_since = steady_at(record.all_passed_at);
+  for (const auto end : record.ends)
+    ends_.push_back(steady_at(end));
   released_at_ = record.released_at;
   for (auto& c : containers_) {
     const auto i = static_cast<std::size_t>(&c - containers_.data());
@@ -207,6 +245,7 @@ run::actions pod_run::begin_adoption(const run_record& record, const instant& no
   sandbox_.handle(run::adopt_sandbox{}, out);
   if (recorded_) {
     over_ = order::end_run{run_over::all_done, 0};
+    begin_stop(now);
     sandbox_.handle(run::close_sandbox{}, out); // whatever its shim holds
   }
   settle(now, out);
@@ -222,6 +261,11 @@ void pod_run::restore(tracked& c, const container_record& r, const instant& now,
   c.released_at = r.released_at;
   c.last = r.last;
   c.waiting = r.waiting;
+  c.passed = r.passed;
+  c.post_started = r.post_started;
+  const auto& is = settings_.containers[static_cast<std::size_t>(&c - containers_.data())];
+  c.startup_passed = r.startup_passed || !is.startup_probe;
+  c.readiness_passed = r.readiness_passed;
   for (const auto end : r.ends)
     c.ends.push_back(steady_at(end));
   if (r.phase == run_phase::ended || recorded_) {

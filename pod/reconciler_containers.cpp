@@ -2,6 +2,7 @@
 #include "pod/reconciler_core.hpp"
 
 #include "config/pod.hpp"
+#include "pod/run_settings.hpp"
 
 #include <utility>
 
@@ -22,11 +23,13 @@ static std::string waiting_text(const std::vector<container_status>& all) {
 /// `now` as a runtime tells it; empty: nothing of a run is known yet.
 void reconciler_core::show_containers(entry& e, std::vector<container_status> now) const {
   if (now.empty() && e.what.pod) {
-    for (const auto& c : e.what.pod->spec.containers) {
+    const auto& pod = *e.what.pod;
+    for (run::index i = 0; i < container_count(pod); ++i) {
       container_status s;
-      s.name = c.name;
-      s.reason = "ContainerCreating";
-      if (e.what.pod->spec.containers.size() == 1) s.last = e.status.last;
+      s.name = container_of(pod, i).name;
+      s.kind = kind_of(pod, i);
+      s.reason = pod.spec.init_containers.empty() ? "ContainerCreating" : "PodInitializing";
+      if (is_rebuilt_whole(pod)) s.last = e.status.last;
       if (now.size() < e.present_restarts.size()) s.restarts = e.present_restarts[now.size()];
       now.push_back(std::move(s));
     }
@@ -73,6 +76,7 @@ void reconciler_core::show_no_run(entry& e) const {
       c.message = e.status.message;
       c.restart_at_ns = e.status.restart_at_ns;
     } else if (e.status.state == pod_state::terminal) {
+      if (!only && e.final && c.state == container_phase::waiting) continue; // it never came to run
       c.state = container_phase::terminated;
       if (only || !c.terminated) c.terminated = e.status.last;
       if (only) c.last.reset();

@@ -4,6 +4,7 @@
 #include "base/stop_reason.hpp"
 #include "config/pod.hpp"
 #include "pod/container_machine.hpp"
+#include "pod/run_settings.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,8 +13,22 @@ namespace tank {
 
 namespace {
 
-restart_policy policy_of(const desired_pod& what) {
-  return what.pod ? parse_restart_policy(what.pod->spec.restart_policy) : restart_policy::always;
+/// Of a workload that ran, as it exited.
+std::optional<int> exit_code_of(const stop_reason& why, const std::optional<last_exit>& how) {
+  const bool ran = why.cause == stop_cause::normal || why.cause == stop_cause::workload_exited ||
+                   why.cause == stop_cause::workload_signaled ||
+                   why.cause == stop_cause::oom_killed || why.cause == stop_cause::unhealthy;
+  return ran && how ? std::optional{how->exit_code} : std::nullopt;
+}
+
+/// Whether a run that ended so is followed by another one.
+restart_policy policy_after(const desired_pod& what, const stop_reason& why,
+                            const std::optional<last_exit>& how) {
+  if (!what.pod) return restart_policy::always;
+  if (!is_rebuilt_whole(*what.pod)) return parse_restart_policy(what.pod->spec.restart_policy);
+  const auto policy = policy_of(what.pod->spec.containers.front(), container_kind::main, *what.pod);
+  const bool stays = decide_after(policy, why, exit_code_of(why, how)) == after_end::stay;
+  return stays ? restart_policy::never : restart_policy::always;
 }
 
 } // namespace
@@ -24,6 +39,8 @@ last_exit exit_of(const stop_reason& why) {
     out.reason = "Completed";
   } else if (why.cause == stop_cause::workload_exited) {
     out = {"Error", why.code, 0, why.text, 0, 0};
+  } else if (why.cause == stop_cause::unhealthy) {
+    out = {"Error", why.code, why.code > 128 ? why.code - 128 : 0, why.text, 0, 0};
   } else if (why.cause == stop_cause::workload_signaled) {
     out = {"Error", 128 + why.code, why.code, why.text, 0, 0};
   } else if (why.cause == stop_cause::oom_killed) {
@@ -70,6 +87,7 @@ void reconciler_core::set_content(entry& e, const desired_pod& what, const insta
   e.ends.clear();
   e.container_restarts.clear();
   e.present_restarts.clear();
+  set_deadline(e, now);
   show_containers(e, {});
 }
 
@@ -83,7 +101,7 @@ void reconciler_core::refresh(entry& e, const desired_pod& what, reconcile_effec
 }
 
 /// Starts a run of `e.what`.
-void reconciler_core::begin(entry& e, reconcile_effects& out) {
+void reconciler_core::begin(entry& e, const instant& now, reconcile_effects& out) {
   ++e.run;
   e.crashes = 0;
   e.limits_edited = false;
@@ -98,15 +116,17 @@ void reconciler_core::begin(entry& e, reconcile_effects& out) {
   e.status.message.clear();
   show_containers(e, {});
   start_runtime(e, false, out);
+  await_deadline(e, now, out);
   out.emplace_back(status_changed{e.status.key});
 }
 
 /// Somebody wants another run of the same pod: what came before does not count against it.
-void reconciler_core::begin_again(entry& e, reconcile_effects& out) {
+void reconciler_core::begin_again(entry& e, const instant& now, reconcile_effects& out) {
+  set_deadline(e, now);
   e.status.retries = 0;
   e.ends.clear();
   ++e.status.restarts;
-  begin(e, out);
+  begin(e, now, out);
 }
 
 /// Gives the run a runtime.
@@ -116,6 +136,7 @@ void reconciler_core::start_runtime(entry& e, bool adopt, reconcile_effects& out
   e.killed = false;
   e.overdue_at.reset();
   e.ended_told = false;
+  e.final = false;
   e.has_heir = adopts_ && e.crashes < max_crashes;
   out.emplace_back(start_run{e.status.key, e.generation, e.what, e.status.restarts, e.run, adopt,
                              e.has_heir, e.limits_edited});
@@ -135,96 +156,11 @@ bool reconciler_core::hand_over_to_heir(entry& e, const stop_reason& why, const 
   ++e.crashes;
   start_runtime(e, true, out);
   if (e.status.state == pod_state::stopping) resume_stop(e, now, out);
+  await_deadline(e, now, out);
   return true;
 }
 
-// --- over the end of a daemon --------------------------------------------------------------------
-
-std::optional<pod_record> reconciler_core::record(const std::string& key) const {
-  const auto it = entries_.find(key);
-  if (it == entries_.end() || stopped_for_good(it->second)) return std::nullopt;
-  const auto& e = it->second;
-  pod_record r;
-  r.key = key;
-  r.what = e.what;
-  r.next = e.next;
-  r.leaving = e.leaving;
-  r.limits_edited = e.limits_edited;
-  r.state = e.status.state;
-  r.restarts = e.status.restarts;
-  r.retries = e.status.retries;
-  r.crashes = e.crashes;
-  r.created_ns = e.status.created_ns;
-  if (e.restart_at) r.restart_at = ns_of(*e.restart_at);
-  r.restart_at_ns = e.status.restart_at_ns;
-  if (e.stop_by) r.stop_by = ns_of(*e.stop_by);
-  for (const auto& end : e.ends)
-    r.ends.push_back(ns_of(end));
-  r.last = e.status.last;
-  r.container_restarts = e.container_restarts;
-  if (!e.alive) r.message = e.status.message; // that of a run is its runtime's
-  r.run.number = e.run;
-  // Whether it runs is the shim's to say, and worth no record of its own.
-  if (r.state == pod_state::running) r.state = pod_state::starting;
-  return r;
-}
-
-/// Once all are told to stop, a pod that has is as if it had never been: the next instance begins
-/// with what is desired then.
-bool reconciler_core::stopped_for_good(const entry& e) const {
-  return stopping_all_ && !e.alive;
-}
-
-reconcile_effects reconciler_core::restore(const std::vector<pod_record>& records,
-                                           const instant& now) {
-  reconcile_effects out;
-  for (const auto& r : records) {
-    auto& e = entries_[r.key];
-    e.status.key = r.key;
-    set_content(e, r.what, now);
-    e.run = r.run.number;
-    e.crashes = r.crashes;
-    e.status.state = r.state;
-    e.status.restarts = r.restarts;
-    e.status.retries = r.retries;
-    e.status.created_ns = r.created_ns;
-    e.status.last = r.last;
-    e.status.message = r.message;
-    e.status.restart_at_ns = r.restart_at_ns;
-    e.container_restarts = r.container_restarts;
-    e.present_restarts.clear();
-    if (r.state != pod_state::backing_off && r.state != pod_state::terminal)
-      for (const auto& c : r.run.containers)
-        e.present_restarts.push_back(c.restarts);
-    show_containers(e, {});
-    show_no_run(e);
-    for (const auto end : r.ends)
-      e.ends.push_back(steady_at(end));
-    if (r.state == pod_state::backing_off) {
-      e.generation = ++last_generation_;
-      e.restart_at = steady_at(r.restart_at);
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*e.restart_at - now.mono);
-      out.emplace_back(wake_run{r.key, e.generation, std::max(left, std::chrono::milliseconds{0})});
-    } else if (r.state != pod_state::terminal) {
-      restore_run(e, r, now, out);
-    }
-    out.emplace_back(status_changed{r.key});
-  }
-  return out;
-}
-
-void reconciler_core::restore_run(entry& e, const pod_record& r, const instant& now,
-                                  reconcile_effects& out) {
-  e.next = r.next;
-  e.leaving = r.leaving;
-  e.limits_edited = r.limits_edited;
-  if (r.run.phase == run_phase::released) e.running_since = steady_at(r.run.released_at);
-  if (e.status.state == pod_state::starting) e.status.message = "adopting"; // until its shim tells
-  start_runtime(e, true, out);
-  if (e.status.state != pod_state::stopping) return;
-  if (r.stop_by != 0) e.stop_by = steady_at(r.stop_by);
-  resume_stop(e, now, out);
-}
+// --- what is done ---------------------------------------------------------------------------------
 
 void reconciler_core::halt(entry& e, std::optional<std::chrono::seconds> grace, const instant& now,
                            reconcile_effects& out) {
@@ -247,7 +183,7 @@ void reconciler_core::replace(entry& e, const desired_pod& what, const instant& 
     return halt(e, std::nullopt, now, out);
   }
   set_content(e, what, now);
-  begin(e, out);
+  begin(e, now, out);
 }
 
 void reconciler_core::forget(entries::iterator it, reconcile_effects& out) {
@@ -293,7 +229,7 @@ void reconciler_core::follow_wishes(const std::map<std::string, desired_pod>& wa
     auto& e = entries_[key];
     e.status.key = key;
     set_content(e, want.at(key), now);
-    begin(e, out);
+    begin(e, now, out);
   }
 }
 
@@ -325,6 +261,7 @@ reconcile_effects reconciler_core::ended(const pod_ended& m) {
   auto* e = current(m.key, m.generation);
   if (e == nullptr || !e->alive) return {};
   e->ended_told = true;
+  e->final = m.final;
   e->status.last = m.how;
   e->status.host_pid = 0;
   show_containers(*e, m.containers);
@@ -341,7 +278,9 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
   e.no_image = why.cause == stop_cause::image_pull_failed;
   auto profile = this->profile(e);
   if (e.no_restart) profile.first_at_once = false;
-  const auto policy = e.no_restart ? restart_policy::always : policy_of(e.what);
+  const auto policy = e.final        ? restart_policy::never
+                      : e.no_restart ? restart_policy::always
+                                     : policy_after(e.what, why, e.status.last);
   if (why.cause == stop_cause::gave_up) {
     e.status.state = pod_state::terminal;
     e.status.message = why.text;
@@ -375,7 +314,7 @@ void reconciler_core::decide(entry& e, const stop_reason& why, const instant& no
     return;
   }
   ++e.status.restarts;
-  begin(e, out);
+  begin(e, now, out);
 }
 
 reconcile_effects reconciler_core::down(const std::string& key, std::uint64_t generation,
@@ -402,13 +341,15 @@ reconcile_effects reconciler_core::down(const std::string& key, std::uint64_t ge
     const auto what = *std::exchange(e->next, std::nullopt);
     if (plan_change(e->what, what) == pod_change::other) {
       set_content(*e, what, now);
-      begin(*e, out);
+      begin(*e, now, out);
     } else {
       replace_content(*e, what);
-      begin_again(*e, out);
+      begin_again(*e, now, out);
     }
+  } else if (e->deadline_over) {
+    end_by_deadline(*e, out);
   } else if (e->limits_edited) {
-    begin_again(*e, out); // it ended before it had them: an edit of a pod that does not run
+    begin_again(*e, now, out); // it ended before it had them: an edit of a pod that does not run
   } else {
     decide(*e, why, now, out);
   }
@@ -422,10 +363,14 @@ reconcile_effects reconciler_core::due(const std::string& key, std::uint64_t gen
   auto* e = current(key, generation);
   if (e == nullptr) return out;
   if (e->status.state == pod_state::stopping) overdue(*e, now, out);
+  if (!stopping_all_ && is_past_deadline(*e, now)) {
+    exceed_deadline(*e, now, out);
+    return out;
+  }
   if (stopping_all_ || e->status.state != pod_state::backing_off) return out;
   if (e->restart_at && *e->restart_at > now.mono) return out;
   if (!e->no_restart) ++e->status.restarts;
-  begin(*e, out);
+  begin(*e, now, out);
   return out;
 }
 
@@ -440,7 +385,7 @@ result<reconcile_effects> reconciler_core::restart(const std::string& key, const
     if (!e.next) e.next = e.what;
     halt(e, std::nullopt, now, out);
   } else {
-    begin_again(e, out);
+    begin_again(e, now, out);
   }
   return out;
 }

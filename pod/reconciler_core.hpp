@@ -132,14 +132,17 @@ class reconciler_core {
     bool limits_edited = false;      ///< what runs may not have the limits of `what` yet
     bool no_restart = false;         ///< nothing of the last run ran: the next is its first
     bool no_image = false;           ///< for want of its image
+    bool final = false;              ///< the present run has said that nothing is to run again
     std::optional<std::chrono::steady_clock::time_point> running_since;
     std::optional<std::chrono::steady_clock::time_point> restart_at;
     /// When a stop is to have taken effect, whichever runtime serves it; and when a runtime that
     /// has not ended is dealt with.
     std::optional<std::chrono::steady_clock::time_point> stop_by;
     std::optional<std::chrono::steady_clock::time_point> overdue_at;
-    bool killed = false;   ///< the present runtime
-    bool has_heir = false; ///< the present runtime: it was told so
+    std::optional<std::chrono::steady_clock::time_point> deadline_at; ///< activeDeadlineSeconds
+    bool deadline_over = false; ///< it is stopped for that, or was
+    bool killed = false;        ///< the present runtime
+    bool has_heir = false;      ///< the present runtime: it was told so
     std::vector<std::chrono::steady_clock::time_point> ends; ///< that giving up counts
     /// Of each container, in earlier runs of this content, inside their sandboxes.
     std::vector<std::uint32_t> container_restarts;
@@ -153,7 +156,7 @@ class reconciler_core {
   [[nodiscard]] tracked_pods tracked() const;
   void set_content(entry& e, const desired_pod& what, const instant& now);
   void refresh(entry& e, const desired_pod& what, reconcile_effects& out);
-  void begin(entry& e, reconcile_effects& out);
+  void begin(entry& e, const instant& now, reconcile_effects& out);
   void start_runtime(entry& e, bool adopt, reconcile_effects& out);
   [[nodiscard]] bool stopped_for_good(const entry& e) const;
   bool hand_over_to_heir(entry& e, const stop_reason& why, const instant& now,
@@ -169,6 +172,11 @@ class reconciler_core {
   void look_at_times(const instant& now, reconcile_effects& out);
   void expect_end(entry& e, const instant& now, reconcile_effects& out);
   void overdue(entry& e, const instant& now, reconcile_effects& out);
+  static void set_deadline(entry& e, const instant& now);
+  static void await_deadline(const entry& e, const instant& now, reconcile_effects& out);
+  [[nodiscard]] static bool is_past_deadline(const entry& e, const instant& now);
+  void exceed_deadline(entry& e, const instant& now, reconcile_effects& out);
+  void end_by_deadline(entry& e, reconcile_effects& out) const;
   void show_containers(entry& e, std::vector<container_status> now) const;
   static void count_restarts(entry& e);
   void show_no_run(entry& e) const;
@@ -177,7 +185,7 @@ class reconciler_core {
   void replace(entry& e, const desired_pod& what, const instant& now, reconcile_effects& out);
   void apply_change(entry& e, const desired_pod& what, const instant& now, reconcile_effects& out);
   static void replace_content(entry& e, const desired_pod& what);
-  void begin_again(entry& e, reconcile_effects& out);
+  void begin_again(entry& e, const instant& now, reconcile_effects& out);
   void forget(entries::iterator it, reconcile_effects& out);
   void decide(entry& e, const stop_reason& why, const instant& now, reconcile_effects& out);
 
@@ -189,6 +197,9 @@ class reconciler_core {
   std::uint64_t last_generation_ = 0;
   bool stopping_all_ = false;
 };
+
+/// kubelet's word for a pod that was stopped for its activeDeadlineSeconds: pod_status::reason.
+inline constexpr auto deadline_exceeded = "DeadlineExceeded";
 
 /// How a run that ended without telling is shown: kubelet's words for our stop reasons.
 last_exit exit_of(const stop_reason& why);

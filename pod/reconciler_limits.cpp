@@ -24,7 +24,7 @@ void reconciler_core::apply_change(entry& e, const desired_pod& what, const inst
   if (on_its_way_out || plan_change(e.what, what) != pod_change::limits)
     return replace(e, what, now, out);
   replace_content(e, what);
-  if (!e.alive) return begin_again(e, out);
+  if (!e.alive) return begin_again(e, now, out);
   e.limits_edited = true;
   e.status.retries = 0;
   e.ends.clear();

@@ -43,6 +43,51 @@ void reconciler_core::overdue(entry& e, const instant& now, reconcile_effects& o
   expect_end(e, now, out);
 }
 
+// --- activeDeadlineSeconds -----------------------------------------------------------------------
+
+/// It counts from now: pulls, init containers and back-offs are within it.
+void reconciler_core::set_deadline(entry& e, const instant& now) {
+  e.deadline_at.reset();
+  e.deadline_over = false;
+  e.status.reason.clear();
+  if (e.what.pod && e.what.pod->spec.active_deadline_seconds)
+    e.deadline_at = now.mono + std::chrono::seconds{*e.what.pod->spec.active_deadline_seconds};
+}
+
+/// A wake is for one generation: each new one wants its own.
+void reconciler_core::await_deadline(const entry& e, const instant& now, reconcile_effects& out) {
+  if (!e.deadline_at) return;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*e.deadline_at - now.mono);
+  out.emplace_back(
+      wake_run{e.status.key, e.generation, std::max(left, std::chrono::milliseconds{0})});
+}
+
+bool reconciler_core::is_past_deadline(const entry& e, const instant& now) {
+  return e.deadline_at && *e.deadline_at <= now.mono && !e.deadline_over && !e.leaving && !e.next &&
+         e.status.state != pod_state::terminal;
+}
+
+void reconciler_core::exceed_deadline(entry& e, const instant& now, reconcile_effects& out) {
+  e.deadline_over = true;
+  if (!e.alive) {
+    end_by_deadline(e, out);
+    show_no_run(e);
+    return;
+  }
+  halt(e, std::nullopt, now, out);
+  e.status.message = "stopping: it was active for longer than its activeDeadlineSeconds";
+}
+
+void reconciler_core::end_by_deadline(entry& e, reconcile_effects& out) const {
+  e.status.state = pod_state::terminal;
+  e.status.reason = deadline_exceeded;
+  e.status.message = "DeadlineExceeded: it was active for longer than its activeDeadlineSeconds (" +
+                     std::to_string(*e.what.pod->spec.active_deadline_seconds) + " s)";
+  e.status.restart_at_ns = 0;
+  e.restart_at.reset();
+  out.emplace_back(status_changed{e.status.key});
+}
+
 backoff_profile reconciler_core::profile(const entry& e) const {
   return e.what.pod ? profile_of(*e.what.pod, profile_) : profile_;
 }

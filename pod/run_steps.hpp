@@ -23,6 +23,11 @@ namespace tank::run {
 /// Number of a container in its pod's list: initContainers in order, then containers in order.
 using index = std::size_t;
 
+/// What is asked of a container that runs, again and again.
+enum class probe_kind : std::uint8_t { startup, liveness, readiness };
+/// What is done once: after its start, and before its stop signal.
+enum class hook_kind : std::uint8_t { post_start, pre_stop };
+
 /// How an attempt of a container ended.
 enum class outcome : std::uint8_t {
   none,         ///< its end was not seen
@@ -44,6 +49,9 @@ struct container_end {
   std::int64_t started_ns = 0; ///< CLOCK_REALTIME; 0: it never ran
   std::int64_t finished_ns = 0;
   bool stopped = false; ///< it was told to stop before
+  /// It was to be stopped because a probe or a hook of it had failed: a failure, however it ended.
+  bool unhealthy = false;
+  std::string complaint; ///< what failed, for people
   bool operator==(const container_end&) const = default;
 };
 
@@ -123,6 +131,21 @@ struct child_ended {
   std::uint32_t attempt = 0;
   container_end end; ///< `started_ns` is the machine's to know
 };
+/// The verdict of a kind of probe: when it is known first, and each time it changes. Startup and
+/// liveness that failed have failed for good.
+struct probe_result {
+  index who = 0;
+  std::uint32_t attempt = 0;
+  probe_kind kind = probe_kind::liveness;
+  bool passed = false;
+  std::string message; ///< for people
+};
+struct hook_done {
+  index who = 0;
+  std::uint32_t attempt = 0;
+  hook_kind kind = hook_kind::post_start;
+  std::optional<error> failure;
+};
 /// The pod shall stop. `grace` overrides its terminationGracePeriodSeconds.
 struct stop {
   std::optional<std::chrono::seconds> grace;
@@ -137,10 +160,11 @@ struct data_known {
   std::vector<std::string> missing; ///< by container: what it lacks; empty: nothing
 };
 
-using event = std::variant<image_found, image_missing, sandbox_prepared, sandbox_not_prepared,
-                           container_prepared, container_not_prepared, session_failed, sandbox_up,
-                           adopted, session_down, child_ready, child_built, child_running,
-                           child_ended, stop, timer_due, cleaned, data_known>;
+using event =
+    std::variant<image_found, image_missing, sandbox_prepared, sandbox_not_prepared,
+                 container_prepared, container_not_prepared, session_failed, sandbox_up, adopted,
+                 session_down, child_ready, child_built, child_running, child_ended, probe_result,
+                 hook_done, stop, timer_due, cleaned, data_known>;
 
 // --- actions -------------------------------------------------------------------------------------
 
@@ -199,8 +223,41 @@ struct end_session {
 struct drop_session {
   bool operator==(const drop_session&) const = default;
 };
-/// timer_due with `serial` after `after`. Its owner is the sandbox or one container, which has at
-/// most one timer: a new one takes its place.
+/// The attempt runs and its postStart has returned: its probes begin. A second one for the same
+/// attempt takes the place of the first. Only for a container that has probes.
+struct begin_probes {
+  index who = 0;
+  std::uint32_t attempt = 0;
+  bool started = false; ///< its startup probe has passed already
+  bool operator==(const begin_probes&) const = default;
+};
+/// It is being stopped: of its probes only readiness goes on.
+struct only_readiness {
+  index who = 0;
+  bool operator==(const only_readiness&) const = default;
+};
+struct end_probes {
+  index who = 0;
+  bool operator==(const end_probes&) const = default;
+};
+/// hook_done follows. Only for a container that has the hook.
+struct call_hook {
+  index who = 0;
+  std::uint32_t attempt = 0;
+  hook_kind kind = hook_kind::post_start;
+  std::optional<std::chrono::milliseconds> within; ///< all the time it may take
+  bool operator==(const call_hook&) const = default;
+};
+/// Its container has ended, or its time is over: what is left of the hook is killed, and no
+/// hook_done is wanted.
+struct drop_hook {
+  index who = 0;
+  bool operator==(const drop_hook&) const = default;
+};
+/// The owner of the timer of the run itself.
+inline constexpr index whole_run = static_cast<index>(-1);
+/// timer_due with `serial` after `after`. Its owner is the sandbox, one container or the whole run,
+/// which has at most one timer: a new one takes its place.
 struct arm_timer {
   std::optional<index> of;
   std::chrono::milliseconds after{0};
@@ -237,8 +294,9 @@ struct unexpected {
 
 using action =
     std::variant<resolve_image, prepare, start_session, adopt_session, create, build, proceed,
-                 abort, signal, kill, shut_down, end_session, drop_session, arm_timer, disarm_timer,
-                 clean, report_running, report_containers, finish, unexpected>;
+                 abort, signal, kill, shut_down, end_session, drop_session, begin_probes,
+                 only_readiness, end_probes, call_hook, drop_hook, arm_timer, disarm_timer, clean,
+                 report_running, report_containers, finish, unexpected>;
 using actions = std::vector<action>;
 
 } // namespace tank::run

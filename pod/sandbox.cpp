@@ -2,6 +2,7 @@
 
 #include "kernel/end_shims.hpp"
 #include "pod/container.hpp"
+#include "pod/run_settings.hpp"
 
 #include <filesystem>
 #include <system_error>
@@ -108,8 +109,8 @@ result<void> clean_sandbox(const config::pod& pod, const directories& dirs, cons
   if (dirs.cgroups.version != cgroup_version::none)
     state = port.remove_cgroup(dirs.cgroups, dirs.pod_cgroup(uid));
   const auto run = port.remove_tree(dirs.pod_run(uid));
-  for (const auto& c : pod.spec.containers) {
-    auto removed = clean_container(c, dirs, uid, port);
+  for (run::index i = 0; i < container_count(pod); ++i) {
+    auto removed = clean_container(container_of(pod, i), dirs, uid, port);
     if (!removed && state) state = std::move(removed);
   }
   if (auto gone = port.remove_tree(dirs.pod_etc(uid)); !gone && state) state = std::move(gone);

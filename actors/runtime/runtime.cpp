@@ -284,6 +284,11 @@ class runtime final : public role {
     if (session_) session_->end();
   }
   void carry_out(const run::drop_session&) { drop_session(); }
+  void carry_out(const run::begin_probes&) {}
+  void carry_out(const run::only_readiness&) {}
+  void carry_out(const run::end_probes&) {}
+  void carry_out(const run::call_hook&) {}
+  void carry_out(const run::drop_hook&) {}
   void carry_out(const run::arm_timer& a) {
     timers_[a.of] = options_->timers->after(a.after, self(), a.serial);
   }
@@ -303,8 +308,9 @@ class runtime final : public role {
                  containers_changed{args_.key, args_.generation, run_.statuses()});
   }
   void carry_out(const run::finish&) {
-    compat::send(this, args_.owner,
-                 pod_ended{args_.key, args_.generation, run_.how(), run_.statuses()});
+    compat::send(
+        this, args_.owner,
+        pod_ended{args_.key, args_.generation, run_.how(), run_.statuses(), run_.is_final()});
     stop(run_.reason());
   }
   void carry_out(const run::unexpected& a) {
@@ -338,7 +344,7 @@ class runtime final : public role {
   void resolve(run::index who) {
     images_[who].reset();
     inputs_[who].reset();
-    const auto& container = args_.what.pod->spec.containers[who];
+    const auto& container = container_of(*args_.what.pod, who);
     const auto ticket = ticket_of(who);
     progress("resolving image '" + container.image + "'");
     // The answer is a message; what is asked for here is to hear when there is nobody to give one.

@@ -4,6 +4,7 @@
 #include "pod/plan_cgroup.hpp"
 #include "pod/plan_volumes.hpp"
 #include "pod/restart_on.hpp"
+#include "pod/run_settings.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -27,8 +28,8 @@ pod_request request_for(const runtime_args& args, const runtime_options& options
 run::data_known data_known_of(const runtime_args& args) {
   run::data_known out;
   const auto& pod = *args.what.pod;
-  for (const auto& c : pod.spec.containers)
-    out.missing.push_back(missing_data(pod, c, args.data.get()));
+  for (run::index i = 0; i < container_count(pod); ++i)
+    out.missing.push_back(missing_data(pod, container_of(pod, i), args.data.get()));
   return out;
 }
 
@@ -53,7 +54,7 @@ void restore_secret_env(run_record& record, const std::string& uid, const direct
 static launch_prepared::container prepare_one(const prepare_job& job,
                                               const prepare_job::container& c,
                                               const runtime_options& options) {
-  auto made = options.prepare_container(job.pod, job.pod.pod->spec.containers.at(c.who), c.attempt,
+  auto made = options.prepare_container(job.pod, container_of(*job.pod.pod, c.who), c.attempt,
                                         *c.image, *options.port);
   if (!made) return {c.who, c.attempt, nullptr, std::move(made).error()};
   return {c.who, c.attempt, std::make_shared<const container_inputs>(*std::move(made)), {}};

@@ -1,4 +1,4 @@
-// Runs of pods of one to four containers against what must hold: in random worlds, with daemons
+// Runs of pods of one to five containers, with init containers and sidecars, against what must hold: in random worlds, with daemons
 // that are killed at any instant. A failure prints its seed and the smallest history found.
 // README.md has the mutants that this finds.
 #include "pod/pod_run.hpp"

@@ -29,6 +29,13 @@ attempt_will random_attempt(rng& r) {
   w.obeys_after = static_cast<ms>(r.below(5) * 700);
   if (r.chance(20)) w.obeys_after.reset();
   w.dies_after = r.chance(6) ? std::optional<ms>{} : std::optional<ms>{r.below(3) * 20};
+  w.post_start_after = perhaps(8);
+  w.post_start_works = !r.chance(15);
+  w.pre_stop_after = r.chance(15) ? std::optional<ms>{} : std::optional<ms>{r.below(4) * 600};
+  w.startup_after = r.chance(10) ? std::optional<ms>{} : std::optional<ms>{r.below(4) * 10};
+  w.startup_passes = !r.chance(20);
+  if (r.chance(30)) w.liveness_fails_after = static_cast<ms>(r.below(8) * 15);
+  if (r.chance(50)) w.readiness_every = static_cast<ms>(10 + r.below(4) * 25);
   return w;
 }
 
@@ -65,15 +72,53 @@ incident random_incident(rng& r, ms at) {
   return o;
 }
 
+container_word random_word(rng& r, container_kind kind, bool simple) {
+  static constexpr std::array<restart_policy, 3> policies{
+      restart_policy::always, restart_policy::on_failure, restart_policy::never};
+  container_word c;
+  c.kind = kind;
+  if (simple) return c;
+  const bool plain = kind == container_kind::init;
+  if (kind != container_kind::sidecar && r.chance(20)) c.policy = r.pick(policies);
+  if (kind != container_kind::sidecar && r.chance(10)) c.again_on = r.chance(50) ? 3 : 137;
+  if (kind != container_kind::sidecar && r.chance(8)) c.all_on = r.chance(50) ? 3 : 0;
+  if (plain) return c;
+  c.post_start = r.chance(15);
+  c.pre_stop = r.chance(20);
+  c.startup = r.chance(15);
+  c.liveness = r.chance(15);
+  c.readiness = r.chance(15);
+  if (c.liveness && r.chance(40)) c.liveness_grace = static_cast<int>(r.below(4));
+  return c;
+}
+
 } // namespace
+
+restart_policy history::policy_of(std::size_t who) const {
+  const auto& c = words[who];
+  if (c.kind == container_kind::sidecar) return restart_policy::always;
+  const auto said = c.policy.value_or(policy);
+  const bool plain = c.kind == container_kind::init && said == restart_policy::always;
+  return plain ? restart_policy::on_failure : said;
+}
 
 history history::random(rng& r) {
   static constexpr std::array<restart_policy, 5> policies{
       restart_policy::always, restart_policy::always, restart_policy::on_failure,
       restart_policy::on_failure, restart_policy::never};
   history h;
-  h.containers = 1 + r.below(4);
+  static constexpr std::array<restart_strategy, 3> strategies{
+      restart_strategy::one_for_one, restart_strategy::rest_for_one, restart_strategy::one_for_all};
+  h.containers = 1 + r.below(5);
   h.policy = r.pick(policies);
+  const bool simple = r.chance(25);
+  const auto inits = simple || h.containers == 1 ? 0 : r.below(h.containers);
+  for (std::size_t i = 0; i < h.containers; ++i) {
+    const auto early = r.chance(50) ? container_kind::init : container_kind::sidecar;
+    h.words.push_back(random_word(r, i < inits ? early : container_kind::main, simple));
+  }
+  if (!simple && r.chance(50)) h.strategy = r.pick(strategies);
+  if (!simple && r.chance(15)) h.words.back().significant = true;
   h.first_at_once = r.chance(30);
   if (r.chance(30)) h.give_up = static_cast<std::uint32_t>(1 + r.below(4));
   h.grace = static_cast<int>(r.below(4));
@@ -107,7 +152,36 @@ std::vector<history> history::simpler() const {
   };
   without_parts(incidents,
                 [&](auto rest) { with([&](auto& h) { h.incidents = std::move(rest); }); });
-  if (containers > 1) with([&](auto& h) { --h.containers; });
+  const auto drop = [&](std::size_t i) {
+    with([&](auto& h) {
+      --h.containers;
+      h.words.erase(h.words.begin() + static_cast<std::ptrdiff_t>(i));
+    });
+  };
+  const bool one_main = containers > 1 && words[containers - 2].kind != container_kind::main;
+  for (std::size_t i = 0; containers > 1 && i < containers; ++i)
+    if (i + 1 < containers || !one_main) drop(i);
+  for (std::size_t i = 0; i < containers; ++i) {
+    const container_word plain{.kind = words[i].kind, .policy = {}};
+    if (words[i] == plain) continue;
+    with([&](auto& h) { h.words[i] = plain; });
+    const auto each = [&](auto member) {
+      if (words[i].*member != plain.*member)
+        with([&](auto& h) { h.words[i].*member = plain.*member; });
+    };
+    each(&container_word::policy);
+    each(&container_word::again_on);
+    each(&container_word::all_on);
+    each(&container_word::significant);
+    each(&container_word::post_start);
+    each(&container_word::pre_stop);
+    each(&container_word::startup);
+    each(&container_word::liveness);
+    each(&container_word::readiness);
+    each(&container_word::liveness_grace);
+  }
+  if (strategy != restart_strategy::one_for_one)
+    with([&](auto& h) { h.strategy = restart_strategy::one_for_one; });
   if (wills.size() > 1) with([&](auto& h) { h.wills.pop_back(); });
   if (wills.size() > 1) with([&](auto& h) { h.wills.erase(h.wills.begin()); });
   if (sandboxes.size() > 1) with([&](auto& h) { h.sandboxes.pop_back(); });
@@ -139,6 +213,13 @@ std::vector<history> history::simpler() const {
     each(&attempt_will::ends_by);
     each(&attempt_will::obeys_after);
     each(&attempt_will::dies_after);
+    each(&attempt_will::post_start_after);
+    each(&attempt_will::post_start_works);
+    each(&attempt_will::pre_stop_after);
+    each(&attempt_will::startup_after);
+    each(&attempt_will::startup_passes);
+    each(&attempt_will::liveness_fails_after);
+    each(&attempt_will::readiness_every);
   }
   const sandbox_will good;
   for (std::size_t i = 0; i < sandboxes.size(); ++i) {
@@ -175,6 +256,21 @@ std::string history::text() const {
                     std::to_string(grace) + " s" + (first_at_once ? ", first at once" : "") +
                     (give_up != 0 ? ", give up after " + std::to_string(give_up) : "") +
                     (echoes ? ", timers echo" : "") + "\n";
+  static constexpr std::string_view strategies[] = {"one_for_one", "rest_for_one", "one_for_all"};
+  out += "  " + std::string{strategies[static_cast<std::size_t>(strategy)]} + "\n";
+  for (const auto& c : words) {
+    out += "  " + std::string{to_string(c.kind)};
+    if (c.policy) out += ", " + std::string{policies[static_cast<std::size_t>(*c.policy)]};
+    if (c.again_on) out += ", again on " + std::to_string(*c.again_on);
+    if (c.all_on) out += ", all again on " + std::to_string(*c.all_on);
+    for (const auto& [is, name] :
+         {std::pair{c.significant, "significant"}, std::pair{c.post_start, "postStart"},
+          std::pair{c.pre_stop, "preStop"}, std::pair{c.startup, "startup"},
+          std::pair{c.liveness, "liveness"}, std::pair{c.readiness, "readiness"}})
+      if (is) out += std::string{", "} + name;
+    if (c.liveness_grace) out += ", liveness grace " + std::to_string(*c.liveness_grace) + " s";
+    out += "\n";
+  }
   for (std::size_t i = 0; i < wills.size(); ++i) {
     const auto& w = wills[i];
     out += "  start " + std::to_string(i) + " mod " + std::to_string(wills.size()) + ": " +
@@ -185,6 +281,10 @@ std::string history::text() const {
            (w.ends_by == run::outcome::signaled ? " by signal " : " with ") +
            std::to_string(w.code) + (w.out_of_memory ? " for memory" : "") + ", obeys " +
            of(w.obeys_after) + ", dies " + of(w.dies_after) + "\n";
+    out += "    postStart " + of(w.post_start_after) + (w.post_start_works ? "" : " fails") +
+           ", preStop " + of(w.pre_stop_after) + ", startup " + of(w.startup_after) +
+           (w.startup_passes ? "" : " fails") + ", liveness fails " + of(w.liveness_fails_after) +
+           ", readiness every " + std::to_string(w.readiness_every) + "\n";
   }
   for (std::size_t i = 0; i < sandboxes.size(); ++i) {
     const auto& w = sandboxes[i];
@@ -220,9 +320,23 @@ run_settings history::settings() const {
   using std::chrono::milliseconds;
   run_settings s;
   s.name = "default/web";
-  for (std::size_t i = 0; i < containers; ++i)
-    s.containers.push_back({std::string(1, static_cast<char>('a' + i))});
-  s.policy = policy;
+  for (std::size_t i = 0; i < containers; ++i) {
+    const auto& c = words[i];
+    run_container to{.name = std::string(1, static_cast<char>('a' + i)),
+                     .kind = c.kind,
+                     .policy = {policy_of(i), {}},
+                     .significant = c.significant,
+                     .post_start = c.post_start,
+                     .pre_stop = c.pre_stop,
+                     .startup_probe = c.startup,
+                     .liveness_probe = c.liveness,
+                     .readiness_probe = c.readiness};
+    if (c.again_on) to.policy.rules.push_back({true, {*c.again_on}, false});
+    if (c.all_on) to.policy.rules.push_back({true, {*c.all_on}, true});
+    if (c.liveness_grace) to.liveness_grace = std::chrono::seconds{*c.liveness_grace};
+    s.containers.push_back(std::move(to));
+  }
+  s.strategy = strategy;
   s.profile.base = milliseconds{40};
   s.profile.cap = milliseconds{150};
   s.profile.stable = milliseconds{250};

@@ -28,8 +28,15 @@ struct attempt_will {
   run::outcome ends_by = run::outcome::exited;
   int code = 0; ///< exit code or signal
   bool out_of_memory = false;
-  std::optional<ms> obeys_after = 0; ///< the stop signal, with exit code 0
-  std::optional<ms> dies_after = 0;  ///< killed or aborted
+  std::optional<ms> obeys_after = 0;      ///< the stop signal, with exit code 0
+  std::optional<ms> dies_after = 0;       ///< killed or aborted
+  std::optional<ms> post_start_after = 0; ///< its hooks return, if it has them
+  bool post_start_works = true;
+  std::optional<ms> pre_stop_after = 0;
+  std::optional<ms> startup_after = 0; ///< the verdict of its probes, if it has them
+  bool startup_passes = true;
+  std::optional<ms> liveness_fails_after;
+  ms readiness_every = 0; ///< it passes, fails, passes, ...; 0: it passes once, at once
   bool operator==(const attempt_will&) const = default;
 };
 
@@ -64,8 +71,24 @@ struct incident {
   bool operator==(const incident&) const = default;
 };
 
+/// A container as its manifest has it.
+struct container_word {
+  container_kind kind = container_kind::main;
+  std::optional<restart_policy> policy; ///< instead of the pod's
+  std::optional<int> again_on;          ///< an exit code for which it runs again
+  std::optional<int> all_on;            ///< one for which all do
+  bool significant = false;
+  bool post_start = false, pre_stop = false;
+  bool startup = false, liveness = false, readiness = false;
+  std::optional<int> liveness_grace; ///< seconds
+  bool operator==(const container_word&) const = default;
+  [[nodiscard]] bool is_probed() const { return startup || liveness || readiness; }
+};
+
 struct history {
   std::size_t containers = 1;
+  std::vector<container_word> words; ///< as many; init containers come first
+  restart_strategy strategy = restart_strategy::one_for_one;
   restart_policy policy = restart_policy::always;
   bool first_at_once = false;
   std::uint32_t give_up = 0;       ///< ends within `give_up_period`; 0: never
@@ -82,6 +105,8 @@ struct history {
   [[nodiscard]] std::vector<history> simpler() const;
   [[nodiscard]] std::string text() const;
   [[nodiscard]] run_settings settings() const;
+  /// What counts for a container.
+  [[nodiscard]] restart_policy policy_of(std::size_t who) const;
 };
 
 inline constexpr ms give_up_period = 300;

@@ -16,22 +16,6 @@ run::container_end end_by(outcome how) {
   return end;
 }
 
-bool ran(const run::container_end& e) {
-  return e.started_ns != 0;
-}
-
-bool is_success(const run::container_end& e) {
-  return e.how == outcome::exited && e.code == 0 && ran(e);
-}
-
-/// min(base * 2^n, cap), n from 0.
-ms wait_of(std::uint32_t n) {
-  ms wait = 40;
-  for (; n > 0 && wait < 150; --n)
-    wait *= 2;
-  return std::min<ms>(wait, 150);
-}
-
 } // namespace
 
 run_reference::run_reference(const history& h, run_world& w) : h_(h), w_(w) {
@@ -51,6 +35,7 @@ void run_reference::be_over(ending why, run::index who) {
   if (now_.over) return;
   now_.over = why;
   now_.who = who;
+  stop_ = grace_now();
 }
 
 // --- what it hears -------------------------------------------------------------------------------
@@ -60,6 +45,7 @@ void run_reference::hears(const happens& e) {
   if (e.timer_of) hear_timer(*e.timer_of);
   std::visit([this](const auto& told) { hear(told); }, e.event);
   judge();
+  if (!now_.over) settle_group();
 }
 
 void run_reference::hear(const run::image_found& e) {
@@ -142,25 +128,25 @@ void run_reference::held(run::index who, const run::held_container* told) {
   if (told->started_ns != 0) c.end.started_ns = told->started_ns;
   if (kernel::is_terminal(told->at)) return ended(who, told->end);
   if (c.killed) return; // and is killed again
-  c.kill_at.reset();    // a stop begins anew
+  c.kill_at.reset();    // a stop begins anew, with its hook
+  c.told.reset();
+  c.pre_stop_begun = false;
   if (told->at == kernel::stage::running) {
     c.where = at::up;
     if (!c.running_since) c.running_since = w_.now();
+    if (!c.let_go) c.released_at = w_.now();
+    c.let_go = now_.touched = true;
+    came_up(who);
   } else {
     c.asked_at = w_.now();
-    c.where = told->at == kernel::stage::built ? at::released : at::asked;
+    c.where = told->at == kernel::stage::built ? at::built : at::asked;
   }
-  if (c.where == at::asked || c.let_go) return;
-  c.let_go = now_.touched = true;
-  c.released_at = w_.now();
 }
 
 void run_reference::hear(const run::child_built& e) {
   auto& c = now_.containers[e.who];
   if (c.where != at::asked || c.killed || e.attempt != c.attempt) return;
-  c.where = at::released;
-  c.let_go = now_.touched = true;
-  c.released_at = w_.now();
+  c.where = at::built;
 }
 
 void run_reference::hear(const run::child_running& e) {
@@ -169,6 +155,7 @@ void run_reference::hear(const run::child_running& e) {
   c.where = at::up;
   c.end.started_ns = e.at_ns;
   if (!c.running_since) c.running_since = w_.now();
+  came_up(e.who);
 }
 
 void run_reference::hear(const run::child_ended& e) {
@@ -180,10 +167,9 @@ void run_reference::hear(const run::child_ended& e) {
 void run_reference::hear(const run::stop& e) {
   stop_asked_ = true;
   if (e.grace) grace_ = e.grace;
+  if (now_.over && !e.grace) return;
   if (!now_.over) return be_over(ending::stopped);
-  if (!e.grace) return;
-  for (auto& c : now_.containers)
-    if (c.kill_at && !c.killed) c.kill_at = w_.now() + e.grace->count() * 1000;
+  stop_ = grace_now();
 }
 
 void run_reference::hear(const run::cleaned&) {
@@ -242,55 +228,10 @@ void run_reference::ended(run::index who, run::container_end end) {
   const auto started = c.end.started_ns;
   c.end = std::move(end);
   c.end.started_ns = started;
+  c.end.stopped = c.end.stopped || c.asked_to_end;
+  c.end.unhealthy = !c.complaint.empty();
   c.where = at::ended;
   ends_.push_back(who);
-}
-
-/// Whether it runs again by the pod's word; then it waits for its back-off.
-bool run_reference::again(one& c, bool& gives_up) const {
-  const bool no_image = c.end.how == outcome::image_failed;
-  if (!no_image && h_.policy == restart_policy::never) return false;
-  if (!no_image && h_.policy == restart_policy::on_failure && is_success(c.end)) return false;
-  if (!no_image && h_.give_up != 0) {
-    auto counted = c.ends;
-    std::erase_if(counted, [&](ms t) { return w_.now() - t > give_up_period; });
-    counted.push_back(w_.now());
-    gives_up = counted.size() >= h_.give_up;
-    if (gives_up) return true;
-    c.ends = std::move(counted);
-  }
-  if (c.running_since && w_.now() - *c.running_since >= 250) c.retries = 0;
-  const bool at_once = h_.first_at_once && !no_image;
-  const ms wait = at_once ? (c.retries == 0 ? 0 : wait_of(c.retries - 1)) : wait_of(c.retries);
-  c.due = w_.now() + wait;
-  c.had_image = !no_image;
-  return true;
-}
-
-void run_reference::judge() {
-  if (ends_.empty()) return;
-  std::sort(ends_.begin(), ends_.end());
-  if (!now_.over && h_.containers == 1) be_over(ending::container, 0);
-  auto judged = now_.containers;
-  for (const auto i : ends_) {
-    if (now_.over) return;
-    auto& c = judged[i];
-    bool gives_up = false;
-    const bool runs_again = again(c, gives_up);
-    if (gives_up) return be_over(ending::gave_up, i);
-    if (!runs_again) {
-      c.where = at::done;
-      continue;
-    }
-    c.where = at::backoff;
-    ++c.retries;
-    ++c.attempt;
-    if (c.had_image) ++c.restarts;
-  }
-  now_.containers = std::move(judged);
-  if (std::all_of(now_.containers.begin(), now_.containers.end(),
-                  [](const auto& c) { return c.where == at::done; }))
-    be_over(ending::all_done);
 }
 
 // --- another daemon ------------------------------------------------------------------------------
@@ -305,8 +246,14 @@ void run_reference::restored() {
   recorded_ = now_.over.has_value();
   now_.sandbox = l::adopting;
   for (auto& c : now_.containers) {
-    c.overdue = c.killed = false;
+    c.overdue = c.killed = c.waited = c.probed = c.pre_stop_begun = false;
     c.kill_at.reset();
+    c.told.reset();
+    c.asked_to_end = false;
+    c.hook.reset();
+    c.leaving.reset();
+    c.complaint.clear();
+    if (c.where == at::pooled) c.where = at::fresh;
     if (c.where == at::done || c.where == at::backoff) continue;
     c.where = recorded_ ? at::ended : at::unknown;
     if (recorded_) continue;
@@ -316,6 +263,8 @@ void run_reference::restored() {
   }
   stop_asked_ = false;
   grace_.reset();
+  stop_.reset();
+  if (now_.over) stop_ = grace_now();
   had_session_ = connected_ = end_sent_ = finished_ = false;
   tries_ = 0;
   reported_running_ = false;

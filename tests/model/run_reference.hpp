@@ -20,6 +20,8 @@ enum class ending : std::uint8_t {
   stopped,
   container, ///< its only one
   all_done,
+  init_failed,
+  significant,
   sandbox,
   gave_up,
   stuck
@@ -49,11 +51,18 @@ class run_reference {
     preparing,
     prepared,
     asked, ///< created
+    built, ///< its turn is awaited
     released,
     up,
     backoff,
+    pooled, ///< a member of a group has ended, and waits for the others
     done,
     ended ///< with the run
+  };
+  struct terms {
+    bool operator==(const terms&) const = default;
+    ms by = 0;    ///< until when it shall have ended
+    ms least = 0; ///< what is left to who is signaled late; 0: no grace
   };
   struct one {
     at where = at::fresh;
@@ -67,16 +76,41 @@ class run_reference {
     ms due = 0;
     bool had_image = true;  ///< the attempt before a back-off
     run::container_end end; ///< of the last attempt
+    bool passed = false;    ///< its step of the list
+    // Of the attempt:
+    bool post_returned = false;
+    bool startup_ok = false;
+    bool readiness_ok = false;
     // Not in any record:
     ms asked_at = 0;
     bool overdue = false;
     bool killed = false;
     std::optional<ms> kill_at; ///< signaled, and when its grace is over
+    bool asked_to_end = false;
+    std::optional<terms> told; ///< by which it was signaled
+    bool only_readiness = false;
+    bool waited = false; ///< for its turn
+    bool probed = false; ///< its probes have begun
+    std::optional<run::hook_kind> hook;
+    bool pre_stop_begun = false;
+    std::optional<terms> leaving; ///< a probe or its postStart has failed
+    std::string complaint;
+  };
+  /// Containers that end to begin anew together.
+  struct group {
+    run::index from = 0;
+    bool all = false; ///< RestartAllContainers
+    terms stop;
+    ms due = 0;
   };
   enum class link : std::uint8_t { none, making, starting, up, adopting, closing, cleaning, gone };
   struct knowledge {
     std::vector<one> containers;
     bool touched = false; ///< something was let go
+    std::optional<group> together;
+    std::uint32_t retries = 0; ///< of groups
+    std::optional<ms> all_passed_at;
+    std::vector<ms> ends; ///< the same
     std::optional<ending> over;
     run::index who = 0;         ///< whose end it was, if one's
     run::outcome sandbox_end{}; ///< failed or session_down
@@ -97,6 +131,8 @@ class run_reference {
   void hear(const run::child_built& e);
   void hear(const run::child_running& e);
   void hear(const run::child_ended& e);
+  void hear(const run::probe_result& e);
+  void hear(const run::hook_done& e);
   void hear(const run::stop& e);
   void hear(const run::timer_due&) {}
   void hear(const run::data_known&) {} // these pods name no documents
@@ -116,6 +152,11 @@ class run_reference {
   void see(const run::shut_down& a);
   void see(const run::end_session& a);
   void see(const run::drop_session&) {}
+  void see(const run::begin_probes& a);
+  void see(const run::only_readiness& a);
+  void see(const run::end_probes& a);
+  void see(const run::call_hook& a);
+  void see(const run::drop_hook& a);
   void see(const run::arm_timer&) {}
   void see(const run::disarm_timer&) {}
   void see(const run::clean& a);
@@ -129,8 +170,37 @@ class run_reference {
   void no_shim();
   void sandbox_fails(run::outcome how);
   void ended(run::index who, run::container_end end);
+  // --- run_reference_order.cpp: the list, groups, stops, probes
+  enum class verdict : std::uint8_t { stays, again, group, all_again };
   void judge();
-  [[nodiscard]] bool again(one& c, bool& gives_up) const;
+  [[nodiscard]] verdict verdict_of(run::index who) const;
+  void wait_for_backoff(run::index who);
+  [[nodiscard]] bool gives_up(const std::vector<ms>& ends) const;
+  [[nodiscard]] ms wait_after(std::uint32_t& retries, bool stable, bool at_once) const;
+  void begin_group(run::index who, bool all);
+  void pool(run::index who);
+  void settle_group();
+  [[nodiscard]] bool is_member(run::index who) const;
+  [[nodiscard]] bool is_away(run::index who) const;
+  [[nodiscard]] bool behind_away(run::index who) const;
+  [[nodiscard]] bool may_begin(run::index who) const;
+  [[nodiscard]] bool has_turn(run::index who) const;
+  [[nodiscard]] bool is_leaving(run::index who) const;
+  [[nodiscard]] bool runs(const one& c) const { return c.where == at::up && !c.killed; }
+  [[nodiscard]] bool is_started(const one& c) const {
+    return runs(c) && c.post_returned && c.startup_ok;
+  }
+  [[nodiscard]] terms grace_now(std::optional<int> seconds = std::nullopt) const;
+  struct stop_now {
+    terms until;
+    bool its_turn = false;
+    bool hook_now = false; ///< its preStop need not wait for its turn
+  };
+  [[nodiscard]] std::optional<stop_now> stop_of(run::index who) const;
+  void came_up(run::index who);
+  void post_start_over(run::index who);
+  void check_stop(run::index who);
+  void check_health(run::index who);
   void be_over(ending why, run::index who = 0);
   void check_ending();
   void check_going_on();
@@ -142,11 +212,13 @@ class run_reference {
     return now_.sandbox == link::starting || now_.sandbox == link::up;
   }
   [[nodiscard]] bool is_with_shim(const one& c) const {
-    return c.where == at::asked || c.where == at::released || c.where == at::up;
+    return c.where == at::asked || c.where == at::built || c.where == at::released ||
+           c.where == at::up;
   }
 
   const history& h_;
   run_world& w_;
+  std::optional<terms> stop_; ///< of this daemon: once it is over
   knowledge now_;
   knowledge kept_;
   // Of this daemon alone:

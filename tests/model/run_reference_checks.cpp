@@ -20,7 +20,7 @@ bool ran(const run::container_end& e) {
 }
 
 bool is_success(const run::container_end& e) {
-  return e.how == outcome::exited && e.code == 0 && ran(e);
+  return e.how == outcome::exited && e.code == 0 && ran(e) && !e.unhealthy;
 }
 
 /// What an end means to whoever restarts.
@@ -30,6 +30,7 @@ stop_cause cause_of(const run::container_end& e) {
     return stop_cause::image_pull_failed;
   if (!ran(e) || (e.how != outcome::exited && e.how != outcome::signaled))
     return stop_cause::bring_up_failed;
+  if (e.unhealthy) return stop_cause::unhealthy;
   if (is_success(e)) return stop_cause::normal;
   if (e.out_of_memory) return stop_cause::oom_killed;
   return e.how == outcome::exited ? stop_cause::workload_exited : stop_cause::workload_signaled;
@@ -76,6 +77,7 @@ void run_reference::see(const run::resolve_image& a) {
   must(!now_.over, "begins when the run is over", a.who);
   must(c.where == at::fresh || c.where == at::backoff, "begins where it should not", a.who);
   must(c.where != at::backoff || c.due <= w_.now(), "begins before its back-off is over", a.who);
+  must(may_begin(a.who), "begins before its turn", a.who);
   c = {.where = at::resolving,
        .attempt = c.attempt,
        .restarts = c.restarts,
@@ -83,7 +85,14 @@ void run_reference::see(const run::resolve_image& a) {
        .running_since = {},
        .ends = std::move(c.ends),
        .end = {},
-       .kill_at = {}};
+       .passed = c.passed,
+       .post_returned = !h_.words[a.who].post_start,
+       .startup_ok = !h_.words[a.who].startup,
+       .kill_at = {},
+       .told = {},
+       .hook = {},
+       .leaving = {},
+       .complaint = {}};
 }
 
 void run_reference::see(const run::prepare& a) {
@@ -128,33 +137,52 @@ void run_reference::see(const run::build& a) {
 }
 
 void run_reference::see(const run::proceed& a) {
-  must(now_.containers[a.who].where == at::released, "is let go where it should not", a.who);
+  auto& c = now_.containers[a.who];
+  must(c.where == at::built && !c.killed, "is let go where it should not", a.who);
+  for (run::index i = 0; i < a.who; ++i)
+    must(now_.containers[i].passed, "is let go before its turn", a.who);
+  c.where = at::released;
+  if (!std::exchange(c.let_go, true)) c.released_at = w_.now();
+  now_.touched = true;
+  if (c.waited) c.asked_at = w_.now(); // its time to come up begins anew
 }
 
 void run_reference::see(const run::abort& a) {
   auto& c = now_.containers[a.who];
-  must(now_.over && c.where == at::asked && !c.killed, "is aborted for nothing", a.who);
-  c.killed = true;
+  must((now_.over || is_member(a.who)) && (c.where == at::asked || c.where == at::built) &&
+           !c.killed,
+       "is aborted for nothing", a.who);
+  c.killed = c.asked_to_end = true;
 }
 
 void run_reference::see(const run::signal& a) {
   auto& c = now_.containers[a.who];
-  must(now_.over && takes_requests() && c.where == at::up && !c.kill_at && !c.killed,
+  const auto stop = stop_of(a.who);
+  must(stop && takes_requests() && c.where == at::up && !c.kill_at && !c.killed,
        "is signaled for nothing", a.who);
   must(a.number == 10 + static_cast<int>(a.who), "is not signaled as its image says", a.who);
-  const auto manifests = h_.grace == 0 ? 0 : std::max(h_.grace, 2);
-  c.kill_at = w_.now() + (grace_ ? grace_->count() : manifests) * 1000;
+  if (!stop) return;
+  const bool late = stop->until.by <= w_.now();
+  must(late || stop->its_turn, "is signaled before its turn", a.who);
+  must(late || !c.hook || *c.hook != run::hook_kind::pre_stop, "is signaled during its hook",
+       a.who);
+  must(late || c.pre_stop_begun || !h_.words[a.who].pre_stop, "is signaled without its hook",
+       a.who);
+  c.kill_at = std::max(stop->until.by, w_.now() + stop->until.least);
+  c.told = stop->until;
+  c.asked_to_end = true;
 }
 
 void run_reference::see(const run::kill& a) {
   auto& c = now_.containers[a.who];
-  const bool no_grace = grace_ ? grace_->count() == 0 : h_.grace == 0;
+  const auto stop = stop_of(a.who);
   const bool for_the_end =
-      now_.over && (c.where == at::released || (c.where == at::up && no_grace));
+      stop && (c.where == at::released || (c.where == at::up && stop->until.least == 0));
   const bool overdue = c.overdue && w_.now() - c.asked_at >= 200;
   const bool grace_over = c.kill_at && w_.now() >= *c.kill_at;
   must(is_with_shim(c), "is killed where it is not", a.who);
   must(c.killed || for_the_end || overdue || grace_over, "is killed for nothing", a.who);
+  if (for_the_end && !c.killed && !overdue) c.asked_to_end = true;
   c.killed = true;
 }
 
@@ -183,7 +211,8 @@ void run_reference::see(const run::report_running&) {
 }
 
 void run_reference::see(const run::report_containers&) {
-  must(h_.containers > 1, "it tells of its only container");
+  must(h_.containers > 1 || h_.words[0].is_probed() || h_.words[0].post_start,
+       "it tells of its only container");
   saw_containers_ = true;
 }
 
@@ -200,6 +229,14 @@ void run_reference::settled(const std::vector<container_status>& shown) {
     check_ending();
   else
     check_going_on();
+  for (run::index i = 0; i < h_.containers; ++i) {
+    if (now_.sandbox != link::adopting) check_stop(i);
+    check_health(i);
+    now_.containers[i].waited = now_.containers[i].where == at::built;
+  }
+  const bool all_passed = std::all_of(now_.containers.begin(), now_.containers.end(),
+                                      [](const auto& c) { return c.passed; });
+  if (all_passed && !now_.all_passed_at) now_.all_passed_at = w_.now();
   check_shown(shown);
   check_reports(shown);
   shown_ = shown;
@@ -207,11 +244,19 @@ void run_reference::settled(const std::vector<container_status>& shown) {
 
 void run_reference::check_going_on() {
   const bool idle = now_.sandbox == link::none;
+  bool before_passed = true;
   for (run::index i = 0; i < h_.containers; ++i) {
     const auto& c = now_.containers[i];
-    must(c.where != at::fresh, "nobody begins it", i);
+    const bool begins = may_begin(i);
+    must(c.where != at::fresh || !begins, "nobody begins it", i);
     must(c.where != at::unknown || now_.sandbox == link::adopting, "nobody asks its shim", i);
-    must(c.where != at::backoff || c.due > w_.now(), "its back-off is over, and it waits", i);
+    must(c.where != at::backoff || !begins || c.due > w_.now(),
+         "its back-off is over, and it waits", i);
+    must(c.where != at::built || !before_passed || !takes_requests() || c.killed,
+         "nobody lets it go", i);
+    before_passed = before_passed && c.passed;
+    must(c.where != at::pooled || now_.together, "it ended with others, and they are not there", i);
+    if (is_member(i)) continue; // see check_stop
     must(c.where != at::found || !(idle || takes_requests()), "nobody prepares it", i);
     must(c.where != at::prepared || !takes_requests(), "nobody creates it", i);
     must(!c.overdue || c.killed, "it does not come up, and nobody kills it", i);
@@ -224,16 +269,10 @@ void run_reference::check_ending() {
   bool all_ended = true;
   for (run::index i = 0; i < h_.containers; ++i) {
     auto& c = now_.containers[i];
-    if (c.where == at::preparing) {
+    if (c.where == at::preparing || is_with_shim(c))
       all_ended = false;
-    } else if (is_with_shim(c)) {
-      all_ended = false;
-      if (!takes_requests()) continue;
-      must(c.killed || (c.where == at::up && c.kill_at), "the run ends, and nobody stops it", i);
-      must(!c.kill_at || c.killed || *c.kill_at + 5 >= w_.now(), "outstays its grace", i);
-    } else if (c.where != at::done && c.where != at::backoff) {
+    else if (c.where != at::done && c.where != at::backoff)
       c.where = at::ended;
-    }
   }
   must(!(all_ended && (takes_requests() || now_.sandbox == link::none)),
        "all have ended, and the sandbox stays");
@@ -251,11 +290,17 @@ void run_reference::check_shown(const std::vector<container_status>& shown) {
                s.terminated->exit_code == exit_code_of(c.end),
            "does not show how it ended", i);
     if (now_.over) continue;
+    must(s.started == is_started(c), "does not show whether it has started", i);
+    const bool ready = is_started(c) && (!h_.words[i].readiness || c.readiness_ok);
+    const bool well = c.where == at::done && h_.words[i].kind == container_kind::init;
+    must(s.ready == (ready || well), "does not show whether it is ready", i);
+    if (is_member(i) || c.where == at::pooled) continue;
     const auto waits = c.where == at::backoff;
-    must(s.attempt == c.attempt - (waits ? 1 : 0), "shows another attempt", i);
+    must(s.attempt == c.attempt || s.attempt + 1 == c.attempt, "shows another attempt", i);
     if (c.where == at::up || c.where == at::done) continue;
     must(s.state == container_phase::waiting, "does not show that it waits", i);
-    const auto* word = !waits        ? "ContainerCreating"
+    const bool inits = h_.words.front().kind != container_kind::main;
+    const auto* word = !waits        ? (inits ? "PodInitializing" : "ContainerCreating")
                        : c.had_image ? "CrashLoopBackOff"
                                      : "ImagePullBackOff";
     must(s.reason == word, "shows another reason to wait", i);
@@ -266,14 +311,16 @@ void run_reference::check_shown(const std::vector<container_status>& shown) {
 void run_reference::check_reports(const std::vector<container_status>& shown) {
   bool seen = true;
   bool any_runs = false;
-  for (const auto& c : now_.containers) {
-    const bool runs = c.where == at::up && !c.killed;
-    any_runs = any_runs || runs;
-    seen = seen && (runs || c.where == at::done || c.where == at::backoff || c.where == at::ended ||
-                    c.restarts > 0);
+  for (run::index i = 0; i < h_.containers; ++i) {
+    const auto& c = now_.containers[i];
+    any_runs = any_runs || runs(c);
+    if (h_.words[i].kind != container_kind::main) continue;
+    seen = seen && (runs(c) || c.where == at::done || c.where == at::backoff ||
+                    c.where == at::ended || c.restarts > 0);
   }
   must(reported_running_ || !seen || !any_runs, "it is up, and does not say so");
-  if (h_.containers == 1 || now_.over || saw_running_) return;
+  const bool tells = h_.containers > 1 || h_.words[0].is_probed() || h_.words[0].post_start;
+  if (!tells || now_.over || saw_running_) return;
   must(saw_containers_ == (shown != shown_), "what it tells of its containers is not the news");
 }
 
@@ -287,10 +334,14 @@ void run_reference::check_end(const stop_reason& why, const last_exit& how) {
     cause = cause_of(*by);
   } else {
     auto who = now_.who;
-    if (now_.over == ending::all_done)
-      for (who = 0; who + 1 < h_.containers && is_success(now_.containers[who].end);)
+    if (now_.over == ending::all_done) {
+      run::index first = 0;
+      while (h_.words[first].kind != container_kind::main)
+        ++first;
+      for (who = first; who + 1 < h_.containers && is_success(now_.containers[who].end);)
         ++who;
-    if (now_.over == ending::all_done && is_success(now_.containers[who].end)) who = 0;
+      if (is_success(now_.containers[who].end)) who = first;
+    }
     by = now_.containers[who].end;
     cause = now_.over == ending::gave_up ? stop_cause::gave_up : cause_of(*by);
   }

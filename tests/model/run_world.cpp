@@ -185,6 +185,7 @@ void run_world::end_shim(const char* why) {
   if (records_) note(std::string{"(the shim is gone: "} + why + ")");
   say(run::session_down{vanished, false});
   shim_.reset();
+  lose_helpers();
 }
 
 std::optional<happening> run_world::see(const incident_due& q) {
@@ -202,6 +203,7 @@ std::optional<happening> run_world::see(const incident_due& q) {
     note("(cut)");
     say(run::session_down{cut_off, true});
     shim_->peer = 0;
+    lose_helpers();
     return std::nullopt;
   case k::kill_shim:
     if (shim_) end_shim("killed");
@@ -232,6 +234,8 @@ void run_world::kill_daemon() {
   peer_ = 0;
   if (shim_) shim_->peer = 0;
   timers_.clear();
+  probes_.clear();
+  hooks_.clear();
   jobs_ = 0;
   in_job_.clear();
   worker_free_ = now_;
@@ -425,6 +429,8 @@ void run_world::check_released() {
   if (shim_) broken("a shim is left");
   if (peer_ != 0) broken("a session is left");
   if (!timers_.empty()) broken("a timer is left");
+  if (!probes_.empty()) broken("probes are left");
+  if (!hooks_.empty()) broken("a hook is left");
   if (jobs_ > 0) broken("a worker is at it still");
 }
 

@@ -103,8 +103,19 @@ class run_world {
   struct stop_again {
     std::uint64_t daemon = 0;
   };
-  using queued = std::variant<told, timer_fires, job_ends, shim_step, shim_ends, incident_due,
-                              stop_again, daemon_begins>;
+  /// Of whatever carries probes and hooks out; each has a number, a new one takes its place.
+  struct verdict {
+    std::uint64_t daemon = 0;
+    std::uint64_t number = 0;
+    run::probe_result what;
+  };
+  struct hook_returns {
+    std::uint64_t daemon = 0;
+    std::uint64_t number = 0;
+    run::hook_done what;
+  };
+  using queued = std::variant<verdict, hook_returns, told, timer_fires, job_ends, shim_step,
+                              shim_ends, incident_due, stop_again, daemon_begins>;
 
   void push(ms at, queued q) { queue_.emplace(std::pair{at, ++serial_}, std::move(q)); }
   void tell(run::event e, ms after = 0);
@@ -112,6 +123,8 @@ class run_world {
   void later(const std::optional<ms>& after, const held& h, step what);
 
   std::optional<happening> see(const told& q);
+  std::optional<happening> see(const verdict& q);
+  std::optional<happening> see(const hook_returns& q);
   std::optional<happening> see(const timer_fires& q);
   std::optional<happening> see(const job_ends& q);
   std::optional<happening> see(const shim_step& q);
@@ -133,6 +146,11 @@ class run_world {
   void act(const run::shut_down& a);
   void act(const run::end_session& a);
   void act(const run::drop_session& a);
+  void act(const run::begin_probes& a);
+  void act(const run::only_readiness& a);
+  void act(const run::end_probes& a);
+  void act(const run::call_hook& a);
+  void act(const run::drop_hook& a);
   void act(const run::arm_timer& a);
   void act(const run::disarm_timer& a);
   void act(const run::clean& a);
@@ -140,6 +158,10 @@ class run_world {
   void act(const run::report_running&) {}
   void act(const run::report_containers&) {}
   void act(const run::finish&) {}
+
+  void lose_helpers();
+  const attempt_will& running_will(run::index who, std::uint32_t attempt, const char* what);
+  void probe(run::index who, std::uint32_t attempt, run::probe_kind kind, bool passes, ms after);
 
   held* request(run::index who, const char* verb);
   bool refused();
@@ -173,6 +195,13 @@ class run_world {
   std::set<run::index> in_job_; ///< containers that are being prepared
   bool dirty_ = false;          ///< directories and cgroups may be there
   std::map<std::optional<run::index>, std::uint64_t> timers_;
+  struct probing {
+    std::uint64_t number = 0;
+    bool only_readiness = false;
+  };
+  std::map<run::index, probing> probes_;
+  std::map<run::index, std::uint64_t> hooks_; ///< that run, by number
+  std::uint64_t helpers_ = 0;
   std::string record_;
   std::string violation_;
 };

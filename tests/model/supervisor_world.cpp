@@ -6,11 +6,12 @@
 namespace tank::model {
 
 const std::vector<stop_reason>& reasons() {
-  static const std::vector<stop_reason> all{stop_normal(),
-                                            stop_shutdown(),
-                                            stop_exited(3),
-                                            {stop_class::abnormal, stop_cause::error, 0, "abnormal"},
-                                            {stop_class::abnormal, stop_cause::killed, 0, {}}};
+  static const std::vector<stop_reason> all{
+      stop_normal(),
+      stop_shutdown(),
+      stop_exited(3),
+      {stop_class::abnormal, stop_cause::error, 0, "abnormal"},
+      {stop_class::abnormal, stop_cause::killed, 0, {}}};
   return all;
 }
 

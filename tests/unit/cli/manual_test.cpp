@@ -332,9 +332,10 @@ TEST_CASE("tank-pod(7) has the annotations, and the safe kernel parameters") {
   for (const auto& section : manual.below("LIFECYCLE"))
     for (const auto& word : section.item_words("Li"))
       if (word.starts_with("tank/")) annotations.insert(word);
-  CHECK(annotations == names{std::string{config::backoff_annotation},
-                             std::string{config::give_up_annotation},
-                             std::string{config::restart_on_annotation}});
+  CHECK(annotations ==
+        names{std::string{config::backoff_annotation}, std::string{config::give_up_annotation},
+              std::string{config::restart_on_annotation}, std::string{config::strategy_annotation},
+              std::string{config::ends_with_annotation}});
   names parameters;
   for (const auto& section : manual.below("FIELDS"))
     for (const auto& word : section.macro_words("Li"))

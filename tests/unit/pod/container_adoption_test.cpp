@@ -34,10 +34,9 @@ TEST_CASE("a container that is adopted goes on wherever its shim stands") {
     st state;
   };
   for (const auto& r : {row{stage::ready, "build 0; arm 0 120s", st::parked},
-                        row{stage::built, "proceed 0; arm 0 120s", st::released},
-                        row{stage::running, "", st::running}, row{stage::exited, "", st::ended},
-                        row{stage::signaled, "", st::ended}, row{stage::aborted, "", st::ended},
-                        row{stage::failed, "", st::ended}}) {
+                        row{stage::built, "", st::built}, row{stage::running, "", st::running},
+                        row{stage::exited, "", st::ended}, row{stage::signaled, "", st::ended},
+                        row{stage::aborted, "", st::ended}, row{stage::failed, "", st::ended}}) {
     for (const bool released : {false, true}) {
       CAPTURE(to_string(r.at));
       play p;
@@ -53,7 +52,7 @@ TEST_CASE("a container that is adopted goes on wherever its shim stands") {
         CHECK(p.m.pid() == 77);
         CHECK(p.m.started_ns() == 5);
         CHECK(p.m.touched());
-        CHECK(p.on(run::stop{}) == "signal 0 3; arm 0 30s");
+        CHECK(p.on(run::terminate{30s}) == "signal 0 3; arm 0 30s");
       }
       if (r.at == stage::exited) {
         CHECK(p.end().how == outcome::exited);
@@ -102,6 +101,7 @@ TEST_CASE("a second attempt that no shim has heard of begins anew, as a first do
     if (to == st::released) {
       p.on(run::child_ready{0, 1, 77});
       p.on(run::child_built{0, 1});
+      p.on(run::release_attempt{});
     }
     REQUIRE(p.m.state() == to);
   };
@@ -138,7 +138,7 @@ TEST_CASE("a container that is being killed is killed again over the next connec
   using kernel::stage;
   const auto killed = [](play& p) {
     p.go(st::running);
-    p.on(run::stop{0s});
+    p.on(run::terminate{0s});
   };
   play p;
   killed(p);
@@ -154,7 +154,7 @@ TEST_CASE("a container that is being killed is killed again over the next connec
   CHECK(late.end().how == outcome::failed);
   play aborted;
   aborted.go(st::creating);
-  aborted.on(run::stop{});
+  aborted.on(run::terminate{30s});
   CHECK(aborted.on(held(stage::starting)) == "disarm 0");
   CHECK(aborted.end().how == outcome::none);
   CHECK(aborted.end().stopped);

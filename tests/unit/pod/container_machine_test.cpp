@@ -27,13 +27,14 @@ container_event event(ek kind, std::uint64_t timer) {
                                          prepared(),
                                          run::container_not_prepared{0, broken},
                                          run::begin_creating{},
+                                         run::release_attempt{},
                                          ready,
                                          built,
                                          up,
                                          exited(1),
                                          held(kernel::stage::running),
                                          gone,
-                                         run::stop{},
+                                         run::terminate{30s},
                                          run::timer_due{timer}};
   const auto& e = all.at(static_cast<std::size_t>(kind));
   REQUIRE(e.index() == static_cast<std::size_t>(kind));
@@ -53,6 +54,7 @@ const std::map<std::string, cell> cells{
     {"wait", {"", st::prepared}},
     {"create", {"create 0.0; arm 0 120s", st::creating}},
     {"park", {"", st::parked}},
+    {"stand", {"", st::built}},
     {"release", {"proceed 0", st::released}},
     {"run", {"disarm 0", st::running}},
     {"abandon", {"", st::abandoning}},
@@ -61,27 +63,29 @@ const std::map<std::string, cell> cells{
     {"abort", {"abort 0; arm 0 10s", st::killing}},
     {"kill", {"kill 0; arm 0 10s", st::killing}},
     {"rekill", {"kill 0", {}}},
+    {"rearm", {"arm 0 30s", {}}},
     {"signal", {"signal 0 15; arm 0 30s", st::stopping}},
 };
 
 // clang-format off
 const char* const product = R"(
-             waiting resolving found   preparing abandoning prepared creating parked released running stopping killing ended
-begin        resolve !         !       !         !          !        !        !      !        !       !        !       resolve
-image_found  !       found     !       !         !          !        !        !      !        !       !        !       .
-image_missing !      over      !       !         !          !        !        !      !        !       !        !       .
-prepare      !       !         prepare !         !          !        !        !      !        !       !        !       !
-prepared     !       !         !       wait      over       !        !        !      !        !       !        !       !
-not_prepared !       !         !       over      over       !        !        !      !        !       !        !       !
-create       !       !         !       !         !          create   !        !      !        !       !        !       !
-ready        !       !         !       !         !          !        park     !      !        !       !        .       .
-built        !       !         !       !         !          !        !        release !       !       !        .       .
-running      !       !         !       !         !          !        !        !      run      !       !        .       .
-ended        !       !         !       !         !          !        over-    over-  over-    over    over-    over-   .
-held         .       .         .       .         .          .        run      run    run      .       run      rekill  .
-session_down .       .         .       .         .          .        over-    over-  over-    over    over-    over-   .
-stop         over    over      over    abandon   .          over     abort    abort  kill     signal  .        .       .
-timer        .       .         .       .         .          .        kill     kill   kill     .       kill     over    .
+              waiting resolving found   preparing abandoning prepared creating parked built   released running stopping killing ended
+begin         resolve !         !       !         !          !        !        !      !       !        !       !        !       resolve
+image_found   !       found     !       !         !          !        !        !      !       !        !       !        !       .
+image_missing !       over      !       !         !          !        !        !      !       !        !       !        !       .
+prepare       !       !         prepare !         !          !        !        !      !       !        !       !        !       !
+prepared      !       !         !       wait      over       !        !        !      !       !        !       !        !       !
+not_prepared  !       !         !       over      over       !        !        !      !       !        !       !        !       !
+create        !       !         !       !         !          create   !        !      !       !        !       !        !       !
+release       !       !         !       !         !          !        !        !      release !        !       !        !       !
+ready         !       !         !       !         !          !        park     !      !       !        !       !        .       .
+built         !       !         !       !         !          !        !        stand  !       !        !       !        .       .
+running       !       !         !       !         !          !        !        !      !       run      !       !        .       .
+ended         !       !         !       !         !          !        over-    over-  over-   over-    over    over-    over-   .
+held          .       .         .       .         .          .        run      run    run     run      .       run      rekill  .
+session_down  .       .         .       .         .          .        over-    over-  over-   over-    over    over-    over-   .
+stop          over    over      over    abandon   .          over     abort    abort  abort   kill     signal  rearm    .       .
+timer         .       .         .       .         .          .        kill     kill   .       kill     .       kill     over    .
 )";
 // clang-format on
 
@@ -160,7 +164,9 @@ TEST_CASE("a container comes up, runs and exits") {
   p.on(run::child_ready{0, 4, 70});
   CHECK(p.m.pid() == 70);
   CHECK_FALSE(p.m.touched());
-  CHECK(p.on(run::child_built{0, 4}) == "proceed 0");
+  CHECK(p.on(run::child_built{0, 4}).empty());
+  CHECK_FALSE(p.m.touched());
+  CHECK(p.on(run::release_attempt{}) == "proceed 0");
   CHECK(p.m.touched());
   CHECK_FALSE(p.m.runs());
   p.on(run::child_running{0, 4, 71, 5});
@@ -225,7 +231,7 @@ TEST_CASE("a container's stop in each state ends it, whoever does not answer") {
     CAPTURE(to_string(state));
     play p;
     p.go(state);
-    p.on(run::stop{});
+    p.on(run::terminate{30s});
     if (p.m.state() == st::abandoning) p.on(prepared());
     for (int i = 0; i < 3 && p.m.state() != st::ended; ++i)
       p.timer();
@@ -244,8 +250,9 @@ TEST_CASE("a graceful stop of a container: signal, grace, kill") {
   p.on(run::begin_creating{});
   p.on(ready);
   p.on(built);
+  p.on(run::release_attempt{});
   p.on(up);
-  CHECK(p.on(run::stop{}) == "signal 0 3; arm 0 30s");
+  CHECK(p.on(run::terminate{30s}) == "signal 0 3; arm 0 30s");
   CHECK(p.m.runs());
   CHECK(p.m.pid() == 77);
   SUBCASE("it obeys") {
@@ -262,16 +269,16 @@ TEST_CASE("a graceful stop of a container: signal, grace, kill") {
     CHECK(p.end().stopped);
   }
   SUBCASE("the owner loses its patience") {
-    CHECK(p.on(run::stop{0s}) == "kill 0; arm 0 10s");
+    CHECK(p.on(run::terminate{0s}) == "kill 0; arm 0 10s");
   }
   SUBCASE("the newest word on patience counts") {
     const auto old = p.m.timer();
-    CHECK(p.on(run::stop{7s}) == "arm 0 7s");
+    CHECK(p.on(run::terminate{7s}) == "arm 0 7s");
     CHECK(p.on(run::timer_due{old}).empty());
     CHECK(p.timer() == "kill 0; arm 0 10s");
   }
   SUBCASE("asked twice, signalled once") {
-    CHECK(p.on(run::stop{}).empty());
+    CHECK(p.on(run::terminate{30s}) == "arm 0 30s");
   }
 }
 
@@ -289,20 +296,14 @@ TEST_CASE("grace 0 kills at once, the manifest's 1 becomes kubelet's 2 seconds")
   }
   play p;
   p.go(st::running);
-  CHECK(p.on(run::stop{0s}) == "kill 0; arm 0 10s");
-  play q{{.name = "default/web", .grace = 0s, .limits = {}}};
-  q.go(st::running);
-  CHECK(q.on(run::stop{}) == "kill 0; arm 0 10s");
-  play r{{.name = "default/web", .grace = 1s, .limits = {}}};
-  r.go(st::running);
-  CHECK(r.on(run::stop{}) == "signal 0 15; arm 0 2s");
+  CHECK(p.on(run::terminate{0s}) == "kill 0; arm 0 10s");
 }
 
 TEST_CASE("a container that is prepared is stopped once its worker has ended") {
   for (const bool made : {false, true}) {
     play p;
     p.go(st::preparing);
-    CHECK(p.on(run::stop{}).empty());
+    CHECK(p.on(run::terminate{30s}).empty());
     CHECK(p.m.end() == nullptr);
     if (made)
       p.on(prepared());
@@ -337,7 +338,7 @@ TEST_CASE("a bring-up that is overdue is killed, and is what the container ended
 TEST_CASE("a kill without an end leaves the container stuck, until its end comes all the same") {
   play p;
   p.go(st::running);
-  p.on(run::stop{0s});
+  p.on(run::terminate{0s});
   CHECK(p.timer().empty());
   CHECK(p.m.state() == st::ended);
   CHECK(p.m.stuck());
@@ -363,6 +364,34 @@ TEST_CASE("a kill without an end leaves the container stuck, until its end comes
     CHECK_FALSE(late.m.stuck());
     CHECK(late.end().how == outcome::failed);
   }
+}
+
+TEST_CASE("a container that waits for its turn may wait for ever, and has all its time then") {
+  play p;
+  p.go(st::built);
+  CHECK(p.timer().empty()); // that of its bring-up
+  CHECK(p.m.state() == st::built);
+  CHECK(p.on(run::release_attempt{true}) == "proceed 0; arm 0 120s");
+  play q;
+  q.go(st::built);
+  CHECK(q.on(run::release_attempt{true}) == "proceed 0; arm 0 120s");
+}
+
+TEST_CASE("what was to be stopped for a complaint has failed, however it ended") {
+  play p;
+  p.m.note_complaint("too early"); // nothing runs
+  p.go(st::running);
+  p.m.note_complaint("the probe failed");
+  p.m.note_complaint("another one too");
+  p.on(run::terminate{30s});
+  p.on(exited(0));
+  CHECK(p.end().unhealthy);
+  CHECK(reason_of(p.end()) == stop_reason{stop_class::shutdown, stop_cause::unhealthy, 0,
+                                          "the probe failed; exited with code 0"});
+  CHECK(exit_of(p.end()).reason == "Error");
+  p.on(run::begin_attempt{1});
+  p.on(run::terminate{0s});
+  CHECK_FALSE(p.end().unhealthy);
 }
 
 } // namespace container_machine_test

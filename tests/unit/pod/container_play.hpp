@@ -61,7 +61,7 @@ struct play {
   container_machine m;
   run::actions last;
 
-  explicit play(container_settings settings = {.name = "default/web", .grace = 30s, .limits = {}})
+  explicit play(container_settings settings = {.name = "default/web", .limits = {}})
       : m(0, std::move(settings), serials) {}
   play(const play&) = delete;
 
@@ -87,15 +87,16 @@ struct play {
         on(e);
     } else if (to == st::abandoning) {
       go(st::preparing);
-      on(run::stop{});
+      on(run::terminate{30s});
     } else if (to == st::stopping || to == st::killing) {
       go(to == st::stopping ? st::running : st::parked);
-      on(run::stop{});
+      on(run::terminate{30s});
     } else {
       go(st::prepared);
       const std::vector<std::pair<st, container_event>> rest{{st::creating, run::begin_creating{}},
                                                              {st::parked, ready},
-                                                             {st::released, built},
+                                                             {st::built, built},
+                                                             {st::released, run::release_attempt{}},
                                                              {st::running, up},
                                                              {st::ended, exited(3)}};
       for (const auto& [state, event] : rest) {

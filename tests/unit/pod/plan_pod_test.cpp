@@ -1,83 +1,13 @@
-#include "pod/plan_pod.hpp"
-
-#include <doctest/doctest.h>
-
-#include <deque>
-#include <string>
-#include <vector>
+#include "tests/unit/pod/plan_play.hpp"
 
 namespace plan_pod_test {
 
 using namespace tank;
-using namespace std::chrono_literals;
-using st = container_state;
+using namespace tank::testing;
+using namespace tank::testing::plans;
 using run::outcome;
 
 namespace {
-
-const std::chrono::steady_clock::time_point now{1h};
-
-struct text_of_order {
-  static std::string list(const std::vector<run::index>& all) {
-    std::string out;
-    for (const auto i : all)
-      out += " " + std::to_string(i);
-    return out;
-  }
-  std::string operator()(const order::begin& o) const { return "begin " + std::to_string(o.who); }
-  std::string operator()(const order::open_sandbox& o) const { return "open" + list(o.with); }
-  std::string operator()(const order::prepare& o) const { return "prepare" + list(o.who); }
-  std::string operator()(const order::create& o) const { return "create " + std::to_string(o.who); }
-  std::string operator()(const order::run_again& o) const {
-    return "again " + std::to_string(o.who) + " in " + seconds_text(o.delay);
-  }
-  std::string operator()(const order::leave_ended& o) const {
-    return "leave " + std::to_string(o.who);
-  }
-  std::string operator()(const order::stop& o) const { return "stop " + std::to_string(o.who); }
-  std::string operator()(const order::close_sandbox&) const { return "close"; }
-  std::string operator()(const order::end_run& o) const {
-    static const char* const names[] = {"stopped", "container", "all_done", "failed",
-                                        "lost",    "gave_up",   "stuck"};
-    return std::string{"end "} + names[static_cast<std::size_t>(o.why)] + " " +
-           std::to_string(o.who);
-  }
-};
-
-/// What is planned for a pod; of several containers unless it has one.
-struct world {
-  pod_view pod;
-  std::deque<run::container_end> ends; ///< what views borrow
-
-  explicit world(std::vector<st> states, sandbox_state sandbox = sandbox_state::up) {
-    for (const auto s : states) {
-      container_view c;
-      c.state = s;
-      pod.containers.push_back(c);
-      if (s == st::ended) ended(pod.containers.size() - 1, outcome::exited, 1);
-    }
-    pod.rebuild_whole = states.size() == 1;
-    pod.sandbox = sandbox;
-  }
-  container_view& operator[](std::size_t i) { return pod.containers[i]; }
-  run::container_end& ended(std::size_t i, outcome how, int code = 0) {
-    run::container_end end;
-    end.how = how;
-    end.code = code;
-    if (how == outcome::exited || how == outcome::signaled) end.started_ns = 5;
-    ends.push_back(end);
-    pod.containers[i].state = st::ended;
-    pod.containers[i].end = &ends.back();
-    return ends.back();
-  }
-  [[nodiscard]] std::vector<pod_order> orders() const { return plan_pod(pod, now); }
-  [[nodiscard]] std::string plan() const {
-    std::string out;
-    for (const auto& o : orders())
-      out += (out.empty() ? "" : "; ") + std::visit(text_of_order{}, o);
-    return out;
-  }
-};
 
 constexpr std::initializer_list<sandbox_state> all_sandboxes{
     sandbox_state::idle,     sandbox_state::preparing, sandbox_state::abandoning,
@@ -158,7 +88,7 @@ TEST_CASE("plan: a container that ended runs again as the policy says; the other
     for (const std::size_t containers : {2, 3, 4}) {
       CAPTURE(r.code);
       world w{std::vector(containers, st::running)};
-      w.pod.policy = r.policy;
+      w.policy(r.policy);
       w.ended(1, outcome::exited, r.code);
       CHECK(w.plan() == r.want);
     }
@@ -169,10 +99,10 @@ TEST_CASE("plan: every way to end is a failure but exit 0") {
   for (const auto how : {outcome::none, outcome::signaled, outcome::aborted, outcome::failed,
                          outcome::session_down}) {
     world w{{st::running, st::running}};
-    w.pod.policy = restart_policy::on_failure;
+    w.policy(restart_policy::on_failure);
     w.ended(0, how, 9);
     CHECK(w.plan() == "again 0 in 10s");
-    w.pod.policy = restart_policy::never;
+    w.policy(restart_policy::never);
     CHECK(w.plan() == "leave 0");
   }
 }
@@ -205,7 +135,7 @@ TEST_CASE("plan: a container without an image tries again by any policy, and not
     for (const auto problem :
          {image_problem::pull_failed, image_problem::never_pull, image_problem::invalid_name}) {
       world w{{st::running, st::running}};
-      w.pod.policy = policy;
+      w.policy(policy);
       w.pod.profile.first_at_once = true;
       w.pod.profile.give_up = {1, 1min};
       w.ended(1, outcome::image_failed).image = problem;
@@ -218,7 +148,7 @@ TEST_CASE("plan: a container without an image tries again by any policy, and not
 
 TEST_CASE("plan: several that ended at once are judged each for itself") {
   world w{{st::running, st::running, st::running, st::running}};
-  w.pod.policy = restart_policy::on_failure;
+  w.policy(restart_policy::on_failure);
   w.ended(0, outcome::exited, 0);
   w.ended(1, outcome::exited, 1);
   w.ended(3, outcome::signaled, 9);
@@ -251,7 +181,7 @@ TEST_CASE("plan: the run ends with the container that ended once too often") {
 TEST_CASE("plan: what the policy leaves ended is not given up") {
   world w{{st::running, st::ended}};
   w.pod.profile.give_up = {1, 10min};
-  w.pod.policy = restart_policy::never;
+  w.policy(restart_policy::never);
   CHECK(w.plan() == "leave 1");
 }
 
@@ -269,7 +199,7 @@ TEST_CASE("plan: in a pod of one container its end is the run's, whatever the po
     for (const auto how : {outcome::none, outcome::exited, outcome::signaled, outcome::aborted,
                            outcome::image_failed, outcome::failed, outcome::session_down}) {
       world w{{st::running}};
-      w.pod.policy = policy;
+      w.policy(policy);
       w.ended(0, how);
       CHECK(w.plan() == "end container 0");
     }
@@ -277,7 +207,7 @@ TEST_CASE("plan: in a pod of one container its end is the run's, whatever the po
 
 TEST_CASE("plan: the run is over with its last container") {
   world w{{st::ended, st::ended, st::ended}};
-  w.pod.policy = restart_policy::never;
+  w.policy(restart_policy::never);
   CHECK(w.plan() == "leave 0; leave 1; leave 2");
   w[0].done = w[1].done = true;
   CHECK(w.plan() == "leave 2");
@@ -320,28 +250,28 @@ TEST_CASE("plan: a sandbox that was left and is gone ends the run, unless nothin
 
 TEST_CASE("plan: a run that ends stops what has not ended, and then closes the sandbox") {
   world w{{st::running, st::waiting, st::stopping, st::found}};
-  w.pod.ending = true;
-  CHECK(w.plan() == "stop 0; stop 1; stop 3");
+  w.end_it();
+  CHECK(w.plan() == "stop 0 30s; stop 1 30s; stop 3 30s");
   for (const auto s : {st::abandoning, st::stopping, st::killing}) {
     world one{{st::ended, s}};
-    one.pod.ending = true;
+    one.end_it();
     CHECK(one.plan().empty());
   }
   for (const auto s : {st::waiting, st::resolving, st::found, st::preparing, st::prepared,
-                       st::creating, st::parked, st::released, st::running}) {
+                       st::creating, st::parked, st::built, st::released, st::running}) {
     world one{{st::ended, s}};
-    one.pod.ending = true;
-    CHECK(one.plan() == "stop 1");
+    one.end_it();
+    CHECK(one.plan() == "stop 1 30s");
   }
   world over{{st::ended, st::ended}};
-  over.pod.ending = true;
+  over.end_it();
   CHECK(over.plan() == "close");
 }
 
 TEST_CASE("plan: the sandbox is closed once, from where it can be") {
   for (const auto s : all_sandboxes) {
     world w{{st::ended}, s};
-    w.pod.ending = true;
+    w.end_it();
     const bool open =
         s == sandbox_state::idle || s == sandbox_state::preparing || takes_requests(s);
     CHECK(w.plan() == (open ? "close" : ""));
@@ -350,24 +280,24 @@ TEST_CASE("plan: the sandbox is closed once, from where it can be") {
 
 TEST_CASE("plan: a run that ends judges nobody, whatever the policy, stuck or given up") {
   world w{{st::ended, st::ended, st::running}};
-  w.pod.ending = true;
+  w.end_it();
   w.pod.profile.give_up = {1, 1min};
   w[1].stuck = true;
-  CHECK(w.plan() == "stop 2");
+  CHECK(w.plan() == "stop 2 30s");
   w.pod.sandbox_failed = w.pod.sandbox_lost = true;
-  CHECK(w.plan() == "stop 2");
+  CHECK(w.plan() == "stop 2 30s");
 }
 
 TEST_CASE("plan: whom a shim holds that was told to go, or is asked, nobody stops") {
   for (const auto s : {sandbox_state::closing, sandbox_state::adopting})
-    for (const auto state :
-         {st::creating, st::parked, st::released, st::running, st::stopping, st::killing}) {
+    for (const auto state : {st::creating, st::parked, st::built, st::released, st::running,
+                             st::stopping, st::killing}) {
       world w{{state, st::ended}, s};
-      w.pod.ending = true;
+      w.end_it();
       CHECK(w.plan().empty());
     }
   world adopting{{st::waiting, st::running}, sandbox_state::adopting};
-  adopting.pod.ending = true;
+  adopting.end_it();
   CHECK(adopting.plan().empty()); // how, the shim's answer decides
 }
 

@@ -164,6 +164,7 @@ TEST_CASE("version 1 is read: of a run, its one container is made") {
   main.phase = run_phase::released;
   main.facts = {3, {"K=V"}, "/w"};
   main.released_at = 44;
+  main.passed = main.post_started = main.startup_passed = main.readiness_passed = true;
   run_record want;
   want.number = 5;
   want.phase = run_phase::released;

@@ -146,7 +146,7 @@ TEST_CASE("a stop that comes while a shim is asked is carried out as it stands")
   };
   CHECK(stopped(stage::running) == "disarm sandbox; signal 0 3; arm 0 30s; running");
   CHECK(stopped(stage::ready) == "disarm sandbox; build 0; arm 0 120s; abort 0; arm 0 10s");
-  CHECK(stopped(stage::built) == "disarm sandbox; proceed 0; arm 0 120s; kill 0; arm 0 10s");
+  CHECK(stopped(stage::built) == "disarm sandbox; abort 0; arm 0 10s");
   CHECK(stopped(stage::starting) == "disarm sandbox; shut down; arm sandbox 10s");
   adopting none{run_phase::starting};
   none.on(run::stop{});

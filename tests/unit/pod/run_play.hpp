@@ -26,8 +26,8 @@ inline run_settings settings_of(std::size_t containers,
   run_settings s;
   s.name = "default/web";
   for (std::size_t i = 0; i < containers; ++i)
-    s.containers.push_back({std::string(1, static_cast<char>('a' + i))});
-  s.policy = policy;
+    s.containers.push_back(
+        {.name = std::string(1, static_cast<char>('a' + i)), .policy = {.policy = policy}});
   return s;
 }
 

@@ -17,6 +17,7 @@ namespace tank::testing {
 struct action_text {
   static std::string n(std::size_t number) { return std::to_string(number); }
   static std::string owner(const std::optional<run::index>& of) {
+    if (of == run::whole_run) return "run";
     return of ? n(*of) : std::string{"sandbox"};
   }
   std::string operator()(const run::resolve_image& a) const { return "resolve " + n(a.who); }
@@ -41,6 +42,16 @@ struct action_text {
   std::string operator()(const run::shut_down&) const { return "shut down"; }
   std::string operator()(const run::end_session&) const { return "end"; }
   std::string operator()(const run::drop_session&) const { return "drop"; }
+  std::string operator()(const run::begin_probes& a) const {
+    return "probe " + n(a.who) + "." + n(a.attempt) + (a.started ? " started" : "");
+  }
+  std::string operator()(const run::only_readiness& a) const { return "readiness " + n(a.who); }
+  std::string operator()(const run::end_probes& a) const { return "unprobe " + n(a.who); }
+  std::string operator()(const run::call_hook& a) const {
+    const std::string name = a.kind == run::hook_kind::post_start ? "postStart " : "preStop ";
+    return name + n(a.who) + "." + n(a.attempt) + (a.within ? " " + seconds_text(*a.within) : "");
+  }
+  std::string operator()(const run::drop_hook& a) const { return "unhook " + n(a.who); }
   std::string operator()(const run::arm_timer& a) const {
     return "arm " + owner(a.of) + " " + seconds_text(a.after);
   }
