@@ -119,6 +119,16 @@ container_resources plan_container(const config::container& c, qos_class qos,
   return out;
 }
 
+/// No sidecar goes before the main container that asks for the least: the pod needs it as much.
+void spare_sidecars(const config::pod_spec& spec, pod_resources& out) {
+  auto first_to_go = guaranteed_score;
+  for (const auto& c : out.containers)
+    first_to_go = std::max(first_to_go, c.oom_score_adj);
+  for (std::size_t i = 0; i < spec.init_containers.size(); ++i)
+    if (auto& score = out.init_containers[i].oom_score_adj; is_sidecar(spec.init_containers[i]))
+      score = std::min(score, first_to_go);
+}
+
 } // namespace
 
 std::string_view to_string(qos_class q) noexcept {
@@ -164,6 +174,7 @@ pod_resources plan_resources(const config::pod& pod, std::uint64_t memory, std::
   };
   plan(pod.spec.init_containers, out.init_containers);
   plan(pod.spec.containers, out.containers);
+  spare_sidecars(pod.spec, out);
   const auto limits = pod_sums(pod.spec, &config::resource_requirements::limits);
   out.limits.cpu_shares =
       shares_of(pod_sums(pod.spec, &config::resource_requirements::requests).cpu);

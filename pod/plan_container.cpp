@@ -273,9 +273,11 @@ static result<process_spec> process_of(const container_request& r, const std::st
 
 static void plan_limits(const container_request& r, container_inputs& out) {
   const auto resources = plan_resources(*r.pod.pod, r.pod.host->memory, r.pod.pids_limit);
-  const auto own = std::find_if(resources.containers.begin(), resources.containers.end(),
-                                [&](const auto& c) { return c.name == r.container.name; });
-  if (own == resources.containers.end()) return;
+  const container_resources* own = nullptr;
+  for (const auto* list : {&resources.init_containers, &resources.containers})
+    for (const auto& c : *list)
+      if (c.name == r.container.name) own = &c;
+  if (own == nullptr) return;
   out.plan.process.oom_score_adj = possible_oom_score(own->oom_score_adj, *r.pod.host);
   if (r.pod.dirs.cgroups.version == cgroup_version::none) return;
   out.cgroup = kernel::pod_cgroup::member{own->name, own->limits};

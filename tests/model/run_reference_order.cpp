@@ -166,6 +166,7 @@ void run_reference::begin_group(run::index who, bool all) {
   now_.together = g;
   for (auto i = g.from; i < h_.containers; ++i) {
     auto& c = now_.containers[i];
+    if (c.where == at::preparing) c.asked_to_end = true;
     if (c.where != at::backoff) continue;
     c.where = at::fresh; // the group's back-off counts now
     c.let_go = false;

@@ -137,4 +137,31 @@ TEST_CASE("an end is for want of memory when there were kills in the run and it 
   CHECK(!is_oom_end(5, 0, false)); // another cgroup of this name
 }
 
+TEST_CASE("init containers and sidecars have cgroups of their own; a sidecar outlives no less than "
+          "a main one") {
+  const auto pod = pod_of(R"(
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  initContainers:
+  - {name: i, image: 'x:1', resources: {limits: {memory: 64Mi}}}
+  - {name: s, image: 'x:1', restartPolicy: Always}
+  containers:
+  - {name: a, image: 'x:1', resources: {requests: {memory: 8Gi}}}
+  - {name: b, image: 'x:1', resources: {requests: {memory: 4Gi}}}
+)");
+  const auto r = plan_resources(pod, node);
+  REQUIRE(r.init_containers.size() == 2);
+  CHECK(r.init_containers[1].oom_score_adj == 750); // alone it would have 999
+  CHECK(r.containers[1].oom_score_adj == 750);
+  CHECK(r.init_containers[0].oom_score_adj == 997);
+  const cgroup_tree tree{.version = cgroup_version::v2, .hierarchies = {}};
+  const auto made = plan_cgroup(r, tree, "tank/p");
+  REQUIRE(made.has_value());
+  REQUIRE(made->containers.size() == 4);
+  CHECK(made->containers[0].name == "i");
+  CHECK(made->containers[0].limits.memory == std::uint64_t{64} << 20);
+}
+
 } // namespace plan_cgroup_test
