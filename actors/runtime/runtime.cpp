@@ -238,9 +238,6 @@ class runtime final : public role {
   }
 
   void carry_out(const run::resolve_image& a) { resolve(a.who); }
-  void carry_out(const run::prepare& a) { prepare(a); }
-  void carry_out(const run::start_session&) { start_session(); }
-  void carry_out(const run::adopt_session&) { adopt_session(); }
   void carry_out(const run::create& a) {
     keep_record();
     if (!session_) return;
@@ -284,6 +281,7 @@ class runtime final : public role {
     if (session_) session_->end();
   }
   void carry_out(const run::drop_session&) { drop_session(); }
+  // Manifests with probes and hooks are refused: no run asks for one.
   void carry_out(const run::begin_probes&) {}
   void carry_out(const run::only_readiness&) {}
   void carry_out(const run::end_probes&) {}
@@ -293,10 +291,6 @@ class runtime final : public role {
     timers_[a.of] = options_->timers->after(a.after, self(), a.serial);
   }
   void carry_out(const run::disarm_timer& a) { timers_.erase(a.of); }
-  void carry_out(const run::clean&) {
-    keep_record();
-    clean();
-  }
   void carry_out(const run::report_running&) {
     keep_record(); // with the times of the bring-up
     report_running();
@@ -308,9 +302,8 @@ class runtime final : public role {
                  containers_changed{args_.key, args_.generation, run_.statuses()});
   }
   void carry_out(const run::finish&) {
-    compat::send(
-        this, args_.owner,
-        pod_ended{args_.key, args_.generation, run_.how(), run_.statuses(), run_.is_final()});
+    pod_ended end{args_.key, args_.generation, run_.how(), run_.statuses(), run_.is_final()};
+    compat::send(this, args_.owner, std::move(end));
     stop(run_.reason());
   }
   void carry_out(const run::unexpected& a) {
@@ -361,7 +354,7 @@ class runtime final : public role {
               });
   }
 
-  void prepare(const run::prepare& a) {
+  void carry_out(const run::prepare& a) {
     if (a.sandbox) tell_limits({}); // they are of what is made now
     prepare_job job{request_for(args_, *options_), a.sandbox, {}};
     for (const auto who : a.containers)
@@ -432,7 +425,7 @@ class runtime final : public role {
     return {};
   }
 
-  void adopt_session() {
+  void carry_out(const run::adopt_session&) {
     const auto dir = options_->dirs.pod_run(args_.what.uid);
     if (auto adopted = open_session(options_->port->adopt_session(dir)); !adopted) {
       drop_session();
@@ -440,7 +433,7 @@ class runtime final : public role {
     }
   }
 
-  void start_session() {
+  void carry_out(const run::start_session&) {
     keep_record();
     if (auto started = open_session(options_->port->start_session(shared_->spec)); !started)
       pending_.emplace_back(run::session_failed{std::move(started).error()});
@@ -465,7 +458,8 @@ class runtime final : public role {
     session_.reset();
   }
 
-  void clean() {
+  void carry_out(const run::clean&) {
+    keep_record();
     run_job(
         *disk_, self(),
         [pod = args_.what.pod, uid = args_.what.uid, options = options_, abandoned = abandoned_] {
