@@ -28,8 +28,9 @@ struct container_machine::table {
         {&m::on_image_found, set(s::resolving), set(k::image_found)},
         {&m::on_image_missing, set(s::resolving), set(k::image_missing)},
         // told to stop meanwhile, and nobody waits for the image
-        {&m::too_late, set(s::ended), set(k::image_found, k::image_missing)},
-        {&m::cannot_be, all & ~set(s::resolving, s::ended), set(k::image_found, k::image_missing)},
+        {&m::too_late, set(s::waiting, s::ended), set(k::image_found, k::image_missing)},
+        {&m::cannot_be, all & ~set(s::waiting, s::resolving, s::ended),
+         set(k::image_found, k::image_missing)},
 
         {&m::on_prepare, set(s::found), set(k::prepare)},
         {&m::cannot_be, all & ~set(s::found), set(k::prepare)},

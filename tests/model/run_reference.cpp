@@ -200,6 +200,7 @@ void run_reference::hear_timer(const std::optional<run::index>& of) {
 // --- ends ----------------------------------------------------------------------------------------
 
 void run_reference::sandbox_fails(outcome how) {
+  if (!broke_) broke_ = how;
   if (!now_.over) now_.sandbox_end = how;
   be_over(ending::sandbox);
 }
@@ -246,7 +247,7 @@ void run_reference::restored() {
   recorded_ = now_.over.has_value();
   now_.sandbox = l::adopting;
   for (auto& c : now_.containers) {
-    c.overdue = c.killed = c.waited = c.probed = c.pre_stop_begun = false;
+    c.overdue = c.killed = c.waited = c.probed = c.pre_stop_begun = c.post_failed = false;
     c.kill_at.reset();
     c.told.reset();
     c.asked_to_end = false;
@@ -262,13 +263,17 @@ void run_reference::restored() {
     if (c.let_go) c.running_since = c.released_at;
   }
   stop_asked_ = false;
+  broke_.reset();
   grace_.reset();
   stop_.reset();
-  if (now_.over) stop_ = grace_now();
   had_session_ = connected_ = end_sent_ = finished_ = false;
   tries_ = 0;
   reported_running_ = false;
   shown_.clear();
+  if (now_.over)
+    stop_ = grace_now();
+  else
+    judge_all();
 }
 
 } // namespace tank::model

@@ -91,6 +91,7 @@ class run_reference {
     bool only_readiness = false;
     bool waited = false; ///< for its turn
     bool probed = false; ///< its probes have begun
+    bool post_failed = false;
     std::optional<run::hook_kind> hook;
     bool pre_stop_begun = false;
     std::optional<terms> leaving; ///< a probe or its postStart has failed
@@ -173,6 +174,7 @@ class run_reference {
   // --- run_reference_order.cpp: the list, groups, stops, probes
   enum class verdict : std::uint8_t { stays, again, group, all_again };
   void judge();
+  void judge_all();
   [[nodiscard]] verdict verdict_of(run::index who) const;
   void wait_for_backoff(run::index who);
   [[nodiscard]] bool gives_up(const std::vector<ms>& ends) const;
@@ -223,6 +225,7 @@ class run_reference {
   knowledge kept_;
   // Of this daemon alone:
   bool stop_asked_ = false;
+  std::optional<run::outcome> broke_; ///< how its sandbox failed, before or after the run was over
   std::optional<std::chrono::seconds> grace_;
   bool recorded_ = false; ///< the end of the run was, by another daemon
   bool had_session_ = false;

@@ -348,6 +348,8 @@ void run_reference::check_end(const stop_reason& why, const last_exit& how) {
   must(why.cause == cause && why.cls == class_of(cause),
        "it says '" + to_string(why) + "' and not '" + std::string{to_string(cause)} + "'");
   if (!by) return;
+  if (by->how == outcome::none && broke_)
+    by->how = *broke_; // nobody saw it, but it cannot be there
   must(how.exit_code == exit_code_of(*by), "it shows exit code " + std::to_string(how.exit_code));
   if (cause == stop_cause::workload_exited) must(why.code == by->code, "of another exit code");
 }

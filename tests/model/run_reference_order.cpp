@@ -137,6 +137,11 @@ void run_reference::judge() {
     c.where = at::done;
     c.passed = true;
   }
+  judge_all();
+}
+
+/// No main container will run again.
+void run_reference::judge_all() {
   for (run::index i = 0; i < h_.containers; ++i) {
     const bool main = h_.words[i].kind == container_kind::main;
     if (main && (now_.containers[i].where != at::done || is_member(i))) return;
@@ -305,6 +310,7 @@ void run_reference::hear(const run::hook_done& e) {
   c.hook.reset();
   if (e.kind == run::hook_kind::pre_stop) return;
   if (!e.failure) return post_start_over(e.who);
+  c.post_failed = true;
   if (is_leaving(e.who)) return;
   c.leaving = grace_now();
   c.complaint = "postStart";
@@ -356,8 +362,8 @@ void run_reference::check_health(run::index who) {
   if (!runs(c)) return must(!c.hook && !c.probed, "its hook or its probes outlive it", who);
   must(!c.probed || c.only_readiness || !is_leaving(who), "it is to end, and all is probed", who);
   if (now_.sandbox == link::adopting) return;
-  const bool hooked = c.hook.has_value() || c.post_returned || c.kill_at || c.leaving ||
-                      c.pre_stop_begun || c.hook == run::hook_kind::pre_stop;
+  const bool hooked =
+      c.hook.has_value() || c.post_returned || c.post_failed || c.kill_at || c.pre_stop_begun;
   must(hooked, "nobody calls its postStart", who);
   must(c.probed || !c.post_returned || !h_.words[who].is_probed(), "nobody probes it", who);
 }

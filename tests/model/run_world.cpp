@@ -82,6 +82,11 @@ std::optional<happening> run_world::see(const told& q) {
   return happens{q.event};
 }
 
+std::optional<happening> run_world::see(const image_known& q) {
+  if (q.daemon != daemon_ || q.start != starts_[q.who]) return std::nullopt;
+  return happens{q.event};
+}
+
 std::optional<happening> run_world::see(const timer_fires& q) {
   if (q.daemon != daemon_) return std::nullopt;
   const auto it = timers_.find(q.of);
@@ -253,10 +258,9 @@ void run_world::carry_out(const run::action& a) {
 void run_world::act(const run::resolve_image& a) {
   wills_[a.who] = h_.wills[(starts_[a.who]++ + a.who) % h_.wills.size()];
   const auto& w = wills_[a.who];
-  if (w.no_image)
-    tell(run::image_missing{a.who, no_image, *w.no_image}, w.image_after);
-  else
-    tell(run::image_found{a.who}, w.image_after);
+  run::event answer = run::image_found{a.who};
+  if (w.no_image) answer = run::image_missing{a.who, no_image, *w.no_image};
+  push(now_ + w.image_after, image_known{daemon_, a.who, starts_[a.who], std::move(answer)});
 }
 
 void run_world::submit(job j, ms takes) {

@@ -78,6 +78,12 @@ class run_world {
     std::uint64_t peer = 0;
     run::event event;
   };
+  struct image_known { ///< to the start that asked
+    std::uint64_t daemon = 0;
+    run::index who = 0;
+    std::size_t start = 0;
+    run::event event;
+  };
   struct timer_fires {
     std::uint64_t daemon = 0;
     std::optional<run::index> of;
@@ -114,8 +120,8 @@ class run_world {
     std::uint64_t number = 0;
     run::hook_done what;
   };
-  using queued = std::variant<verdict, hook_returns, told, timer_fires, job_ends, shim_step,
-                              shim_ends, incident_due, stop_again, daemon_begins>;
+  using queued = std::variant<verdict, hook_returns, told, image_known, timer_fires, job_ends,
+                              shim_step, shim_ends, incident_due, stop_again, daemon_begins>;
 
   void push(ms at, queued q) { queue_.emplace(std::pair{at, ++serial_}, std::move(q)); }
   void tell(run::event e, ms after = 0);
@@ -123,6 +129,7 @@ class run_world {
   void later(const std::optional<ms>& after, const held& h, step what);
 
   std::optional<happening> see(const told& q);
+  std::optional<happening> see(const image_known& q);
   std::optional<happening> see(const verdict& q);
   std::optional<happening> see(const hook_returns& q);
   std::optional<happening> see(const timer_fires& q);

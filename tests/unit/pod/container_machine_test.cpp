@@ -71,8 +71,8 @@ const std::map<std::string, cell> cells{
 const char* const product = R"(
               waiting resolving found   preparing abandoning prepared creating parked built   released running stopping killing ended
 begin         resolve !         !       !         !          !        !        !      !       !        !       !        !       resolve
-image_found   !       found     !       !         !          !        !        !      !       !        !       !        !       .
-image_missing !       over      !       !         !          !        !        !      !       !        !       !        !       .
+image_found   .       found     !       !         !          !        !        !      !       !        !       !        !       .
+image_missing .       over      !       !         !          !        !        !      !       !        !       !        !       .
 prepare       !       !         prepare !         !          !        !        !      !       !        !       !        !       !
 prepared      !       !         !       wait      over       !        !        !      !       !        !       !        !       !
 not_prepared  !       !         !       over      over       !        !        !      !       !        !       !        !       !

@@ -112,10 +112,10 @@ TEST_CASE("what the host had not enough of is no failure of the pod") {
     CHECK(exit_of(end).reason == "HostShortage");
     for (const auto policy :
          {restart_policy::never, restart_policy::on_failure, restart_policy::always}) {
+      const run_container is{.name = "web", .policy = {policy, {}}};
       pod_view pod;
-      pod.policy = policy;
       pod.profile = backoff_profile{.base = 10s};
-      pod.containers.push_back({.state = container_state::ended, .end = &end});
+      pod.containers.push_back({.is = &is, .state = container_state::ended, .end = &end});
       const auto orders = plan_pod(pod, {});
       REQUIRE(orders.size() == 1);
       const auto* again = std::get_if<order::run_again>(&orders[0]);
