@@ -103,6 +103,12 @@ orders plan_end(const pod_view& pod, time_point now) {
   return out;
 }
 
+/// As OTP's temporary children, unless it was stopped before it ran.
+bool stays_ended(const group_view& group, const container_view& c) {
+  if (group.all || !is_main(c) || c.is->policy.policy != restart_policy::never) return false;
+  return c.done || !c.end->stopped || c.end->started_ns != 0;
+}
+
 /// Of a group that ends to begin anew.
 orders plan_group(const pod_view& pod, time_point now) {
   orders out;
@@ -111,8 +117,7 @@ orders plan_group(const pod_view& pod, time_point now) {
   bool all_away = true;
   for (run::index i = g.from; i < pod.containers.size(); ++i) {
     const auto& c = pod.containers[i];
-    const bool temporary = !g.all && is_main(c) && c.is->policy.policy == restart_policy::never;
-    if (c.state == container_state::ended && !temporary) {
+    if (c.state == container_state::ended && !stays_ended(g, c)) {
       out.emplace_back(order::put_back{i});
     } else if (c.state == container_state::ended && !c.done) {
       out.emplace_back(order::leave_ended{i});

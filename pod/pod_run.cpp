@@ -70,6 +70,7 @@ pod_view pod_run::view() const {
 }
 
 void pod_run::settle(const instant& now, run::actions& out) {
+  narrow_probes(out); // of who has ended: it may begin anew at once
   // Each order changes what the next look sees: there is an end.
   for (auto orders = plan_pod(view(), now.mono); !orders.empty();
        orders = plan_pod(view(), now.mono))
@@ -133,7 +134,6 @@ void pod_run::carry_out(const order::begin& o, const instant&, run::actions& out
   c.post_started = !settings_.containers[o.who].post_start;
   c.startup_passed = !settings_.containers[o.who].startup_probe;
   c.readiness_passed = false;
-  c.hook.reset();
   c.pre_stop = hook_state::idle;
   c.leaving.reset();
   c.told.reset();

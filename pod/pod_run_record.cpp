@@ -132,7 +132,7 @@ stop_reason pod_run::reason() const {
             c.result ? c.result->how.message : describe(end)};
   }
   if (const auto lost = sandbox_end()) return reason_of(*lost);
-  if (over_ && over_->why == run_over::stuck && why.cause == stop_cause::stopped)
+  if (over_ && over_->why == run_over::stuck && why.cause != stop_cause::bring_up_failed)
     return {stop_class::abnormal, stop_cause::bring_up_failed, 0,
             "container '" + settings_.containers[over_->who].name + "' cannot be killed"};
   if (over_ && over_->why == run_over::gave_up)

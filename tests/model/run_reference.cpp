@@ -125,7 +125,7 @@ void run_reference::held(run::index who, const run::held_container* told) {
     c.where = at::fresh;
     return;
   }
-  if (told->started_ns != 0) c.end.started_ns = told->started_ns;
+  if (told->started_ns != 0 && !c.killed) c.end.started_ns = told->started_ns;
   if (kernel::is_terminal(told->at)) return ended(who, told->end);
   if (c.killed) return; // and is killed again
   c.kill_at.reset();    // a stop begins anew, with its hook
@@ -160,6 +160,10 @@ void run_reference::hear(const run::child_running& e) {
 
 void run_reference::hear(const run::child_ended& e) {
   auto& c = now_.containers[e.who];
+  if (c.where == at::ended && c.end.how == outcome::none && e.attempt == c.attempt) {
+    c.end.how = e.end.how; // given up too early
+    c.end.code = e.end.code;
+  }
   if (is_with_shim(c) && e.attempt == c.attempt)
     ended(e.who, c.overdue ? end_by(outcome::failed) : e.end);
 }
@@ -177,6 +181,7 @@ void run_reference::hear(const run::cleaned&) {
 }
 
 void run_reference::hear_timer(const std::optional<run::index>& of) {
+  if (of == run::whole_run) return;
   if (of) {
     auto& c = now_.containers[*of];
     if (c.where == at::backoff) {
@@ -200,7 +205,7 @@ void run_reference::hear_timer(const std::optional<run::index>& of) {
 // --- ends ----------------------------------------------------------------------------------------
 
 void run_reference::sandbox_fails(outcome how) {
-  if (!broke_) broke_ = how;
+  if (!broke_ && !recorded_) broke_ = how;
   if (!now_.over) now_.sandbox_end = how;
   be_over(ending::sandbox);
 }

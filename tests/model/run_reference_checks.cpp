@@ -343,7 +343,9 @@ void run_reference::check_end(const stop_reason& why, const last_exit& how) {
       if (is_success(now_.containers[who].end)) who = first;
     }
     by = now_.containers[who].end;
-    cause = now_.over == ending::gave_up ? stop_cause::gave_up : cause_of(*by);
+    cause = now_.over == ending::gave_up ? stop_cause::gave_up
+            : now_.over == ending::stuck ? stop_cause::bring_up_failed
+                                         : cause_of(*by);
   }
   must(why.cause == cause && why.cls == class_of(cause),
        "it says '" + to_string(why) + "' and not '" + std::string{to_string(cause)} + "'");

@@ -201,7 +201,8 @@ void run_reference::settle_group() {
       c.where = at::ended; // told so at once
       c.end.stopped = true;
     }
-    if (c.where == at::ended && temporary) c.where = at::done;
+    const bool ran = c.end.started_ns != 0 || !c.end.stopped;
+    if (c.where == at::ended && temporary && ran) c.where = at::done;
     if (c.where == at::ended || (c.where == at::done && !temporary)) pool(i);
     all_away = all_away && is_away(i);
   }
@@ -213,6 +214,7 @@ void run_reference::settle_group() {
     c.passed = c.where == at::done;
     if (c.where == at::pooled) c.where = at::fresh;
   }
+  judge_all();
 }
 
 // --- stops ---------------------------------------------------------------------------------------
