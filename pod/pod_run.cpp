@@ -137,6 +137,7 @@ void pod_run::carry_out(const order::begin& o, const instant&, run::actions& out
   c.pre_stop = hook_state::idle;
   c.leaving.reset();
   c.told.reset();
+  c.begun = true;
   c.machine.handle(run::begin_attempt{c.next_attempt++}, out);
 }
 
@@ -179,6 +180,7 @@ void pod_run::carry_out(const order::run_again& o, const instant& now, run::acti
   if (o.had_image) ++c.restarts;
   if (settings_.containers[o.who].kind == container_kind::main) c.passed = true;
   c.phase = run_phase::starting;
+  c.begun = false;
   c.due = now.mono + o.delay;
   c.due_ns = now.wall_ns + std::chrono::nanoseconds{o.delay}.count();
   c.waiting = ended.how == run::outcome::image_failed ? "ImagePullBackOff" : "CrashLoopBackOff";
@@ -215,6 +217,7 @@ void pod_run::carry_out(const order::put_back& o, const instant&, run::actions&)
   if (c.result || end->started_ns != 0 || !end->stopped) ++c.restarts;
   c.done = false;
   c.result.reset();
+  c.begun = false;
   c.phase = run_phase::starting;
   c.machine.await_attempt();
 }

@@ -76,6 +76,7 @@ class pod_run {
     run_phase phase = run_phase::starting; ///< of the attempt, for the record
     std::int64_t released_at = 0;          ///< of the attempt; CLOCK_MONOTONIC in ns
     std::uint32_t next_attempt = 0;
+    bool begun = false; ///< the machine's attempt; else the next one is still to begin
     std::uint32_t restarts = 0;
     restart_history history;
     std::vector<std::chrono::steady_clock::time_point> ends;

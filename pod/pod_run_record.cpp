@@ -167,8 +167,7 @@ run_record pod_run::record() const {
     const auto& c = containers_[i];
     container_record one;
     one.name = settings_.containers[i].name;
-    const bool waits = c.machine.state() == container_state::waiting;
-    one.attempt = c.due || waits ? c.next_attempt : c.machine.attempt();
+    one.attempt = c.begun ? c.machine.attempt() : c.next_attempt;
     one.phase = c.phase;
     one.facts = c.facts;
     one.restarts = c.restarts;
@@ -272,6 +271,7 @@ void pod_run::restore(tracked& c, const container_record& r, const instant& now,
     c.done = true;
     c.phase = run_phase::ended;
     c.result = r.end ? r.end : recorded_;
+    c.begun = true;
     c.next_attempt = r.attempt + 1;
     return c.machine.restore_ended(r.attempt, {});
   }
@@ -288,6 +288,7 @@ void pod_run::restore(tracked& c, const container_record& r, const instant& now,
     out.emplace_back(run::arm_timer{i, left, c.timer});
     return;
   }
+  c.begun = true;
   c.next_attempt = r.attempt + 1;
   if (r.phase == run_phase::released) c.history.running_since = steady_at(r.released_at);
   c.machine.restore(r.attempt, r.facts.stop_signal, r.phase == run_phase::released);

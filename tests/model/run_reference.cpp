@@ -205,7 +205,7 @@ void run_reference::hear_timer(const std::optional<run::index>& of) {
 // --- ends ----------------------------------------------------------------------------------------
 
 void run_reference::sandbox_fails(outcome how) {
-  if (!broke_ && !recorded_) broke_ = how;
+  if (!now_.broke && !recorded_) now_.broke = how;
   if (!now_.over) now_.sandbox_end = how;
   be_over(ending::sandbox);
 }
@@ -250,6 +250,7 @@ void run_reference::restored() {
       !recorded_)
     now_.over.reset();
   recorded_ = now_.over.has_value();
+  if (!recorded_) now_.broke.reset();
   now_.sandbox = l::adopting;
   for (auto& c : now_.containers) {
     c.overdue = c.killed = c.waited = c.probed = c.pre_stop_begun = c.post_failed = false;
@@ -268,7 +269,6 @@ void run_reference::restored() {
     if (c.let_go) c.running_since = c.released_at;
   }
   stop_asked_ = false;
-  broke_.reset();
   grace_.reset();
   stop_.reset();
   had_session_ = connected_ = end_sent_ = finished_ = false;

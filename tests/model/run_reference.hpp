@@ -113,8 +113,9 @@ class run_reference {
     std::optional<ms> all_passed_at;
     std::vector<ms> ends; ///< the same
     std::optional<ending> over;
-    run::index who = 0;         ///< whose end it was, if one's
-    run::outcome sandbox_end{}; ///< failed or session_down
+    run::index who = 0;                ///< whose end it was, if one's
+    run::outcome sandbox_end{};        ///< failed or session_down
+    std::optional<run::outcome> broke; ///< how the sandbox failed, before that or after
     link sandbox = link::none;
   };
 
@@ -225,7 +226,6 @@ class run_reference {
   knowledge kept_;
   // Of this daemon alone:
   bool stop_asked_ = false;
-  std::optional<run::outcome> broke_; ///< how its sandbox failed, before or after the run was over
   std::optional<std::chrono::seconds> grace_;
   bool recorded_ = false; ///< the end of the run was, by another daemon
   bool had_session_ = false;

@@ -283,7 +283,9 @@ void run_reference::check_shown(const std::vector<container_status>& shown) {
   for (run::index i = 0; i < h_.containers; ++i) {
     const auto& c = now_.containers[i];
     const auto& s = shown.at(i);
-    must(s.restarts == c.restarts, "shows other restarts than it had", i);
+    must(s.restarts == c.restarts,
+         "shows " + std::to_string(s.restarts) + " restarts and had " + std::to_string(c.restarts),
+         i);
     must((s.state == container_phase::running) == (c.where == at::up), "shows what it is not", i);
     if (c.where == at::done)
       must(s.state == container_phase::terminated && s.terminated &&
@@ -350,8 +352,8 @@ void run_reference::check_end(const stop_reason& why, const last_exit& how) {
   must(why.cause == cause && why.cls == class_of(cause),
        "it says '" + to_string(why) + "' and not '" + std::string{to_string(cause)} + "'");
   if (!by) return;
-  if (by->how == outcome::none && broke_)
-    by->how = *broke_; // nobody saw it, but it cannot be there
+  if (by->how == outcome::none && now_.broke)
+    by->how = *now_.broke; // nobody saw it, but it cannot be there
   must(how.exit_code == exit_code_of(*by), "it shows exit code " + std::to_string(how.exit_code));
   if (cause == stop_cause::workload_exited) must(why.code == by->code, "of another exit code");
 }
