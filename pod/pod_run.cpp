@@ -167,7 +167,8 @@ void pod_run::carry_out(const order::create& o, const instant&, run::actions& ou
 
 void pod_run::carry_out(const order::release& o, const instant& now, run::actions& out) {
   auto& c = containers_[o.who];
-  note_release(c, now);
+  if (c.phase == run_phase::starting)
+    note_release(c, now); // else it was, by a connection that is no more
   c.machine.handle(run::release_attempt{c.waited}, out);
 }
 
