@@ -326,6 +326,7 @@ void run_world::act(const run::adopt_session&) {
 bool run_world::refused() {
   if (!std::exchange(fail_next_, false)) return false;
   tell(run::session_failed{refused_request});
+  refused_by_ = peer_;
   return true;
 }
 
@@ -339,7 +340,8 @@ run_world::held* run_world::request(run::index who, const char* verb) {
   if (refused()) return nullptr;
   const auto it = shim_->containers.find(who);
   if (it != shim_->containers.end()) return &it->second;
-  broken(std::string{verb} + " of a container that the shim does not hold");
+  if (refused_by_ != peer_) // else nobody got its create
+    broken(std::string{verb} + " of a container that the shim does not hold");
   return nullptr;
 }
 

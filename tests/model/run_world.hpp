@@ -197,6 +197,7 @@ class run_world {
   std::uint64_t peers_ = 0;
   bool start_failed_ = false; ///< and the daemon has not heard of it
   bool fail_next_ = false;
+  std::uint64_t refused_by_ = 0; ///< the connection whose request has failed
   ms worker_free_ = 0;
   std::size_t jobs_ = 0;        ///< outstanding
   std::set<run::index> in_job_; ///< containers that are being prepared
