@@ -8,7 +8,8 @@ namespace runtime_containers_test {
 using namespace tank;
 using namespace tank::testing;
 
-TEST_CASE("all containers are created, built and let go side by side, in one sandbox") {
+TEST_CASE(
+    "all containers are created and built side by side, in one sandbox, and let go in order") {
   for (const auto& names : {calls{"main", "log"}, calls{"main", "log", "third"}}) {
     stage_play p{play_options{.containers = names}};
     CHECK(p.asked->size() == names.size());
@@ -33,11 +34,13 @@ TEST_CASE("all containers are created, built and let go side by side, in one san
     CHECK(p.new_calls().empty());
     for (const auto& name : names) {
       p.happen(kernel::built_event{{name, 0}});
-      CHECK(p.new_calls() == calls{"proceed " + name});
+      CHECK(p.new_calls() == (name == names[0] ? calls{"proceed " + name} : calls{}));
     }
-    for (const auto& name : names) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
       CHECK(p.heard->running.empty()); // it is up when all are
-      p.happen(kernel::running_event{{name, 0}, name == "log" ? 78 : pid, 5});
+      p.happen(kernel::running_event{{names[i], 0}, names[i] == "log" ? 78 : pid, 5});
+      const bool last = i + 1 == names.size();
+      CHECK(p.new_calls() == (last ? calls{} : calls{"proceed " + names[i + 1]}));
     }
     REQUIRE(p.heard->running.size() == 1);
     CHECK(p.heard->running[0].containers.size() == names.size());

@@ -160,7 +160,7 @@ void run_reference::hear(const run::child_running& e) {
 
 void run_reference::hear(const run::child_ended& e) {
   auto& c = now_.containers[e.who];
-  if (c.where == at::ended && c.end.how == outcome::none && e.attempt == c.attempt) {
+  if (c.where == at::ended && c.end.how == outcome::none && e.attempt == c.attempt && !recorded_) {
     c.end.how = e.end.how; // given up too early
     c.end.code = e.end.code;
   }

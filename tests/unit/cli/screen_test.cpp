@@ -18,6 +18,10 @@ pod_status pod(const std::string& name, pod_state state) {
   p.key = "default/" + name;
   p.state = state;
   p.host_pid = state == pod_state::running ? 4711 : 0;
+  container_status c;
+  c.name = "web";
+  c.state = p.host_pid != 0 ? container_phase::running : container_phase::waiting;
+  p.containers.push_back(std::move(c));
   return p;
 }
 
@@ -79,7 +83,7 @@ TEST_CASE("a table is drawn over the last one, and only when it changed") {
     s.say("a line that stays");
     const auto said = t.said();
     CHECK(said.starts_with("\r\x1b[2A\x1b[Ja line that stays\n"));
-    CHECK(said.find("running") != std::string::npos);
+    CHECK(said.find("Running") != std::string::npos);
     s.resized();
     s.show(view({pod("a", pod_state::running)}));
     CHECK_FALSE(t.said().empty());

@@ -265,7 +265,7 @@ TEST_CASE("startup holds `started`, readiness `ready`; a restart resets both") {
   CHECK(p.status(0).ready);
   CHECK(p.on(says(0, run::probe_kind::readiness, true)).empty());
   CHECK(p.on(says(0, run::probe_kind::readiness, false)) == "containers");
-  CHECK(p.exited(0, 1) == "arm 0 10s; unprobe 0; containers");
+  CHECK(p.exited(0, 1) == "unprobe 0; arm 0 10s; containers");
   p.wait(10s);
   p.fire(0);
   CHECK(p.on(says(0, run::probe_kind::readiness, true)).empty()); // of the attempt before
@@ -280,10 +280,10 @@ TEST_CASE("liveness that fails kills with its own grace, and is a failure") {
   settings.containers[0].liveness_grace = 5s;
   play p{settings};
   p.to_running();
-  CHECK(p.on(says(0, run::probe_kind::liveness, false)) == "signal 0 15; arm 0 5s; readiness 0");
+  CHECK(p.on(says(0, run::probe_kind::liveness, false)) == "readiness 0; signal 0 15; arm 0 5s");
   CHECK(p.on(says(0, run::probe_kind::liveness, false)).empty());
   CHECK(p.run.container(1).runs());
-  CHECK(p.exited(0, 0) == "disarm 0; arm 0 10s; unprobe 0; containers");
+  CHECK(p.exited(0, 0) == "disarm 0; unprobe 0; arm 0 10s; containers");
   CHECK(p.status(0).last->message == "the probe says so; exited with code 0");
   CHECK(p.status(0).restarts == 1);
 }
@@ -294,8 +294,8 @@ TEST_CASE(
   settings.containers[0].liveness_probe = true;
   play p{settings};
   p.to_running();
-  CHECK(p.on(says(0, run::probe_kind::liveness, false)) == "signal 0 15; arm 0 30s; readiness 0");
-  CHECK(p.exited(0, 0) == "disarm 0; shut down; arm sandbox 10s; unprobe 0");
+  CHECK(p.on(says(0, run::probe_kind::liveness, false)) == "readiness 0; signal 0 15; arm 0 30s");
+  CHECK(p.exited(0, 0) == "disarm 0; unprobe 0; shut down; arm sandbox 10s");
   p.to_end();
   CHECK(p.run.reason().cause == stop_cause::unhealthy);
   CHECK_FALSE(p.run.is_final());
