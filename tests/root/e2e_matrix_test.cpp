@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+namespace e2e_matrix_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -238,3 +240,5 @@ TEST_CASE("every end, of every kind, under every policy and strategy: as the rul
   }
   h.stop_daemon();
 }
+
+} // namespace e2e_matrix_test

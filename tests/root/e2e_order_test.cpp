@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+namespace e2e_order_test {
+
 using namespace tank;
 using namespace tank::testing;
 namespace fs = std::filesystem;
@@ -389,3 +391,5 @@ TEST_CASE(
   CHECK(row(h).at("phase") == "Succeeded");
   h.stop_daemon();
 }
+
+} // namespace e2e_order_test

@@ -3,6 +3,8 @@
 
 #include <tuple>
 
+namespace plan_order_test {
+
 using namespace tank;
 using namespace tank::testing;
 using namespace tank::testing::plans;
@@ -323,3 +325,5 @@ TEST_CASE("stop: a container that failed a probe ends alone, with its hook") {
   w.end_it(); // it has less time than the others
   CHECK(w.plan() == "stop 0 5s; stop 1 30s");
 }
+
+} // namespace plan_order_test

@@ -1,6 +1,8 @@
 // A pod with init containers and sidecars, probes and hooks, from its first step to its last.
 #include "tests/unit/pod/run_play.hpp"
 
+namespace pod_run_list_test {
+
 using namespace tank;
 using namespace tank::testing;
 using run::outcome;
@@ -309,3 +311,5 @@ TEST_CASE("a sidecar holds the list until its startup probe has passed") {
   CHECK(p.up(0) == "disarm 0; probe 0.0; containers");
   CHECK(p.on(says(0, run::probe_kind::startup, true)) == "resolve 1; containers");
 }
+
+} // namespace pod_run_list_test

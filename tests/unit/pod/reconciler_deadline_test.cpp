@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+namespace reconciler_deadline_test {
+
 using namespace tank;
 using namespace tank::testing;
 
@@ -106,3 +108,5 @@ TEST_CASE("it goes on over a daemon, and what is over stays over") {
   CHECK(last.started.empty());
   CHECK(last.status().reason == "DeadlineExceeded");
 }
+
+} // namespace reconciler_deadline_test
