@@ -217,9 +217,9 @@ TEST_CASE("every end, of every kind, under every policy and strategy: as the rul
     fs::create_directory(here);
     h.put(c.name() + ".yaml", manifest_of(c, h));
     end_subject(h, c, here);
-    const bool all_noted = await_file(here / "order", [&](const std::string& text) {
-      return in_order(text) == joined(want.order);
-    });
+    const auto order = in_order(joined(want.order));
+    const bool all_noted = await_file(
+        here / "order", [&](const std::string& text) { return in_order(text) == order; });
     CHECK_MESSAGE(all_noted, "wanted:\n", joined(want.order), "seen:\n", file_text(here / "order"));
     const bool over = want.phase != "Running";
     const auto restarts = [&](char who) {
