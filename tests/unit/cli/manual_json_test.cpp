@@ -68,6 +68,7 @@ TEST_CASE("tank(1) has the fields of a pod's status") {
   pod.pod = std::make_shared<config::pod>();
   auto spec = std::make_shared<config::pod>();
   spec->spec.containers.resize(1);
+  spec->spec.init_containers.resize(1);
   pod.pod = spec;
   for (const auto state :
        {container_phase::waiting, container_phase::running, container_phase::terminated}) {
@@ -77,6 +78,7 @@ TEST_CASE("tank(1) has the fields of a pod's status") {
     one.last = one.terminated = last_exit{};
     pod.containers.push_back(one);
   }
+  pod.containers.front().kind = container_kind::sidecar;
   auto written = keys_of(api::status_document({pod}, true, 0));
   written.erase("metadata"); // of the manifest
   written.insert("metadata.uid");
