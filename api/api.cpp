@@ -7,6 +7,7 @@
 #include "api/api_protocol.hpp"
 #include "api/pod_usage.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "kernel/peer.hpp"
 
 #include <array>
@@ -134,7 +135,7 @@ class api_server final : public role {
       if (!fd && errno == EINTR) continue;
       if (!fd) break;
       if (const auto why = kernel::refuse_peer(fd.get(), options_.cgroups); !why.empty()) {
-        log_->warn("event=client_refused reason=\"{}\"", why);
+        log_->warn("event=client_refused reason={}", in_quotes(why));
         continue;
       }
       if (clients_.size() >= options_.max_clients) {

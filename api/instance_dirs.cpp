@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "base/trusted_path.hpp"
 #include "pod/state_owner.hpp"
 #include "pod/sweep.hpp"
@@ -70,7 +71,7 @@ result<void> instance_dirs::claim_state() {
   TANK_TRY(make_directories(dirs_.pod_states()));
   if (adopt_)
     for (const auto& why : move_old_states(dirs_))
-      log_->error("event=sweep error=\"{}\"", why.message());
+      log_->error("event=sweep error={}", in_quotes(why.message()));
   return {};
 }
 
@@ -93,7 +94,7 @@ void instance_dirs::end_left_behind() {
       failed.push_back(std::move(taken).error());
   }
   for (const auto& why : failed)
-    log_->error("event=sweep error=\"{}\"", why.message());
+    log_->error("event=sweep error={}", in_quotes(why.message()));
 }
 
 static std::vector<std::string> lines_of(const std::string& text) {
@@ -163,7 +164,7 @@ result<void> instance_dirs::open_cgroups() {
   if (made != missing) TANK_TRY(record_cgroups(with_known(made)));
   if (!opened && dirs_.cgroups.chosen) return failure{std::move(opened).error()};
   if (!opened) {
-    log_->warn("event=no_cgroups error=\"{}\"", opened.error().message());
+    log_->warn("event=no_cgroups error={}", in_quotes(opened.error().message()));
     dirs_.cgroups = {};
   }
   return {};
@@ -241,7 +242,7 @@ void instance_dirs::sweep() {
   if (ids_ && failed.empty())
     if (auto kept = ids_->keep_only(left); !kept) failed.push_back(std::move(kept).error());
   for (const auto& why : failed)
-    log_->error("event=sweep error=\"{}\"", why.message());
+    log_->error("event=sweep error={}", in_quotes(why.message()));
 }
 
 instance_dirs::~instance_dirs() {

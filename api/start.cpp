@@ -17,6 +17,7 @@
 #include "api/observer.hpp"
 #include "api/roles.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "base/worker.hpp"
 #include "oci/image_room.hpp"
 #include "oci/image_source.hpp"
@@ -49,7 +50,8 @@ report_sink reports_to(const std::shared_ptr<spdlog::logger>& given) {
                        : r.kind == what::child_terminated ? "ended"
                        : r.kind == what::shutdown_failed  ? "did not stop as asked"
                                                           : "was restarted too often";
-    log->error("event=supervisor_report child={} what=\"{}\" reason=\"{}\"", r.id, text, r.reason);
+    log->error("event=supervisor_report child={} what={} reason={}", r.id, in_quotes(text),
+               in_quotes(r.reason));
   };
 }
 

@@ -1,6 +1,9 @@
 #include "base/text.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <cstdio>
 
 namespace tank {
 
@@ -111,6 +114,74 @@ std::string shortened(std::string_view text, std::size_t most) {
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
     --end;
   return std::string{text.substr(0, end)} + "...";
+}
+
+namespace {
+
+struct decoded {
+  char32_t value = 0;
+  std::size_t size = 0; ///< bytes; 0: no UTF-8
+};
+
+/// The first character, as RFC 3629 has it: shortest form, no surrogates, up to U+10FFFF.
+decoded first_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return {};
+  char32_t value = lead & (0x7FU >> size);
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return {};
+    value = value << 6 | (byte(i) & 0x3F);
+  }
+  constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
+  return value < least[size] || value > 0x10FFFF || surrogate ? decoded{} : decoded{value, size};
+}
+
+/// Whether a terminal would do something else with it than show it where it stands.
+bool steers(char32_t c) {
+  if (c < 0x20 || (c >= 0x7F && c < 0xA0)) return true;
+  return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
+         (c >= 0x2066 && c <= 0x2069);
+}
+
+std::string escape_of(const decoded& c, char first) {
+  if (c.value == '\n' && c.size == 1) return "\\n";
+  if (c.value == '\t' && c.size == 1) return "\\t";
+  std::array<char, 16> out{};
+  if (c.size <= 1)
+    std::snprintf(out.data(), out.size(), "\\x%02x", static_cast<unsigned char>(first));
+  else
+    std::snprintf(out.data(), out.size(), "\\u{%x}", static_cast<unsigned>(c.value));
+  return out.data();
+}
+
+} // namespace
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto c = first_character(text);
+    const auto size = std::max<std::size_t>(c.size, 1);
+    if (c.size == 0 || steers(c.value))
+      out += escape_of(c, text.front());
+    else
+      out += text.substr(0, size);
+    text.remove_prefix(size);
+  }
+  return out;
+}
+
+std::string in_quotes(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') escaped += '\\';
+    escaped += c;
+  }
+  return '"' + printable(escaped) + '"';
 }
 
 } // namespace tank

@@ -25,4 +25,13 @@ std::optional<std::string> percent_decode(std::string_view text);
 /// when something is missing.
 std::string shortened(std::string_view text, std::size_t most);
 
+/// Text from outside for a terminal or a message: nothing in it steers a terminal, ends a line or
+/// turns the order of what stands beside it. "\n" and "\t" are written so. Other control characters
+/// and bytes that are no UTF-8 become "\x1b"; the control characters C1, line separators and the marks
+/// of Unicode's bidirectional algorithm (CVE-2021-42574) become "\u{202e}".
+std::string printable(std::string_view text);
+
+/// `text` as a value in a log line of `key=value`: printable, in quotes, with `"` and `\` escaped.
+std::string in_quotes(std::string_view text);
+
 } // namespace tank

@@ -113,25 +113,6 @@ std::string aligned(const std::vector<row>& rows, std::size_t width) {
   return text;
 }
 
-std::string printable(std::string_view text) {
-  std::string clean;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      clean += c;
-    } else if (c == '\n') {
-      clean += "\\n";
-    } else if (c == '\t') {
-      clean += "\\t";
-    } else {
-      std::array<char, 8> escape{};
-      std::snprintf(escape.data(), escape.size(), "\\x%02x", byte);
-      clean += escape.data();
-    }
-  }
-  return clean;
-}
-
 std::string short_name(const std::string& key) {
   return key.starts_with("default/") ? key.substr(8) : key;
 }

@@ -1,6 +1,7 @@
 /// What people see of pods: pure text from values.
 #pragma once
 
+#include "base/text.hpp"
 #include "pod/model.hpp"
 
 #include <cstddef>
@@ -47,9 +48,5 @@ std::string age_text(std::int64_t ns);
 
 /// Terminal columns of UTF-8 text, one a code point.
 std::size_t columns(std::string_view text);
-
-/// Text from outside with its control characters made visible (\n, \x1b, ...): nothing that a
-/// workload or an image says can steer the terminal.
-std::string printable(std::string_view text);
 
 } // namespace tank::cli

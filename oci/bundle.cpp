@@ -17,7 +17,7 @@ namespace tank::oci {
 namespace {
 
 failure not_regular(const std::string& name) {
-  return fail(errc::invalid, "read", printable(name), "not a regular file");
+  return fail(errc::invalid, "read", for_message(name), "not a regular file");
 }
 
 class directory_bundle final : public bundle {
@@ -27,9 +27,9 @@ class directory_bundle final : public bundle {
   [[nodiscard]] result<file> open(const std::string& name) const override {
     auto fd = TANK_TRY(open_in_root(root_.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY));
     struct stat st {};
-    if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "stat", printable(name));
+    if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "stat", for_message(name));
     if (!S_ISREG(st.st_mode)) return not_regular(name);
-    return file{std::make_unique<file_source>(std::move(fd), printable(name)),
+    return file{std::make_unique<file_source>(std::move(fd), for_message(name)),
                 static_cast<std::uint64_t>(st.st_size)};
   }
 
@@ -81,15 +81,15 @@ class tar_bundle final : public bundle {
     auto path = normal(name);
     for (int links = 0; links <= max_links; ++links) {
       const auto it = members_.find(path);
-      if (it == members_.end()) return fail_errno(ENOENT, "open", printable(name));
+      if (it == members_.end()) return fail_errno(ENOENT, "open", for_message(name));
       const auto& m = it->second;
       if (m.kind == member::other) return not_regular(name);
       if (m.kind == member::regular)
-        return file{std::make_unique<range_source>(fd_.get(), m.offset, m.size, printable(name)),
+        return file{std::make_unique<range_source>(fd_.get(), m.offset, m.size, for_message(name)),
                     m.size};
       path = m.target;
     }
-    return fail_errno(ELOOP, "open", printable(name));
+    return fail_errno(ELOOP, "open", for_message(name));
   }
 
  private:
@@ -167,7 +167,7 @@ class tar_bundle final : public bundle {
                             : path.substr(0, slash) + "/" + text);
     } else if (::archive_entry_filetype(entry) == AE_IFREG) {
       if (::archive_entry_sparse_count(entry) > 0)
-        return fail(errc::unsupported, "read", printable(path), "it is stored sparse");
+        return fail(errc::unsupported, "read", for_message(path), "it is stored sparse");
       m.kind = member::regular;
       m.size = static_cast<std::uint64_t>(std::max<la_int64_t>(::archive_entry_size(entry), 0));
     }
@@ -204,7 +204,7 @@ result<std::unique_ptr<bundle>> unpacked(unique_fd fd, const std::filesystem::pa
 result<std::string> bundle::read(const std::string& name, std::uint64_t limit) const {
   const auto found = TANK_TRY(open(name));
   if (found.size > limit)
-    return fail(errc::limit, "read", printable(name),
+    return fail(errc::limit, "read", for_message(name),
                 "larger than " + std::to_string(limit) + " bytes");
   std::string out;
   out.reserve(found.size);
@@ -213,7 +213,7 @@ result<std::string> bundle::read(const std::string& name, std::uint64_t limit) c
     if (bytes.empty()) return out;
     out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (out.size() > limit)
-      return fail(errc::limit, "read", printable(name),
+      return fail(errc::limit, "read", for_message(name),
                   "larger than " + std::to_string(limit) + " bytes");
   }
 }

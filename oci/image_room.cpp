@@ -1,6 +1,7 @@
 #include "oci/image_room.hpp"
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "base/thread.hpp"
 
 #include <spdlog/logger.h>
@@ -47,7 +48,7 @@ void image_room::run() {
 
 void image_room::look() {
   const auto report = make_room_();
-  if (!report) return logger_->warn("event=no_room error=\"{}\"", report.error().message());
+  if (!report) return logger_->warn("event=no_room error={}", in_quotes(report.error().message()));
   for (const auto& name : report->images)
     logger_->info("event=image_removed image={} reason=\"the disk is too full\"", name);
   if (report->layers > 0 || report->blobs > 0)

@@ -162,10 +162,10 @@ result<layer_stack::lower_file> layer_stack::file_at(const std::string& path) {
   out.path = join(parent, last_of(path));
   const auto here = TANK_TRY(find(out.path, &out.layer));
   if (here.what != kind::link && here.what != kind::other)
-    return fail_errno(here.what == kind::directory ? EISDIR : ENOENT, "link to", printable(path));
+    return fail_errno(here.what == kind::directory ? EISDIR : ENOENT, "link to", for_message(path));
   // Of what may be no file nothing is read: opening a device or a pipe may do something.
   out.fd.reset(::openat(here.fd.get(), last_of(out.path).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  if (!out.fd) return fail_errno(errno, "link to", printable(path));
+  if (!out.fd) return fail_errno(errno, "link to", for_message(path));
   return out;
 }
 

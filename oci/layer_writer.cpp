@@ -127,7 +127,7 @@ result<void> layer_writer::set_attributes(int fd, const entry_facts& entry) {
   for (const auto& [key, value] : entry.attributes) {
     if (::fsetxattr(fd, key.c_str(), value.data(), value.size(), 0) == 0) continue;
     if (options_.rootless && errno == EPERM) continue;
-    return fail_errno(errno, "set attribute", printable(key));
+    return fail_errno(errno, "set attribute", for_message(key));
   }
   return {};
 }
@@ -268,9 +268,9 @@ result<void> layer_writer::hardlink(const entry_facts& entry, const std::string&
   // its owner and mode stay as its own entry set them.
   if (from.empty() ||
       ::fstatat(from_directory.get(), from.c_str(), &source, AT_SYMLINK_NOFOLLOW) != 0)
-    return fail_errno(from.empty() ? EISDIR : errno, "link to", printable(target));
+    return fail_errno(from.empty() ? EISDIR : errno, "link to", for_message(target));
   if (!S_ISREG(source.st_mode) && !S_ISLNK(source.st_mode) && !S_ISFIFO(source.st_mode))
-    return fail(errc::invalid, "link to", printable(target), "not a file");
+    return fail(errc::invalid, "link to", for_message(target), "not a file");
   TANK_TRY(enter_parent_of(entry.path));
   const auto link = [&] {
     return ::linkat(from_directory.get(), from.c_str(), parent_.get(), name_.c_str(), 0);
@@ -284,7 +284,7 @@ result<void> layer_writer::hardlink(const entry_facts& entry, const std::string&
     TANK_TRY(clear(name_));
     made = link();
   }
-  if (made != 0) return fail_errno(errno, "link to", printable(target));
+  if (made != 0) return fail_errno(errno, "link to", for_message(target));
   return {};
 }
 
@@ -359,7 +359,7 @@ result<layer_writer::findings> layer_writer::finish() {
     // Later entries may have replaced it or the way to it; then there is nothing to set.
     if (!fd || ::fstat(fd->get(), &st) != 0 || st.st_ino != inode) continue;
     if (auto done = apply_to_directory(fd->get(), facts.entry); !done)
-      return wrap(std::move(done).error(), "finish", printable(path));
+      return wrap(std::move(done).error(), "finish", for_message(path));
   }
   return out;
 }

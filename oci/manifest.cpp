@@ -50,7 +50,7 @@ result<void> check_layer_type(const descriptor& d, const std::string& path) {
                                                "application/vnd.docker.image.rootfs.diff.tar.zstd"};
   if (std::find(std::begin(known), std::end(known), d.media_type) != std::end(known)) return {};
   return fail(errc::unsupported, "use", path,
-              "layers of type '" + printable(d.media_type) + "' are not known");
+              "layers of type '" + for_message(d.media_type) + "' are not known");
 }
 
 result<image_document> manifest_from(const json_object& o, const unpack_limits& limits) {
@@ -60,7 +60,7 @@ result<image_document> manifest_from(const json_object& o, const unpack_limits& 
   m.config = TANK_TRY(descriptor_from(*config, o.path("config")));
   if (m.config.media_type != media::config && m.config.media_type != media::docker_config)
     return fail(errc::unsupported, "use", "manifest",
-                "it is not a container image but '" + printable(m.config.media_type) + "'");
+                "it is not a container image but '" + for_message(m.config.media_type) + "'");
   const json* layers = o.find("layers");
   if (layers == nullptr || !layers->is_array()) return o.wrong("layers", "not a list");
   if (layers->size() > limits.max_layers)
@@ -142,14 +142,14 @@ result<image_document> parse_document(std::string_view text, std::string_view de
   const std::string type{own.empty() ? declared : std::string_view{own}};
   if (!declared.empty() && !own.empty() && declared != own)
     return fail(errc::invalid, "use", "manifest",
-                "announced as '" + printable(declared) + "', says '" + printable(own) +
+                "announced as '" + for_message(declared) + "', says '" + for_message(own) +
                     "' of itself");
   if (!type.empty() && !is_index_type(type) && !is_manifest_type(type))
     return fail(errc::unsupported, "use", "manifest",
-                "unknown media type '" + printable(type) + "'");
+                "unknown media type '" + for_message(type) + "'");
   if (!type.empty() && (is_index_type(type) ? like_manifest : like_index))
     return fail(errc::invalid, "use", "manifest",
-                "content does not match type '" + printable(type) + "'");
+                "content does not match type '" + for_message(type) + "'");
   return type.empty() ? (like_index ? index_from(o) : manifest_from(o, limits))
                       : (is_index_type(type) ? index_from(o) : manifest_from(o, limits));
 }
@@ -166,7 +166,7 @@ result<descriptor> choose_platform(const image_index& index, const platform& hos
       continue;
     }
     if (seen.size() < 300)
-      seen.append(seen.empty() ? "" : ", ").append(printable(d.target.to_string()));
+      seen.append(seen.empty() ? "" : ", ").append(for_message(d.target.to_string()));
     if (d.target.os != host.os || d.target.architecture != host.architecture) continue;
     if (const int rank = variant_rank(d.target, host); rank > best_rank) {
       best = &d;
@@ -193,7 +193,8 @@ result<image_settings> parse_settings(std::string_view text, const unpack_limits
   };
   if (is_unsaid(s.target)) s.target = {};
   if (!s.target.os.empty() && s.target.os != "linux")
-    return fail(errc::unsupported, "use", "image", "it is for " + printable(s.target.to_string()));
+    return fail(errc::unsupported, "use", "image",
+                "it is for " + for_message(s.target.to_string()));
   s.created = TANK_TRY(o.text("created"));
   s.config = TANK_TRY(o.object("config").and_then(image_config_from));
   const auto rootfs = TANK_TRY(o.object("rootfs"));

@@ -134,7 +134,7 @@ class puller {
       only.target = settings.target;
       if (!choose_platform(image_index{{only}}, options_.host))
         return fail(errc::unsupported, "use", "image",
-                    "it is for " + printable(settings.target.to_string()) + ", this host is " +
+                    "it is for " + for_message(settings.target.to_string()) + ", this host is " +
                         options_.host.to_string());
     }
     auto record = TANK_TRY(new_record(settings, out.manifest.layers, limits_));

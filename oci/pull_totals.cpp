@@ -38,7 +38,7 @@ std::size_t pull_totals::here() const {
 }
 
 std::string pull_totals::text(std::string_view name) const {
-  std::string out = "pulling image '" + printable(name) + "'";
+  std::string out = "pulling image '" + for_message(name) + "'";
   if (layers_.empty()) return out;
   constexpr double mebi = 1024.0 * 1024.0;
   std::array<char, 64> figures{};

@@ -323,7 +323,7 @@ class resuming_source final : public byte_source {
       skip_ = at_; // it knows no ranges: what is here already comes again
       const auto length = answer.header("content-length");
       if (!length.empty() && length != std::to_string(size_))
-        return wrong("its size is " + printable(length) + ", announced was " +
+        return wrong("its size is " + for_message(length) + ", announced was " +
                      std::to_string(size_));
     }
     body_ = std::move(answer.body);

@@ -33,8 +33,8 @@ std::string first_error(std::string_view text) {
   if (!o) return {};
   const auto code = o->text("code").value_or("");
   const auto message = o->text("message").value_or("");
-  if (code.empty() || message.empty()) return printable(code + message);
-  return printable(code + ": " + message);
+  if (code.empty() || message.empty()) return for_message(code + message);
+  return for_message(code + ": " + message);
 }
 
 } // namespace

@@ -81,7 +81,7 @@ result<std::vector<candidate>> pick(std::vector<candidate> found, std::string_vi
   std::erase_if(found, [&](const candidate& c) { return !is_called(c, ref); });
   if (!found.empty()) return found;
   return fail(errc::not_found, "find image", std::string{ref},
-              seen.empty() ? "there is none with a name" : "there is only " + printable(seen));
+              seen.empty() ? "there is none with a name" : "there is only " + for_message(seen));
 }
 
 class loader {

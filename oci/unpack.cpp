@@ -55,7 +55,7 @@ struct entry_name {
 };
 
 failure bad_name(std::string_view name, std::string cause) {
-  return fail(errc::invalid, "accept name", printable(name), std::move(cause));
+  return fail(errc::invalid, "accept name", for_message(name), std::move(cause));
 }
 
 /// Reads the whiteout marks of a clean path.
@@ -108,7 +108,7 @@ class unpacker {
       if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
         return input_.why(a, "read", last_.empty() ? "archive" : "archive after " + last_);
       const char* raw = ::archive_entry_pathname(entry);
-      last_ = printable(raw != nullptr ? raw : "");
+      last_ = for_message(raw != nullptr ? raw : "");
       ++report_.entries;
       TANK_TRY(budget_.add(1, 0, options_.limits, "unpack", last_));
       if (raw == nullptr) return fail(errc::invalid, "unpack", "entry", "it has no name");
@@ -207,7 +207,7 @@ class unpacker {
   result<void> copy(const entry_facts& entry, const std::string& target) {
     const auto from = TANK_TRY(options_.lender(target));
     struct stat st {};
-    if (::fstat(from.get(), &st) != 0) return fail_errno(errno, "link to", printable(target));
+    if (::fstat(from.get(), &st) != 0) return fail_errno(errno, "link to", for_message(target));
     entry_facts facts;
     facts.path = entry.path;
     facts.permissions = st.st_mode & 07777;
@@ -217,16 +217,16 @@ class unpacker {
     if (S_ISLNK(st.st_mode)) {
       std::array<char, PATH_MAX> text{};
       const auto n = ::readlinkat(from.get(), "", text.data(), text.size());
-      if (n <= 0) return fail_errno(errno, "read link", printable(target));
+      if (n <= 0) return fail_errno(errno, "read link", for_message(target));
       return writer_.symlink(facts, {text.data(), static_cast<std::size_t>(n)});
     }
     if (!S_ISREG(st.st_mode))
-      return fail(errc::invalid, "link to", printable(target), "not a file");
+      return fail(errc::invalid, "link to", for_message(target), "not a file");
     facts.size = static_cast<std::uint64_t>(st.st_size);
     // The very file that was looked at: by its descriptor.
     const auto again = "/proc/self/fd/" + std::to_string(from.get());
     const unique_fd source{::open(again.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (!source) return fail_errno(errno, "open", printable(target));
+    if (!source) return fail_errno(errno, "open", for_message(target));
     facts.attributes = TANK_TRY(kept_attributes(source.get()));
     TANK_TRY(budget_.add(0, facts.size, options_.limits, "copy", "entry"));
     report_.bytes += facts.size;
@@ -280,7 +280,7 @@ class unpacker {
     while (::archive_entry_xattr_next(entry, &key, &value, &length) == ARCHIVE_OK) {
       if (key == nullptr || !is_kept_attribute(key)) continue;
       if (length > max_attribute)
-        return fail(errc::limit, "accept attribute", printable(key), "larger than 64 KiB");
+        return fail(errc::limit, "accept attribute", for_message(key), "larger than 64 KiB");
       facts.attributes.emplace_back(key, std::string{static_cast<const char*>(value), length});
     }
     return facts;
@@ -361,18 +361,10 @@ result<void> unpack_budget::remember(std::uint64_t bytes, const unpack_limits& l
   return {};
 }
 
-std::string printable(std::string_view name) {
-  std::string out{name.substr(0, 200)};
-  for (auto& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  if (name.size() > out.size()) out += "...";
-  return out;
-}
-
 result<std::string> clean_entry_name(std::string_view name, const unpack_limits& limits) {
   if (name.empty()) return bad_name(name, "it is empty");
   if (name.size() > limits.max_path)
-    return fail(errc::limit, "accept name", printable(name),
+    return fail(errc::limit, "accept name", for_message(name),
                 "longer than " + std::to_string(limits.max_path) + " bytes");
   std::string out;
   out.reserve(name.size());
@@ -384,7 +376,7 @@ result<std::string> clean_entry_name(std::string_view name, const unpack_limits&
     if (part.empty() || part == ".") continue;
     if (part == "..") return bad_name(name, "it contains '..'");
     if (++depth > limits.max_depth)
-      return fail(errc::limit, "accept name", printable(name),
+      return fail(errc::limit, "accept name", for_message(name),
                   "deeper than " + std::to_string(limits.max_depth) + " directories");
     if (!out.empty()) out += '/';
     out += part;

@@ -19,6 +19,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "oci/limits.hpp"
 #include "oci/stream.hpp"
 
@@ -90,10 +91,12 @@ struct unpack_report {
 /// entry; the directory is then half filled and for the caller to remove. Blocking.
 result<unpack_report> unpack_tar(byte_source& tar, int root, const unpack_options& options);
 
+/// Text of an image or a registry for a message: printable, and no more than 200 bytes of it.
+inline std::string for_message(std::string_view text) {
+  return printable(shortened(text, 200));
+}
+
 /// The relative path an archive name stands for ("" is the root itself); see the rules above.
 result<std::string> clean_entry_name(std::string_view name, const unpack_limits& limits);
-
-/// `name` for a message: control characters replaced, at most 200 bytes.
-std::string printable(std::string_view name);
 
 } // namespace tank::oci

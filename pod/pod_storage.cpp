@@ -1,6 +1,7 @@
 #include "pod/pod_storage.hpp"
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 
 #include <cerrno>
 #include <filesystem>
@@ -59,7 +60,7 @@ void pod_storage::remove_if_free(const std::string& uid) {
   entries_.erase(it);
   if (!doomed) return;
   if (const auto gone = port_->unmount_memory(dirs_.pod_volumes(uid)); !gone)
-    log_->error("event=storage_stays error=\"{}\"", gone.error().message());
+    log_->error("event=storage_stays error={}", in_quotes(gone.error().message()));
   // Moved away at once, under the lock: a pod of the same uid that starts now begins afresh and
   // is never touched by the removal, however long that takes.
   const auto from = dirs_.pod_state(uid);
@@ -68,14 +69,14 @@ void pod_storage::remove_if_free(const std::string& uid) {
   fs::rename(from, to, failed);
   if (failed) {
     if (failed.value() != ENOENT)
-      return log_->error("event=storage_stays path={} error=\"{}\"", from.string(),
-                         errno_text(failed.value()));
+      return log_->error("event=storage_stays path={} error={}", from.string(),
+                         in_quotes(errno_text(failed.value())));
     if (ids_) jobs_->submit([self = shared_from_this(), uid] { self->release_ids(uid); });
     return;
   }
   jobs_->submit([self = shared_from_this(), to, uid] {
     if (const auto gone = self->port_->remove_tree(to); !gone) // its ids are not free then
-      return self->log_->error("event=storage_stays error=\"{}\"", gone.error().message());
+      return self->log_->error("event=storage_stays error={}", in_quotes(gone.error().message()));
     self->release_ids(uid);
   });
 }
@@ -90,7 +91,7 @@ void pod_storage::release_ids(const std::string& uid) {
       if (it != self->entries_.end() && it->second.holds > 0) return;
     }
     if (const auto done = self->ids_->release(uid); !done)
-      self->log_->error("event=ids_stay error=\"{}\"", done.error().message());
+      self->log_->error("event=ids_stay error={}", in_quotes(done.error().message()));
   });
 }
 

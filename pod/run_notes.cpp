@@ -1,6 +1,7 @@
 #include "pod/run_notes.hpp"
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 
 #include <utility>
 
@@ -18,8 +19,8 @@ void run_notes::keep(run_record record) {
   record.number = run_;
   if (kept_ == record) return;
   if (const auto kept = records_->keep_run(key_, record); !kept)
-    log_or_none(log_)->error("event=record_failed pod={} error=\"{}\"", key_,
-                             kept.error().message());
+    log_or_none(log_)->error("event=record_failed pod={} error={}", key_,
+                             in_quotes(kept.error().message()));
   kept_ = std::move(record);
 }
 

@@ -6,6 +6,7 @@
 #include "actors/run_job.hpp"
 #include "base/directory_watch.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 
 #include <optional>
 #include <sys/epoll.h>
@@ -226,14 +227,15 @@ class manifest_watcher final : public role {
     for (const auto& file : options_.memory->set.files())
       lines.insert(file.errors.begin(), file.errors.end());
     for (const auto& line : lines)
-      if (!reported_.contains(line)) log_->error("event=manifest_refused error=\"{}\"", line);
+      if (!reported_.contains(line))
+        log_->error("event=manifest_refused error={}", in_quotes(line));
     reported_ = std::move(lines);
   }
 
   void complain(const error& why) {
     auto text = why.message();
     if (text == complaint_) return; // said already; it comes back every few seconds
-    log_->error("event=watch_failed error=\"{}\"", text);
+    log_->error("event=watch_failed error={}", in_quotes(text));
     complaint_ = std::move(text);
   }
 

@@ -5,6 +5,7 @@
 #include "actors/runtime/messages.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "pod/reconciler_core.hpp"
 #include "pod/restart_on.hpp"
 
@@ -232,7 +233,7 @@ class reconciler : public role {
       const auto kept =
           record ? memory_->records->keep(*std::move(record)) : memory_->records->forget(name);
       if (!kept)
-        log_->error("event=record_failed pod={} error=\"{}\"", name, kept.error().message());
+        log_->error("event=record_failed pod={} error={}", name, in_quotes(kept.error().message()));
     }
   }
 
@@ -331,18 +332,18 @@ class reconciler : public role {
     if (m.why.empty())
       log_->info("event=limits_changed pod={} run={}", m.key, m.generation);
     else
-      log_->warn("event=limits_refused pod={} run={} what=\"begins anew\" error=\"{}\"", m.key,
-                 m.generation, m.why);
+      log_->warn("event=limits_refused pod={} run={} what=\"begins anew\" error={}", m.key,
+                 m.generation, in_quotes(m.why));
     carry_out(effects);
   }
 
   void log_end(const runtime_down& m) const {
     if (m.why.cls == stop_class::abnormal)
-      log_->warn("event=pod_ended pod={} run={} reason=\"{}\"", m.key, m.generation,
-                 to_string(m.why));
+      log_->warn("event=pod_ended pod={} run={} reason={}", m.key, m.generation,
+                 in_quotes(to_string(m.why)));
     else
-      log_->info("event=pod_ended pod={} run={} reason=\"{}\"", m.key, m.generation,
-                 to_string(m.why));
+      log_->info("event=pod_ended pod={} run={} reason={}", m.key, m.generation,
+                 in_quotes(to_string(m.why)));
   }
 
   caf::result<pod_status> answer_status(const char* verb, const std::string& key) {

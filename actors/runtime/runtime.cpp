@@ -9,6 +9,7 @@
 #include "actors/runtime/runtime_jobs.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "config/pod.hpp"
 #include "oci/image.hpp"
 #include "pod/phase_clock.hpp"
@@ -186,7 +187,7 @@ class runtime final : public role {
   void complain(const char* event, const std::optional<error>& why) {
     if (why)
       log_or_none(options_->logger)
-          ->error("event={} pod={} error=\"{}\"", event, args_.key, why->message());
+          ->error("event={} pod={} error={}", event, args_.key, in_quotes(why->message()));
   }
 
   void on_cleaned(const launch_cleaned& m) {
@@ -407,7 +408,7 @@ class runtime final : public role {
     if (m.hash != args_.what.hash || !run_.has_cgroups()) return;
     if (m.why && !limits_edited_)
       log_or_none(options_->logger)
-          ->warn("event=limits_not_put pod={} error=\"{}\"", args_.key, m.why->message());
+          ->warn("event=limits_not_put pod={} error={}", args_.key, in_quotes(m.why->message()));
     tell_limits(m.why ? m.why->message() : std::string{});
   }
 

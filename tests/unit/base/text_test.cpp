@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -60,6 +61,39 @@ TEST_CASE("texts for messages are cut between characters") {
   CHECK(shortened("aä", 3) == "aä");
   CHECK(shortened("ää", 3) == "ä...");
   CHECK(shortened("x", 0) == "...");
+}
+
+TEST_CASE("text from outside steers no terminal and ends no line") {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 14> rows{
+      {{"", ""},
+       {"plain ä € 𝄞", "plain ä € 𝄞"},
+       {"a\nb\tc", "a\\nb\\tc"},
+       {"\x1b[2J\r", "\\x1b[2J\\x0d"},
+       {"\x7f", "\\x7f"},
+       {"\u009b2J", "\\u{9b}2J"},                    // C1: CSI in one character
+       {"a\u202eb\u2066c", "a\\u{202e}b\\u{2066}c"}, // CVE-2021-42574
+       {"\u2028", "\\u{2028}"},
+       {"a\xff"
+        "b",
+        "a\\xffb"},
+       {"\x9b", "\\x9b"},                   // C1 in Latin 1
+       {"\xc0\x8a", "\\xc0\\x8a"},          // a line feed, too long
+       {"\xed\xa0\x80", "\\xed\\xa0\\x80"}, // a surrogate
+       {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
+       {"\xe2\x82", "\\xe2\\x82"}}}; // cut
+  for (const auto& [text, shown] : rows)
+    CHECK(printable(text) == shown);
+  CHECK(printable(std::string_view{"a\0b", 3}) == "a\\x00b");
+  const auto all = printable(every_byte);
+  CHECK(std::none_of(all.begin(), all.end(),
+                     [](char c) { return c < 0x20 || c == 0x7f; })); // as signed: nothing above
+}
+
+TEST_CASE("a value of a log line is in quotes that only its end closes") {
+  CHECK(in_quotes("") == "\"\"");
+  CHECK(in_quotes("a b") == "\"a b\"");
+  CHECK(in_quotes("a\" reason=\"b\\") == R"("a\" reason=\"b\\")");
+  CHECK(in_quotes("a\nevent=b") == R"("a\nevent=b")");
 }
 
 } // namespace text_test
