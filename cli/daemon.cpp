@@ -1,4 +1,5 @@
 #include "base/file.hpp"
+#include "base/text.hpp"
 #include "base/trusted_path.hpp"
 #include "cli/image_store.hpp"
 #include "cli/notify.hpp"
@@ -27,8 +28,8 @@ void log_changes(const instance::view& view, std::map<std::string, std::string>&
     auto& before = last[pod.key];
     if (before == line) continue;
     before = line;
-    spdlog::info("event=pod_changed pod={} state={} line=\"{}\"", pod.key, to_string(pod.state),
-                 line);
+    spdlog::info("event=pod_changed pod={} state={} line={}", pod.key, to_string(pod.state),
+                 in_quotes(line));
   }
   std::erase_if(last, [&](const auto& known) {
     const bool there = std::any_of(view.pods.begin(), view.pods.end(),
@@ -40,7 +41,7 @@ void log_changes(const instance::view& view, std::map<std::string, std::string>&
 
 void tell_manager(const cli_context& context, std::string_view state) {
   if (auto told = notify(context.env("NOTIFY_SOCKET").value_or(""), state); !told)
-    spdlog::warn("event=notify_failed error=\"{}\"", told.error().message());
+    spdlog::warn("event=notify_failed error={}", in_quotes(told.error().message()));
 }
 
 result<int> run_daemon(invocation& line, bool stop_pods) {
@@ -49,6 +50,7 @@ result<int> run_daemon(invocation& line, bool stop_pods) {
   TANK_TRY(make_directories(settings.dirs.manifest_dir, 0755));
   TANK_TRY(check_trusted_directory(settings.dirs.manifest_dir, writers::and_group));
   log_to_stderr(settings.log_level);
+  TANK_TRY(take_descriptors());
   auto signals = TANK_TRY(termination_signals::take(true));
   auto start = TANK_TRY(
       make_start_options(line.context, settings, settings.dirs, {settings.dirs.manifest_dir}));

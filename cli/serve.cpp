@@ -4,6 +4,7 @@
 #include "cli/registries.hpp"
 #include "cli/tables.hpp"
 #include "kernel/cgroup_probe.hpp"
+#include "kernel/open_files.hpp"
 #include "oci/registry_pull.hpp"
 
 #include <cstdint>
@@ -86,6 +87,17 @@ void log_to_stderr(const std::string& level) {
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
   logger->set_level(spdlog::level::from_str(level));
   spdlog::set_default_logger(std::move(logger));
+}
+
+result<void> take_descriptors() {
+  constexpr std::uint64_t own = 64; // of the daemon's own: files that it reads, clients, pulls
+  constexpr std::uint64_t few_pods = 100;
+  const auto limit = TANK_TRY(kernel::raise_open_files());
+  if (limit < own + few_pods * kernel::files_of_a_pod)
+    spdlog::warn(
+        "event=few_descriptors limit={} pods={} hint=\"raise the hard limit of open files\"", limit,
+        limit > own ? (limit - own) / kernel::files_of_a_pod : 0);
+  return {};
 }
 
 /// What the settings leave open comes from the host.

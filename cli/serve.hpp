@@ -16,6 +16,9 @@ namespace tank::cli {
 /// error.
 void log_to_stderr(const std::string& level);
 
+/// Takes all descriptors that this process may have. Logs a warning when they are for few pods.
+result<void> take_descriptors();
+
 /// The program's log for who draws on the terminal itself. Any thread adds.
 class log_lines {
  public:

@@ -161,6 +161,7 @@ result<int> run_up(invocation& line, const up_options& given) {
   if (!chosen) settings.dirs.run_dir /= "up-" + std::to_string(::getpid());
   const auto log = line.context.out_is_tty ? log_to_lines("error") : nullptr;
   if (!log) log_to_stderr("error"); // how pods end is told in lines of its own
+  TANK_TRY(take_descriptors());
   auto signals = TANK_TRY(termination_signals::take(false, true));
   auto start =
       TANK_TRY(make_start_options(line.context, settings, settings.dirs, std::move(sources)));

@@ -51,7 +51,8 @@ std::string refuse_peer(int connection, const cgroup_tree& tree) {
       read_file("/proc/" + std::to_string(who.pid) + "/cgroup", max_cgroup_file_bytes);
   // What was read may be of another process that has its number now.
   if (!holds_its_number(pidfd)) return "a process that has ended";
-  if (!cgroups || is_in_pod_cgroup(*cgroups, tree)) return "a process of a pod";
+  if (!cgroups) return "a process that cannot be looked at: " + cgroups.error().message();
+  if (is_in_pod_cgroup(*cgroups, tree)) return "a process of a pod";
   return {};
 }
 
