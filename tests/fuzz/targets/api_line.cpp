@@ -7,6 +7,7 @@
 #include <algorithm>
 
 namespace tank::fuzz {
+namespace api_line_target {
 namespace {
 
 bool one_line(std::string_view text) {
@@ -50,5 +51,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::api_line{"api_line", run};
+} // namespace api_line_target
+const target targets::api_line{"api_line", api_line_target::run};
 } // namespace tank::fuzz

@@ -4,6 +4,7 @@
 #include "oci/credentials.hpp"
 
 namespace tank::fuzz {
+namespace auth_file_target {
 namespace {
 
 using namespace oci;
@@ -37,5 +38,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::auth_file{"auth_file", run};
+} // namespace auth_file_target
+const target targets::auth_file{"auth_file", auth_file_target::run};
 } // namespace tank::fuzz

@@ -7,6 +7,7 @@
 #include "config/validate.hpp"
 
 namespace tank::fuzz {
+namespace companions_target {
 namespace {
 
 using namespace config;
@@ -44,5 +45,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::companions{"companions", run};
+} // namespace companions_target
+const target targets::companions{"companions", companions_target::run};
 } // namespace tank::fuzz

@@ -8,6 +8,7 @@
 #include <memory>
 
 namespace tank::fuzz {
+namespace cri_log_target {
 namespace {
 
 using cli::cri_parser;
@@ -78,5 +79,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::cri_log{"cri_log", run};
+} // namespace cri_log_target
+const target targets::cri_log{"cri_log", cri_log_target::run};
 } // namespace tank::fuzz

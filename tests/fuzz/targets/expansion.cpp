@@ -8,6 +8,7 @@
 #include <optional>
 
 namespace tank::fuzz {
+namespace expansion_target {
 namespace {
 
 constexpr std::size_t most = 4096; ///< of all results together
@@ -60,5 +61,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::expansion{"expansion", run};
+} // namespace expansion_target
+const target targets::expansion{"expansion", expansion_target::run};
 } // namespace tank::fuzz

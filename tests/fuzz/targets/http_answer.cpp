@@ -6,6 +6,7 @@
 #include <algorithm>
 
 namespace tank::fuzz {
+namespace http_answer_target {
 namespace {
 
 using namespace oci;
@@ -48,5 +49,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::http_answer{"http_answer", run};
+} // namespace http_answer_target
+const target targets::http_answer{"http_answer", http_answer_target::run};
 } // namespace tank::fuzz

@@ -4,6 +4,7 @@
 #include "oci/manifest.hpp"
 
 namespace tank::fuzz {
+namespace image_config_target {
 namespace {
 
 using namespace oci;
@@ -32,5 +33,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::image_config{"image_config", run};
+} // namespace image_config_target
+const target targets::image_config{"image_config", image_config_target::run};
 } // namespace tank::fuzz

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 namespace tank::fuzz {
+namespace image_index_target {
 namespace {
 
 using namespace oci;
@@ -37,5 +38,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::image_index{"image_index", run};
+} // namespace image_index_target
+const target targets::image_index{"image_index", image_index_target::run};
 } // namespace tank::fuzz

@@ -4,6 +4,7 @@
 #include "oci/manifest.hpp"
 
 namespace tank::fuzz {
+namespace image_manifest_target {
 namespace {
 
 using namespace oci;
@@ -40,5 +41,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::image_manifest{"image_manifest", run};
+} // namespace image_manifest_target
+const target targets::image_manifest{"image_manifest", image_manifest_target::run};
 } // namespace tank::fuzz

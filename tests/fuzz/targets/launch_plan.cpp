@@ -9,6 +9,7 @@
 #include <memory>
 
 namespace tank::fuzz {
+namespace launch_plan_target {
 namespace {
 
 using namespace kernel;
@@ -66,5 +67,7 @@ std::vector<std::string> seeds() {
 }
 
 } // namespace
-const target targets::launch_plan{"launch_plan", run, seeds};
+} // namespace launch_plan_target
+const target targets::launch_plan{"launch_plan", launch_plan_target::run,
+                                  launch_plan_target::seeds};
 } // namespace tank::fuzz

@@ -6,6 +6,7 @@
 #include "oci/stream.hpp"
 
 namespace tank::fuzz {
+namespace layer_stream_target {
 namespace {
 
 using namespace oci;
@@ -85,5 +86,7 @@ std::vector<std::string> seeds() {
 }
 
 } // namespace
-const target targets::layer_stream{"layer_stream", run, seeds};
+} // namespace layer_stream_target
+const target targets::layer_stream{"layer_stream", layer_stream_target::run,
+                                   layer_stream_target::seeds};
 } // namespace tank::fuzz

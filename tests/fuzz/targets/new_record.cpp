@@ -8,6 +8,7 @@
 #include <variant>
 
 namespace tank::fuzz {
+namespace new_record_target {
 namespace {
 
 using namespace oci;
@@ -37,5 +38,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::new_record{"new_record", run};
+} // namespace new_record_target
+const target targets::new_record{"new_record", new_record_target::run};
 } // namespace tank::fuzz

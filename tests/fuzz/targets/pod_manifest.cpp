@@ -4,6 +4,7 @@
 #include "config/manifest.hpp"
 
 namespace tank::fuzz {
+namespace pod_manifest_target {
 namespace {
 
 using namespace config;
@@ -39,5 +40,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::pod_manifest{"pod_manifest", run};
+} // namespace pod_manifest_target
+const target targets::pod_manifest{"pod_manifest", pod_manifest_target::run};
 } // namespace tank::fuzz

@@ -4,6 +4,7 @@
 #include "config/quantity.hpp"
 
 namespace tank::fuzz {
+namespace quantity_target {
 namespace {
 
 using config::quantity;
@@ -29,5 +30,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::quantity{"quantity", run};
+} // namespace quantity_target
+const target targets::quantity{"quantity", quantity_target::run};
 } // namespace tank::fuzz

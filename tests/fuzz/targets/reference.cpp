@@ -7,6 +7,7 @@
 #include <algorithm>
 
 namespace tank::fuzz {
+namespace reference_target {
 namespace {
 
 bool harmless(std::string_view path) {
@@ -44,5 +45,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::reference{"reference", run};
+} // namespace reference_target
+const target targets::reference{"reference", reference_target::run};
 } // namespace tank::fuzz

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 namespace tank::fuzz {
+namespace registries_conf_target {
 namespace {
 
 using namespace oci;
@@ -77,5 +78,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::registries_conf{"registries_conf", run};
+} // namespace registries_conf_target
+const target targets::registries_conf{"registries_conf", registries_conf_target::run};
 } // namespace tank::fuzz

@@ -4,6 +4,7 @@
 #include "kernel/seccomp.hpp"
 
 namespace tank::fuzz {
+namespace seccomp_profile_target {
 namespace {
 
 using namespace kernel;
@@ -28,5 +29,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::seccomp_profile{"seccomp_profile", run};
+} // namespace seccomp_profile_target
+const target targets::seccomp_profile{"seccomp_profile", seccomp_profile_target::run};
 } // namespace tank::fuzz

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 namespace tank::fuzz {
+namespace shim_frames_target {
 namespace {
 
 using namespace kernel;
@@ -143,5 +144,7 @@ std::vector<std::string> seeds() {
 }
 
 } // namespace
-const target targets::shim_frames{"shim_frames", run, seeds};
+} // namespace shim_frames_target
+const target targets::shim_frames{"shim_frames", shim_frames_target::run,
+                                  shim_frames_target::seeds};
 } // namespace tank::fuzz

@@ -8,6 +8,7 @@
 #include <iterator>
 
 namespace tank::fuzz {
+namespace tar_entries_target {
 namespace {
 
 constexpr std::string_view parts[] = {"a",    "b",    "c",       "d",    "..",           ".",
@@ -59,5 +60,7 @@ std::vector<std::string> seeds() {
 }
 
 } // namespace
-const target targets::tar_entries{"tar_entries", run, seeds};
+} // namespace tar_entries_target
+const target targets::tar_entries{"tar_entries", tar_entries_target::run,
+                                  tar_entries_target::seeds};
 } // namespace tank::fuzz

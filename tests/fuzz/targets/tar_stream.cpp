@@ -8,6 +8,7 @@
 #include <cstring>
 
 namespace tank::fuzz {
+namespace tar_stream_target {
 namespace {
 
 constexpr std::size_t block = 512;
@@ -78,5 +79,6 @@ std::vector<std::string> seeds() {
 }
 
 } // namespace
-const target targets::tar_stream{"tar_stream", run, seeds};
+} // namespace tar_stream_target
+const target targets::tar_stream{"tar_stream", tar_stream_target::run, tar_stream_target::seeds};
 } // namespace tank::fuzz

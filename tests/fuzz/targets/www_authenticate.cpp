@@ -7,6 +7,7 @@
 #include <set>
 
 namespace tank::fuzz {
+namespace www_authenticate_target {
 namespace {
 
 using namespace oci;
@@ -69,5 +70,6 @@ verdict run(std::string_view input) {
 }
 
 } // namespace
-const target targets::www_authenticate{"www_authenticate", run};
+} // namespace www_authenticate_target
+const target targets::www_authenticate{"www_authenticate", www_authenticate_target::run};
 } // namespace tank::fuzz
