@@ -211,6 +211,8 @@ std::string describe_pod(const pod_status& pod, std::int64_t now_ns) {
   add("UID:", pod.uid);
   add("File:", printable(pod.file));
   if (pod.pod) {
+    for (const auto& c : pod.pod->spec.init_containers)
+      add("Init container:", c.name + ", image " + printable(c.image));
     for (const auto& c : pod.pod->spec.containers)
       add("Container:", c.name + ", image " + printable(c.image));
     if (pod.containers.size() > 1)

@@ -17,8 +17,8 @@ struct table_style {
   std::size_t width = 0; ///< cut lines to this many columns; 0: not
 };
 
-/// Columns NAME READY STATUS RESTARTS AGE REASON [PID IMAGE UID FILE], one row a pod, aligned, each line
-/// ending in a newline. `now_ns` is CLOCK_REALTIME.
+/// Columns NAME READY STATUS RESTARTS AGE REASON [PID IMAGE UID FILE], one row a pod, aligned, each
+/// line ending in a newline. `now_ns` is CLOCK_REALTIME.
 std::string pod_table(const std::vector<pod_status>& pods, std::int64_t now_ns,
                       const table_style& style = {});
 

@@ -16,6 +16,7 @@ pod_status pod(const std::string& name, pod_state state, const std::string& poli
   p.state = state;
   auto value = std::make_shared<config::pod>();
   value->spec.restart_policy = policy;
+  value->spec.containers.resize(1);
   p.pod = value;
   return p;
 }
@@ -66,6 +67,32 @@ TEST_CASE("exit waits for the pods that end by themselves, and for no others") {
   const auto never = judge_up(view({always}), up_goal::exit);
   REQUIRE(never);
   CHECK(never->problems.size() == 1);
+}
+
+TEST_CASE("a pod ends by itself with its containers' own policies, and with its deadline") {
+  const auto running = [](const std::string& policy, const std::vector<std::string>& own,
+                          std::optional<std::int64_t> deadline = {}) {
+    auto p = pod("a", pod_state::running, policy);
+    auto value = *p.pod;
+    value.spec.containers.resize(own.size());
+    for (std::size_t i = 0; i < own.size(); ++i)
+      if (!own[i].empty()) value.spec.containers[i].restart_policy = own[i];
+    value.spec.active_deadline_seconds = deadline;
+    p.pod = std::make_shared<const config::pod>(std::move(value));
+    return p;
+  };
+  const auto waits = [](const pod_status& p) { return !judge_up(view({p}), up_goal::exit); };
+  CHECK(waits(running("Always", {"OnFailure", "Never"})));
+  CHECK(waits(running("Always", {""}, 60)));
+  CHECK_FALSE(waits(running("Always", {"Never", ""}))); // nobody would ever come to the end
+  CHECK_FALSE(waits(running("Never", {"", "Always"})));
+}
+
+TEST_CASE("a pod whose deadline is over has failed, though its program ended with 0") {
+  auto late = ended("a", 0);
+  late.reason = "DeadlineExceeded";
+  for (const auto goal : {up_goal::ready, up_goal::exit})
+    CHECK(judge_up(view({late}), goal).value().problems.size() == 1);
 }
 
 TEST_CASE("a file in error and an empty directory end the wait with the reason") {
