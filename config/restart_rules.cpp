@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 namespace tank::config {
 
@@ -83,13 +84,15 @@ result<std::vector<std::string>> parse_ends_with(std::string_view text) {
     return fail(errc::invalid, "parse", std::string{text.substr(0, 100)}, std::move(why),
                 "write it as app, or as app, proxy");
   };
+  constexpr std::size_t most_bytes = 16 * 1024; // names of more containers than a pod can run
+  if (text.size() > most_bytes) return refuse("it is longer than 16 KiB");
   std::vector<std::string> names;
+  std::set<std::string> known;
   for (std::size_t from = 0; from <= text.size();) {
     const auto end = std::min(text.find(',', from), text.size());
     const std::string name{trimmed(text.substr(from, end - from))};
     if (name.empty()) return refuse("it lacks the name of a container");
-    if (std::find(names.begin(), names.end(), name) != names.end())
-      return refuse("it names '" + name + "' twice");
+    if (!known.insert(name).second) return refuse("it names '" + name + "' twice");
     names.push_back(name);
     from = end + 1;
   }
