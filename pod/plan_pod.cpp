@@ -35,10 +35,14 @@ bool in_group(const pod_view& pod, run::index who) {
   return pod.group && who >= pod.group->from;
 }
 
+bool are_away(const pod_view& pod, run::index from) {
+  return std::all_of(pod.containers.begin() + static_cast<std::ptrdiff_t>(from),
+                     pod.containers.end(), [](const auto& c) { return is_away(c.state); });
+}
+
 /// All that stand behind it in the list are away.
 bool is_last(const pod_view& pod, run::index who) {
-  return std::all_of(pod.containers.begin() + static_cast<std::ptrdiff_t>(who) + 1,
-                     pod.containers.end(), [](const auto& c) { return is_away(c.state); });
+  return are_away(pod, who + 1);
 }
 
 } // namespace
@@ -165,7 +169,8 @@ pod_order take_others(const pod_view& pod, run::index who, bool all, time_point 
   if (pod.group) { // another one ended in front of those that are ending
     g.from = std::min(g.from, pod.group->from);
     g.all = g.all || pod.group->all;
-    if (!all) g.stop = pod.group->stop;
+    // One grace for those that are stopped together; who waits for its turn is stopped already.
+    if (!all && !are_away(pod, pod.group->from)) g.stop = pod.group->stop;
   }
   return order::begin_group{who, g, again.delay, again.retries, std::move(ends)};
 }
@@ -237,7 +242,9 @@ orders plan_starts(const pod_view& pod, time_point now) {
     if (c.state == container_state::prepared && reachable) out.emplace_back(order::create{i});
     if (c.state == container_state::built && reachable && all_passed)
       out.emplace_back(order::release{i});
-    all_passed = all_passed && c.passed;
+    // A main container that misses a document keeps nobody waiting, as with kubelet.
+    const bool stands_aside = is_main(c) && c.state == container_state::found && c.lacks_data;
+    all_passed = all_passed && (c.passed || stands_aside);
     if (!is_main(c)) initialised = all_passed;
   }
   if (found.empty()) return out;

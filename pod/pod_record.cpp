@@ -143,8 +143,19 @@ json to_json(const group_record& g) {
           {"due", g.due}};
 }
 
+/// Times that are reckoned with.
+std::int64_t time_from(const json& j) {
+  const std::int64_t ns = j;
+  if (ns < 0) throw std::out_of_range{"a time before the start of the machine"};
+  return ns;
+}
+
 group_record group_from(const json& j) {
-  return {j.at("from"), j.at("all"), j.at("stopBy"), j.at("leastMs"), j.at("due")};
+  constexpr std::int64_t most_ms = 60'000; // far more than any that is written
+  group_record out{j.at("from"), j.at("all"), time_from(j.at("stopBy")), j.at("leastMs"),
+                   time_from(j.at("due"))};
+  if (out.least_ms < 0 || out.least_ms > most_ms) throw std::out_of_range{"no time of a stop"};
+  return out;
 }
 
 json to_json(const run_record& r) {
@@ -180,6 +191,8 @@ run_record run_from(const json& j) {
   if (j.contains("ends")) r.ends = ends_from(j.at("ends"));
   for (const auto& c : j.value("containers", json::array())) // none in version 1
     r.containers.push_back(container_from(c));
+  if (r.group && r.group->from >= r.containers.size())
+    throw std::out_of_range{"a group that has no members"};
   return r;
 }
 
@@ -216,6 +229,9 @@ desired_pod desired_from(const json& j, const std::string& key) {
   d.pod = std::make_shared<const config::pod>(parsed.pods[0].pod);
   if (d.pod->metadata.ns + "/" + d.pod->metadata.name != key)
     throw std::out_of_range{"another pod"};
+  if (const auto deadline = d.pod->spec.active_deadline_seconds;
+      deadline && (*deadline < 1 || *deadline > INT32_MAX))
+    throw std::out_of_range{"a deadline that no pod can have"};
   d.hash = config::content_hash(*d.pod);
   d.instance = instance_hash(*d.pod);
   return d;
@@ -238,8 +254,10 @@ pod_record record_from(const json& j) {
   // Not in the first records of this version.
   r.limits_edited = j.value("limitsEdited", false);
   r.stop_by = j.value("stopBy", std::int64_t{0});
-  r.deadline_at = j.value("deadlineAt", std::int64_t{0});
+  r.deadline_at = time_from(j.value("deadlineAt", json(0)));
   r.deadline_over = j.value("deadlineOver", false);
+  if ((r.deadline_at != 0 || r.deadline_over) && !r.what.pod->spec.active_deadline_seconds)
+    throw std::out_of_range{"a deadline that its pod does not have"};
   if (j.contains("ends")) r.ends = ends_from(j.at("ends"));
   if (j.contains("containerRestarts"))
     r.container_restarts = j.at("containerRestarts").get<std::vector<std::uint32_t>>();

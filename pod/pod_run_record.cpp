@@ -53,7 +53,9 @@ container_status pod_run::status(run::index who) const {
     s.host_pid = c.machine.pid();
     s.started_ns = c.machine.started_ns();
     s.started = is_started(c);
-    s.ready = s.started && (!settings_.containers[who].readiness_probe || c.readiness_passed);
+    // An init container that is no sidecar is ready once it has ended well.
+    s.ready = s.kind != container_kind::init && s.started &&
+              (!settings_.containers[who].readiness_probe || c.readiness_passed);
   } else if (c.done) {
     s.state = container_phase::terminated;
     s.terminated = c.result->how;

@@ -248,29 +248,34 @@ std::vector<history> history::simpler() const {
   return out;
 }
 
+static constexpr std::string_view policy_names[] = {"Always", "OnFailure", "Never"};
+
+/// What the manifest says of a container.
+static std::string text_of(const container_word& c) {
+  std::string out = "  " + std::string{to_string(c.kind)};
+  if (c.policy) out += ", " + std::string{policy_names[static_cast<std::size_t>(*c.policy)]};
+  if (c.again_on) out += ", again on " + std::to_string(*c.again_on);
+  if (c.all_on) out += ", all again on " + std::to_string(*c.all_on);
+  for (const auto& [is, name] :
+       {std::pair{c.significant, "significant"}, std::pair{c.post_start, "postStart"},
+        std::pair{c.pre_stop, "preStop"}, std::pair{c.startup, "startup"},
+        std::pair{c.liveness, "liveness"}, std::pair{c.readiness, "readiness"}})
+    if (is) out += std::string{", "} + name;
+  if (c.liveness_grace) out += ", liveness grace " + std::to_string(*c.liveness_grace) + " s";
+  return out + "\n";
+}
+
 std::string history::text() const {
   const auto of = [](const std::optional<ms>& t) { return t ? std::to_string(*t) : "never"; };
-  static constexpr std::string_view policies[] = {"Always", "OnFailure", "Never"};
   std::string out = "  " + std::to_string(containers) + " containers, " +
-                    std::string{policies[static_cast<std::size_t>(policy)]} + ", grace " +
+                    std::string{policy_names[static_cast<std::size_t>(policy)]} + ", grace " +
                     std::to_string(grace) + " s" + (first_at_once ? ", first at once" : "") +
                     (give_up != 0 ? ", give up after " + std::to_string(give_up) : "") +
                     (echoes ? ", timers echo" : "") + "\n";
   static constexpr std::string_view strategies[] = {"one_for_one", "rest_for_one", "one_for_all"};
   out += "  " + std::string{strategies[static_cast<std::size_t>(strategy)]} + "\n";
-  for (const auto& c : words) {
-    out += "  " + std::string{to_string(c.kind)};
-    if (c.policy) out += ", " + std::string{policies[static_cast<std::size_t>(*c.policy)]};
-    if (c.again_on) out += ", again on " + std::to_string(*c.again_on);
-    if (c.all_on) out += ", all again on " + std::to_string(*c.all_on);
-    for (const auto& [is, name] :
-         {std::pair{c.significant, "significant"}, std::pair{c.post_start, "postStart"},
-          std::pair{c.pre_stop, "preStop"}, std::pair{c.startup, "startup"},
-          std::pair{c.liveness, "liveness"}, std::pair{c.readiness, "readiness"}})
-      if (is) out += std::string{", "} + name;
-    if (c.liveness_grace) out += ", liveness grace " + std::to_string(*c.liveness_grace) + " s";
-    out += "\n";
-  }
+  for (const auto& c : words)
+    out += text_of(c);
   for (std::size_t i = 0; i < wills.size(); ++i) {
     const auto& w = wills[i];
     out += "  start " + std::to_string(i) + " mod " + std::to_string(wills.size()) + ": " +

@@ -293,7 +293,8 @@ void run_reference::check_shown(const std::vector<container_status>& shown) {
            "does not show how it ended", i);
     if (now_.over) continue;
     must(s.started == is_started(c), "does not show whether it has started", i);
-    const bool ready = is_started(c) && (!h_.words[i].readiness || c.readiness_ok);
+    const bool ready = h_.words[i].kind != container_kind::init && is_started(c) &&
+                       (!h_.words[i].readiness || c.readiness_ok);
     const bool well = c.where == at::done && h_.words[i].kind == container_kind::init;
     must(s.ready == (ready || well), "does not show whether it is ready", i);
     if (is_member(i) || c.where == at::pooled) continue;

@@ -166,7 +166,10 @@ void run_reference::begin_group(run::index who, bool all) {
   if (now_.together) {
     g.from = std::min(g.from, now_.together->from);
     g.all = g.all || now_.together->all;
-    if (!all) g.stop = now_.together->stop;
+    bool ended = true; // all that were told to
+    for (auto i = now_.together->from; i < h_.containers; ++i)
+      ended = ended && is_away(i);
+    if (!all && !ended) g.stop = now_.together->stop;
   }
   now_.together = g;
   for (auto i = g.from; i < h_.containers; ++i) {

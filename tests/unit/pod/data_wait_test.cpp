@@ -51,6 +51,21 @@ TEST_CASE("of several containers the one that lacks nothing runs") {
   CHECK(p.on(run::data_known{{"", ""}}) == "prepare 1; containers");
 }
 
+TEST_CASE("who lacks something keeps no container behind it from running") {
+  play p{2};
+  p.begin();
+  p.on(run::data_known{{"secret 'default/s' is missing", ""}});
+  p.on(run::image_found{0});
+  CHECK(p.on(run::image_found{1}) == "prepare sandbox 1");
+  p.prepared(1);
+  p.on(run::sandbox_prepared{});
+  p.on(run::sandbox_up{});
+  p.up(1);
+  CHECK(p.run.container(1).runs());
+  CHECK(p.status(0).reason == "CreateContainerConfigError");
+  CHECK(p.on(run::data_known{{"", ""}}) == "prepare 0; containers");
+}
+
 TEST_CASE("data that goes away stops nothing that runs; the next attempt waits for it") {
   play p{2};
   p.to_running();

@@ -261,6 +261,41 @@ TEST_CASE("a record of another boot, another version or another pod is no record
             }() + "]") == errc::corrupt);
 }
 
+TEST_CASE("times and groups that nothing can be reckoned with are no record") {
+  auto record = record_of("web");
+  record.run = two_containers();
+  record.run.group = group_record{1, false, 5, 6, 7};
+  const auto text = encode_record(record, boot);
+  REQUIRE(decode_record(text, boot).value().run.group == record.run.group);
+  const auto with = [&](const std::string& from, const std::string& to) {
+    auto t = text;
+    REQUIRE_MESSAGE(t.find(from) != std::string::npos, from);
+    t.replace(t.find(from), from.size(), to);
+    const auto back = decode_record(t, boot);
+    return back ? errc::internal : back.error().code;
+  };
+  CHECK(with("\"stopBy\":5", "\"stopBy\":-1") == errc::corrupt);
+  CHECK(with("\"due\":7", "\"due\":-9223372036854775808") == errc::corrupt);
+  CHECK(with("\"leastMs\":6", "\"leastMs\":9223372036854775807") == errc::corrupt);
+  CHECK(with("\"from\":1", "\"from\":2") == errc::corrupt); // behind the last container
+  // A deadline is its pod's.
+  CHECK(with("\"message\":", "\"deadlineOver\":true,\"message\":") == errc::corrupt);
+  CHECK(with("\"message\":", "\"deadlineAt\":9,\"message\":") == errc::corrupt);
+  const auto limited = [](std::int64_t seconds) {
+    auto r = record_of("web");
+    auto pod = *r.what.pod;
+    pod.spec.active_deadline_seconds = seconds;
+    r.what.pod = std::make_shared<const config::pod>(pod);
+    r.deadline_at = 9;
+    r.deadline_over = true;
+    return decode_record(encode_record(r, boot), boot);
+  };
+  CHECK(limited(60).value().deadline_at == 9);
+  CHECK(limited(60).value().deadline_over);
+  for (const std::int64_t wrong : {std::int64_t{0}, std::int64_t{-1}, INT64_MAX})
+    CHECK_FALSE(limited(wrong).has_value());
+}
+
 TEST_CASE("a record from before there were deadlines of stops, ends and phases is read") {
   auto text = encode_record(record_of("web"), boot);
   for (const std::string field : {"\"ends\":[],", "\"stopBy\":0,", "\"limitsEdited\":false,"}) {
