@@ -241,13 +241,12 @@ TEST_CASE("deleting and creating again at once never runs two, whatever comes in
 
 TEST_CASE("a field that is not supported yet is said, and the pod is not started") {
   room h;
-  const std::string unsupported =
-      "  initContainers:\n  - {name: other, image: \"localhost/witness:1\"}\n";
+  const std::string unsupported = "  shareProcessNamespace: true\n";
   h.put(pod_text{.name = "two", .spec_more = unsupported});
   REQUIRE(h.daemon().await("not supported yet"));
   h.check_untouched("a neighbour that is refused");
   CHECK(!h.seen().contains("two"));
-  CHECK(has(h.errors_of("two.yaml"), "not supported yet: spec.initContainers"));
+  CHECK(has(h.errors_of("two.yaml"), "not supported yet: spec.shareProcessNamespace"));
   // As an edit of a running pod it changes nothing either.
   auto edited = living_pod("web", "one", h.shared);
   edited.spec_more += unsupported;
