@@ -263,14 +263,19 @@ TEST_CASE("runtimes are started with the documents of now, and hear of each chan
   CHECK(f.runs[1].args.data == f.data);
 }
 
-TEST_CASE(
-    "a pod begins anew when a document that it names has changed, but not at the first look") {
-  fixture f;
-  f.want(web, "1");
+/// The pod wants a restart when the ConfigMap "app" changes.
+static void restart_on_app(fixture& f) {
   auto pod = std::make_shared<config::pod>(*f.wanted[web].pod);
   pod->metadata.ns = "default";
   pod->metadata.annotations["tank/restart-on"] = "configmap/app";
   f.wanted[web].pod = pod;
+}
+
+TEST_CASE(
+    "a pod begins anew when a document that it names has changed, but not at the first look") {
+  fixture f;
+  f.want(web, "1");
+  restart_on_app(f);
   f.apply();
   f.comes_up(f.runs[0]);
   const auto map_of = [](const std::string& value) {
@@ -294,10 +299,7 @@ TEST_CASE(
 TEST_CASE("a document that was not there starts the pod that waits for it, once") {
   fixture f;
   f.want(web, "1");
-  auto pod = std::make_shared<config::pod>(*f.wanted[web].pod);
-  pod->metadata.ns = "default";
-  pod->metadata.annotations["tank/restart-on"] = "configmap/app";
-  f.wanted[web].pod = pod;
+  restart_on_app(f);
   f.data = std::make_shared<const documents>();
   f.apply();
   REQUIRE(f.runs.size() == 1);

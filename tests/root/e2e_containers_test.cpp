@@ -1,5 +1,6 @@
 // Pods of several containers, as the user sees them, and from inside.
 #include "tests/root/host_fixture.hpp"
+#include "tests/root/pod_view.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -21,7 +22,7 @@ namespace {
 /// `then` is what it does next.
 struct part {
   std::string name;
-  std::string then = "while :; do sleep 0.05; done";
+  std::string then = stay;
 };
 
 std::string pod_of(const std::string& name, const std::vector<part>& parts, const fs::path& shared,
@@ -41,25 +42,8 @@ std::string pod_of(const std::string& name, const std::vector<part>& parts, cons
          "}\n  - name: scratch\n    emptyDir: {}\n";
 }
 
-const container_status& of(const pod_status& pod, const std::string& name) {
-  const auto it = std::find_if(pod.containers.begin(), pod.containers.end(),
-                               [&](const auto& c) { return c.name == name; });
-  REQUIRE(it != pod.containers.end());
-  return *it;
-}
-
-bool runs(const pod_status& pod, const std::string& name, std::uint32_t restarts = 0) {
-  const auto& c = of(pod, name);
-  return c.state == container_phase::running && c.host_pid > 0 && c.restarts == restarts;
-}
-
 std::function<bool(const std::string&)> lines(int n) {
   return [n](const std::string& text) { return std::count(text.begin(), text.end(), '\n') == n; };
-}
-
-void kill_one(const container_status& c) {
-  REQUIRE(c.host_pid > 1);
-  REQUIRE(::kill(c.host_pid, SIGKILL) == 0);
 }
 
 const char* quick = "stopPodsOnExit: false\nbackoff: {base: 10ms, max: 10ms}\n";
@@ -69,9 +53,9 @@ const char* quick = "stopPodsOnExit: false\nbackoff: {base: 10ms, max: 10ms}\n";
 TEST_CASE("two containers run: both in the JSON, each with its log, sharing what a pod shares") {
   host h{quick};
   const auto before = h.snapshot();
-  h.put("two.yaml",
-        pod_of("two", {{"a", "echo from-a > /scratch/note; while :; do sleep 0.05; done"}, {"b"}},
-               h.shared));
+  h.put(
+      "two.yaml",
+      pod_of("two", {{"a", "echo from-a > /scratch/note; " + std::string{stay}}, {"b"}}, h.shared));
   h.start_daemon();
   const auto pod = h.await_pod("two", "runs", [](const auto& p) {
     return p.state == pod_state::running && runs(p, "a") && runs(p, "b");

@@ -4,7 +4,9 @@
 //
 // A pod is a list of four: the init container `i`, the sidecar `s`, and `a` and `b`. One of the first
 // three is its subject: it ends once, when all of the pod that can run does.
+#include "pod/pod_phase.hpp"
 #include "tests/root/host_fixture.hpp"
+#include "tests/root/pod_view.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -50,6 +52,7 @@ struct cell {
 struct expected {
   std::vector<std::string> order;
   std::map<char, unsigned> restarts;
+  bool stays_ended = false; ///< the subject does, while others run
   std::string phase = "Running";
 };
 
@@ -88,7 +91,10 @@ expected expect(const cell& c) {
   }
   for (const char who : list)
     start(who);
-  if (!again) return e; // it stays ended, and `b` runs on
+  if (!again) { // `b` runs on
+    e.stays_ended = true;
+    return e;
+  }
   std::size_t from = at;
   auto to = at + 1;
   if (c.otp == strategy::one_for_all) from = 0;
@@ -119,13 +125,10 @@ std::string script(char who, const cell& c, const std::string& here) {
   const auto note = here + "/order";
   std::string text = "trap 'echo " + std::string{who} + " term >> " + note + "; exit 7' TERM\n" +
                      "echo " + who + " start >> " + note + "\n";
-  const std::string stay = "while :; do sleep 0.05; done\n";
-  if (who != c.subject) return text + (who == 'i' ? "exit 0\n" : stay);
-  const std::string last = who == 'i' ? "exit 0\n" : stay;
+  const std::string last = who == 'i' ? "exit 0\n" : std::string{stay} + "\n";
+  if (who != c.subject) return text + last;
   text += "[ -e " + here + "/done ] && { " + last + "}\necho > " + here + "/done\n";
-  // Not before all others have noted that they run.
-  if (who != 'i')
-    text += "until grep -q 'b start' " + note + " && [ -e " + here + "/go ]; do sleep 0.05; done\n";
+  text += "read go < " + here + "/go\n";
   switch (c.how) {
   case way::exit_0:
     return text + "exit 0\n";
@@ -136,7 +139,7 @@ std::string script(char who, const cell& c, const std::string& here) {
   case way::killed: // from outside: its own namespace's first process survives it
     break;
   }
-  return text + "echo > " + here + "/kill\n" + stay;
+  return text + "echo > " + here + "/kill\n" + stay + "\n";
 }
 
 std::string container(char who, const cell& c) {
@@ -189,20 +192,20 @@ std::string joined(const std::vector<std::string>& lines) {
 }
 
 const container_status& of(const pod_status& pod, char who) {
-  const auto it = std::find_if(pod.containers.begin(), pod.containers.end(),
-                               [&](const auto& c) { return c.name == std::string{who}; });
-  REQUIRE(it != pod.containers.end());
-  return *it;
+  return testing::of(pod, std::string{who});
 }
 
-/// It ends now. A process that waits to be killed is.
-void end_subject(host& h, const cell& c, const fs::path& here) {
-  std::ofstream{here / "go"} << "go";
+/// It ends now, when all others have noted that they run. A process that waits to be killed is.
+void end_subject(host& h, const cell& c, const fs::path& here, const gate& go) {
+  if (c.subject != 'i')
+    REQUIRE(await_file(here / "order",
+                       [](const auto& text) { return text.find("b start") != text.npos; }));
+  go.open();
   if (c.how != way::killed) return;
   REQUIRE(await_file(here / "kill", [](const std::string& text) { return !text.empty(); }));
   const auto pod = h.await_pod(c.name(), "its subject runs",
                                [&](const auto& p) { return of(p, c.subject).host_pid > 1; });
-  REQUIRE(::kill(of(pod, c.subject).host_pid, SIGKILL) == 0);
+  kill_one(of(pod, c.subject));
 }
 
 } // namespace
@@ -215,8 +218,9 @@ TEST_CASE("every end, of every kind, under every policy and strategy: as the rul
     const auto want = expect(c);
     const auto here = h.shared / c.name();
     fs::create_directory(here);
+    const gate go{here / "go"};
     h.put(c.name() + ".yaml", manifest_of(c, h));
-    end_subject(h, c, here);
+    end_subject(h, c, here, go);
     const auto order = in_order(joined(want.order));
     const bool all_noted = await_file(
         here / "order", [&](const std::string& text) { return in_order(text) == order; });
@@ -227,6 +231,7 @@ TEST_CASE("every end, of every kind, under every policy and strategy: as the rul
     };
     const auto pod = h.await_pod(c.name(), "has settled", [&](const auto& p) {
       if (over) return p.state == pod_state::terminal;
+      if (want.stays_ended && !of(p, c.subject).terminated) return false;
       return p.state == pod_state::running &&
              std::all_of(p.containers.begin(), p.containers.end(), [&](const auto& one) {
                return one.state != container_phase::waiting &&
@@ -235,6 +240,8 @@ TEST_CASE("every end, of every kind, under every policy and strategy: as the rul
     });
     for (const char who : list)
       CHECK_MESSAGE(of(pod, who).restarts == restarts(who), who);
+    CHECK(to_string(phase_of(pod)) == want.phase);
+    CHECK(in_order(file_text(here / "order")) == order); // and nobody has begun since
     h.remove(c.name() + ".yaml");
     h.await_gone(c.name());
   }

@@ -1,6 +1,7 @@
 // The list of a pod: init containers, sidecars, others; what their ends take with them. Each container
 // notes what it sees in one file that they share, so that their order is seen from inside.
 #include "tests/root/host_fixture.hpp"
+#include "tests/root/pod_view.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -19,8 +20,6 @@ using namespace tank::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr auto stay = "while :; do sleep 0.05; done";
 
 /// Notes "NAME start" and, at the stop signal, "NAME term".
 struct part {
@@ -80,23 +79,6 @@ std::vector<std::string> order(const host& h) {
 }
 using seen = std::vector<std::string>;
 
-const container_status& of(const pod_status& pod, const std::string& name) {
-  const auto it = std::find_if(pod.containers.begin(), pod.containers.end(),
-                               [&](const auto& c) { return c.name == name; });
-  REQUIRE(it != pod.containers.end());
-  return *it;
-}
-
-bool runs(const pod_status& pod, const std::string& name, std::uint32_t restarts = 0) {
-  const auto& c = of(pod, name);
-  return c.state == container_phase::running && c.host_pid > 0 && c.restarts == restarts;
-}
-
-void kill_one(const container_status& c) {
-  REQUIRE(c.host_pid > 1);
-  REQUIRE(::kill(c.host_pid, SIGKILL) == 0);
-}
-
 /// Until the containers have noted so many lines.
 bool await_lines(const host& h, std::size_t n) {
   return await_file(h.shared / "order",
@@ -115,10 +97,10 @@ std::string condition(const nlohmann::json& pod, const std::string& type) {
   return "none";
 }
 
-/// Two init containers with a sidecar between them, which waits for its file before `second` may.
+/// Two init containers with a sidecar between them. The first waits at the gate /shared/go.
 pod_parts app(const std::string& name) {
   return {.name = name,
-          .inits = {{"first", "while [ ! -e /shared/go ]; do sleep 0.02; done; exit 0"},
+          .inits = {{"first", "read go < /shared/go; exit 0"},
                     as_sidecar({"side"}),
                     {"second", "exit 0"}},
           .mains = {{"a"}, {"b"}}};
@@ -128,6 +110,7 @@ pod_parts app(const std::string& name) {
 
 TEST_CASE("init containers, a sidecar, and two others: in order, and the passed never again") {
   host h{quick};
+  const gate go{h.shared / "go"};
   const auto before = h.snapshot();
   h.put("app.yaml", text_of(app("app"), h));
   h.start_daemon();
@@ -141,7 +124,7 @@ TEST_CASE("init containers, a sidecar, and two others: in order, and the passed 
   CHECK(doc.at("containerStatuses")[0].at("state").at("waiting").at("reason") == "PodInitializing");
   CHECK(order(h) == seen{"first start"}); // nobody is ahead of it
 
-  std::ofstream{h.shared / "go"} << "go";
+  go.open();
   auto pod = h.await_pod("app", "is up", [](const auto& p) {
     return p.state == pod_state::running && runs(p, "a") && runs(p, "b") && runs(p, "side");
   });
@@ -185,13 +168,14 @@ TEST_CASE("init containers, a sidecar, and two others: in order, and the passed 
 
 TEST_CASE("a daemon that is killed while an init container runs: it is taken over, not doubled") {
   host h{quick};
+  const gate go{h.shared / "go"};
   h.put("app.yaml", text_of(app("app"), h));
   h.start_daemon();
   h.await_pod("app", "begins",
               [](const auto& p) { return p.containers.size() == 5 && runs(p, "first"); });
   REQUIRE(await_lines(h, 1));
   h.kill_daemon();
-  std::ofstream{h.shared / "go"} << "go"; // it ends while nobody looks
+  go.open(); // it ends while nobody looks
   h.start_daemon();
   h.await_pod("app", "is up", [](const auto& p) {
     return p.state == pod_state::running && runs(p, "a") && runs(p, "b");
@@ -304,13 +288,14 @@ TEST_CASE("RestartAllContainers: all from the start, in their sandbox, without g
   const std::string all_on_88 =
       "    restartPolicy: Never\n    restartPolicyRules:\n"
       "    - {action: RestartAllContainers, exitCodes: {operator: In, values: [88]}}\n";
+  const gate go{h.shared / "go"};
   h.put("all.yaml", text_of({.name = "all",
                              .inits = {{"i", "exit 0"}},
                              .mains = {{"a"},
                                        {"b",
                                         "[ -e /shared/b.once ] && " + std::string{stay} +
-                                            "; echo > /shared/b.once; while [ ! -e /shared/go "
-                                            "]; do sleep 0.02; done; exit 88",
+                                            "; echo > /shared/b.once; read go < /shared/go; "
+                                            "exit 88",
                                         all_on_88}}},
                             h));
   h.start_daemon();
@@ -321,7 +306,7 @@ TEST_CASE("RestartAllContainers: all from the start, in their sandbox, without g
     return fs::read_symlink("/proc/" + std::to_string(c.host_pid) + "/ns/net");
   };
   const auto net = ns(of(pod, "a"));
-  std::ofstream{h.shared / "go"} << "go";
+  go.open();
   pod = h.await_pod("all", "is up again",
                     [](const auto& p) { return runs(p, "a", 1) && runs(p, "b", 1); });
   CHECK(of(pod, "i").restarts == 1);
@@ -375,17 +360,17 @@ TEST_CASE("strategies: what the end of the second of three takes with it") {
 TEST_CASE(
     "tank/ends-with: the pod ends with it, the others are stopped, and its end is the pod's") {
   host h{quick};
+  const gate go{h.shared / "go"};
   h.put("task.yaml", text_of({.name = "task",
                               .mains = {{.name = "helper", .at_term = "exit 9"},
-                                        {"task", "while [ ! -e /shared/go ]; do sleep 0.02; done; "
-                                                 "exit 0"}},
+                                        {"task", "read go < /shared/go; exit 0"}},
                               .restart = "OnFailure",
                               .annotations = "tank/ends-with: task"},
                              h));
   h.start_daemon();
   h.await_pod("task", "is up", [](const auto& p) { return runs(p, "helper") && runs(p, "task"); });
   REQUIRE(await_lines(h, 2));
-  std::ofstream{h.shared / "go"} << "go";
+  go.open();
   h.await_pod("task", "is over", [](const auto& p) { return p.state == pod_state::terminal; });
   CHECK(order(h) == seen{"helper start", "task start", "helper term"});
   CHECK(row(h).at("phase") == "Succeeded");
