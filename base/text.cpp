@@ -108,6 +108,12 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(ascii_blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(ascii_blanks) - first + 1);
+}
+
 std::string shortened(std::string_view text, std::size_t most) {
   if (text.size() <= most) return std::string{text};
   auto end = most;

@@ -1,4 +1,4 @@
-/// Bytes as text and back: hexadecimal, base64, percent escapes. Pure.
+/// Bytes as text and back: hexadecimal, base64, percent escapes; text for people. Pure.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +20,11 @@ std::optional<std::string> from_base64(std::string_view text);
 std::string percent_encode(std::string_view bytes, std::string_view plain = {});
 /// The same back, with digits of either case. Nothing when an escape is not whole.
 std::optional<std::string> percent_decode(std::string_view text);
+
+/// What counts as nothing around a word.
+inline constexpr std::string_view ascii_blanks = " \t\r\n";
+/// Without blanks at its ends.
+std::string_view trimmed(std::string_view text);
 
 /// `text` for a message: at most `most` bytes, cut between characters of UTF-8, with "..." behind
 /// when something is missing.

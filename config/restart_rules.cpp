@@ -1,5 +1,6 @@
 #include "config/restart_rules.hpp"
 
+#include "base/text.hpp"
 #include "base/time.hpp"
 
 #include <algorithm>
@@ -70,13 +71,6 @@ result<std::string> parse_backoff_name(std::string_view text) {
 
 result<std::string> parse_strategy(std::string_view text) {
   return one_of(text, strategy_names);
-}
-
-static std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t";
-  const auto first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
 result<std::vector<std::string>> parse_ends_with(std::string_view text) {

@@ -1,5 +1,6 @@
 #include "kernel/cgroup_files.hpp"
 
+#include "base/text.hpp"
 #include "kernel/oom_count.hpp"
 
 #include <algorithm>
@@ -14,12 +15,6 @@ constexpr std::uint64_t v1_unlimited = 0x7ffffffffff00000;
 
 std::string number(std::uint64_t n) {
   return std::to_string(n);
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
-    text.remove_suffix(1);
-  return text;
 }
 
 std::optional<std::uint64_t> find(const std::map<std::string, std::uint64_t, std::less<>>& counters,

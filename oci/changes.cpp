@@ -1,6 +1,6 @@
 #include "oci/changes.hpp"
 
-#include "oci/blanks.hpp"
+#include "base/text.hpp"
 #include "oci/json.hpp"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ result<std::vector<std::string>> words(std::string_view text, std::string_view r
     } else if (c == '"' || c == '\'') {
       quote = c;
       in_word = true;
-    } else if (blanks.find(c) != std::string_view::npos) {
+    } else if (ascii_blanks.find(c) != std::string_view::npos) {
       if (in_word) out.push_back(std::exchange(word, {}));
       in_word = false;
     } else {
@@ -68,7 +68,7 @@ result<std::vector<std::string>> command(std::string_view text, std::string_view
 result<std::vector<std::pair<std::string, std::string>>> assignments(std::string_view text,
                                                                      std::string_view rest) {
   std::vector<std::pair<std::string, std::string>> out;
-  const auto first_end = rest.find_first_of(blanks);
+  const auto first_end = rest.find_first_of(ascii_blanks);
   if (const auto first = rest.substr(0, first_end); first.find('=') == std::string_view::npos) {
     if (first.empty() || first_end == std::string_view::npos)
       return bad_change(text, "needs KEY=VALUE");
@@ -157,7 +157,7 @@ result<void> apply_change(image_config& c, std::string_view text) {
   if (text.size() > max_instruction || text.find('\0') != std::string_view::npos)
     return bad_change(text, "too long, or with a NUL byte");
   const auto line = trimmed(text);
-  const auto end = std::min(line.find_first_of(blanks), line.size());
+  const auto end = std::min(line.find_first_of(ascii_blanks), line.size());
   std::string verb{line.substr(0, end)};
   for (auto& ch : verb)
     if (ch >= 'a' && ch <= 'z') ch = static_cast<char>(ch - 'a' + 'A');

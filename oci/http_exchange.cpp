@@ -1,6 +1,6 @@
 #include "oci/http_exchange.hpp"
 
-#include "oci/blanks.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <utility>

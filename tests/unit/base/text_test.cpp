@@ -54,6 +54,13 @@ TEST_CASE("percent escapes, and back") {
     CHECK_MESSAGE(percent_decode(wrong) == std::nullopt, wrong);
 }
 
+TEST_CASE("blanks around a word are nothing") {
+  CHECK(trimmed("a") == "a");
+  CHECK(trimmed(" \t a b\r\n") == "a b");
+  CHECK(trimmed("").empty());
+  CHECK(trimmed(" \r\n\t").empty());
+}
+
 TEST_CASE("texts for messages are cut between characters") {
   CHECK(shortened("abc", 3) == "abc");
   CHECK(shortened("abcd", 3) == "abc...");
